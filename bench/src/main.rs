@@ -1,0 +1,2 @@
+//! The harness: HALB beside its peers on one machine.
+fn main() {}

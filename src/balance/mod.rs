@@ -1,0 +1,2 @@
+//! Choosing an output. Deterministic: what is ready goes in, a choice comes out.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Joins the rooms: command line, start, signals, stop.
+#![forbid(unsafe_code)]

@@ -1,0 +1,23 @@
+//! HALB: an HTTP load balancer on `io_uring`, with its own hot standby.
+//!
+//! The rooms, bottom up; each may name only those above it in this list (`tests/tidy.rs` holds that):
+//!
+//! - [`model`]: words, properties, limits, configuration. No I/O, no clock.
+//! - [`http`], [`balance`]: the deterministic core. Bytes and events go in, decisions come out.
+//! - [`ring`]: the kernel; the only room with `unsafe`. Its `port` is what a simulator stands in for.
+//! - [`plane`]: the memory that workers and the control core share; every word has one writer.
+//! - [`worker`]: the data plane, one per core: wait, feed, flush.
+//! - [`daemon`]: joins them: command line, start, signals, stop.
+
+pub mod model;
+
+pub mod balance;
+pub mod http;
+
+pub mod ring;
+
+pub mod plane;
+
+pub mod worker;
+
+pub mod daemon;

@@ -1,0 +1,4 @@
+//! Turns arguments into a run of the program, and its error into one line and an exit code.
+#![forbid(unsafe_code)]
+
+fn main() {}

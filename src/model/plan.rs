@@ -1,0 +1,73 @@
+//! What a worker needs to know, resolved and ready: the configuration as the data plane sees it.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::model::output::OutputId;
+
+/// A plan is made whole and then never changed; a reload makes a new one.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The connected outputs, in order.
+    pub outputs: Vec<PlannedOutput>,
+    /// `client_timeout`; `None`: never.
+    pub client_timeout: Option<Duration>,
+    /// `server_timeout`; `None`: never.
+    pub server_timeout: Option<Duration>,
+    /// `conn_timeout`; `None`: never.
+    pub conn_timeout: Option<Duration>,
+    /// `queue_timeout`; `None`: never.
+    pub queue_timeout: Option<Duration>,
+    /// `grace`: how long a graceful stop may take.
+    pub grace: Duration,
+    /// `max_head_bytes`
+    pub max_head_bytes: usize,
+    /// The effective maximum of simultaneous connections over all workers.
+    pub max_connections: u64,
+    /// `forwarded`: add `X-Forwarded-For`, `-Proto` and `-Host`.
+    pub forwarded: bool,
+    /// `trusted_proxies`
+    pub trusted_proxies: Vec<Network>,
+    /// `via`
+    pub via: bool,
+}
+
+/// One connected output.
+#[derive(Clone, Debug)]
+pub struct PlannedOutput {
+    pub id: OutputId,
+    /// As configured, `host:port`; what `Host:` says when an HTTP/1.0 client said nothing.
+    pub name: String,
+    /// `None` while its name does not resolve: the output is down, the program runs.
+    pub address: Option<SocketAddr>,
+    pub weight: u32,
+    /// From `backup_outputs`: traffic only when no other output is available.
+    pub backup: bool,
+}
+
+/// An address range in CIDR notation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Network {
+    pub address: IpAddr,
+    pub prefix_length: u8,
+}
+
+impl Network {
+    /// Whether `address` lies in this network. An IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(other)) => {
+                let shift = 32u32.saturating_sub(u32::from(self.prefix_length));
+                let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
+                network.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(other)) => {
+                let shift = 128u32.saturating_sub(u32::from(self.prefix_length));
+                let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
+                network.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}

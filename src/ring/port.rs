@@ -1,0 +1,150 @@
+//! The port: everything the data plane ever asks of the kernel. `KernelRing` is the real one; the simulator
+//! in `tests/sim` is another. Worker code is generic over it and can name neither.
+//!
+//! Rules both keep:
+//! - Every operation that takes a [`Token`] completes with that token: once, but for `accept`, which
+//!   completes once per connection until a completion says `last`.
+//! - A buffer given to an operation comes back in its completion, whatever the result.
+//! - One `send` at a time per socket, and one `recv`; the caller sees to that.
+//! - `close` may be called with operations in flight when it is told so: they complete (with `ECANCELED`,
+//!   or with what they had done), and only then are their buffers back.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use nix::errno::Errno;
+
+use crate::model::time::Instant;
+use crate::ring::arena::Buffer;
+use crate::ring::token::Token;
+
+/// A socket of this ring. Its number is reused by the kernel as soon as it is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Socket(pub i32);
+
+/// The two sizes of buffer an arena holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Size {
+    /// For heads and small bodies; what the kernel picks from.
+    Small,
+    /// For bodies that are longer, and heads that outgrow a small one.
+    Large,
+}
+
+/// Where a `recv` puts what arrives.
+pub enum Into {
+    /// A small buffer that the kernel picks when bytes arrive; an idle connection owns none. What arrives
+    /// begins at [`crate::ring::arena::HEADROOM`]. `ENOBUFS` when it had none: ask again later.
+    Pick,
+    /// This buffer, this part of it.
+    Lease(Buffer, Range<usize>),
+}
+
+/// When bytes are expected: it saves the kernel a try that would find nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// Bytes may be there already: look at once.
+    Now,
+    /// Nothing is expected yet: wait for readiness first.
+    Later,
+}
+
+/// What became of one operation.
+pub struct Completion {
+    pub token: Token,
+    /// Bytes moved; for `accept`, the number of the new socket; for `connect`, 0.
+    pub result: Result<u32, Errno>,
+    /// The buffer the operation held, or the one the kernel picked for it.
+    pub buffer: Option<Buffer>,
+    /// No further completion will come for this operation.
+    pub last: bool,
+}
+
+/// What the ring did so far; the cost gate and the leak check read it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RingCounts {
+    /// Operations submitted, by kind of work; `close` and `cancel` count as `others`.
+    pub accepts: u64,
+    pub connects: u64,
+    pub recvs: u64,
+    pub sends: u64,
+    pub others: u64,
+    /// Times the kernel was entered.
+    pub enters: u64,
+    /// System calls besides those (opening a socket, asking for a peer's address …).
+    pub calls: u64,
+    /// `recv`s that found no buffer to pick.
+    pub starved: u64,
+    /// Operations whose last completion has not come yet.
+    pub in_flight: u64,
+    /// Sockets open: accepted, adopted or opened here and not yet closed.
+    pub sockets: u64,
+    /// Buffers leased out or held by an operation that was given one.
+    pub buffers: u64,
+}
+
+/// One worker's view of the kernel.
+pub trait Ring {
+    /// The moment the last `turn` returned.
+    fn now(&self) -> Instant;
+
+    /// The same moment in seconds since 1970 (UTC), for `Date`.
+    fn unix_seconds(&self) -> u64;
+
+    /// Accepts connections until told otherwise. Sockets come non-blocking, close-on-exec, without delay
+    /// (`TCP_NODELAY`).
+    fn accept(&mut self, listener: Socket, token: Token);
+
+    /// Opens a stream socket for a connection to `to`, without delay.
+    fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno>;
+
+    /// Connects a socket from [`Ring::open`].
+    fn connect(&mut self, socket: Socket, to: &SocketAddr, token: Token);
+
+    /// Receives once. A result of 0 is the end of the stream.
+    fn recv(&mut self, socket: Socket, into: Into, when: Arrival, token: Token);
+
+    /// Sends `buffer[range]`, or a first part of it.
+    fn send(&mut self, socket: Socket, buffer: Buffer, range: Range<usize>, token: Token);
+
+    /// Ends every operation in flight on `socket`. Each completes as the port's rules say.
+    fn cancel(&mut self, socket: Socket);
+
+    /// Closes `socket` after ending what is in flight on it; `busy` says whether anything is.
+    fn close(&mut self, socket: Socket, busy: bool);
+
+    /// Sends the end of the stream (`shutdown(SHUT_WR)`); receiving goes on.
+    fn stop_sending(&mut self, socket: Socket);
+
+    /// The address of the other end; `None` when it has already gone.
+    fn peer(&mut self, socket: Socket) -> Option<SocketAddr>;
+
+    /// A connection from the listener's backlog, without waiting; for emptying it before it is closed.
+    fn accept_now(&mut self, listener: Socket) -> Option<Socket>;
+
+    /// Completes (with 0) once another thread woke this worker after the call; see `Waker`.
+    fn await_wake(&mut self, token: Token);
+
+    /// Sockets that other workers handed over, after a wake.
+    fn adopt(&mut self) -> Option<Socket>;
+
+    /// Hands `socket` to another worker, which finds it by `adopt`. The socket is gone from here, unless the
+    /// other's inbox is full: then `false`, and it stays.
+    fn hand_over(&mut self, socket: Socket, worker: usize) -> bool;
+
+    /// Wakes another worker.
+    fn wake(&mut self, worker: usize);
+
+    /// A free buffer, or none.
+    fn lease(&mut self, size: Size) -> Option<Buffer>;
+
+    /// Takes a buffer back.
+    fn give_back(&mut self, buffer: Buffer);
+
+    /// Submits what was asked, waits until something completes or `until` is reached (`None`: as long as it
+    /// takes), and appends what completed.
+    fn turn(&mut self, until: Option<Instant>, completions: &mut Vec<Completion>);
+
+    /// What was done so far.
+    fn counts(&self) -> RingCounts;
+}
