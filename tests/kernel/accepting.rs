@@ -4,7 +4,12 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::sync::Arc;
 
+use halb::ring::inbox::Hub;
+use halb::ring::kernel::KernelRing;
+use halb::ring::kernel::RingError;
+use halb::ring::kernel::RingSetup;
 use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 use halb::ring::socket;
@@ -163,4 +168,22 @@ fn both_families_can_have_the_same_port() {
         // A kernel without IPv6 has nothing to clash with.
         Err(errno) => assert_eq!(errno, Errno::EAFNOSUPPORT),
     }
+}
+
+#[test]
+fn a_full_table_is_no_ring_and_the_error_says_so() {
+    alone();
+    let hub = Arc::new(Hub::new(1).unwrap());
+    let mut filling = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        filling.push(file);
+    }
+    let setup = RingSetup {
+        small_buffers: 2,
+        large_buffers: 1,
+        hub,
+        index: 0,
+    };
+    let error = KernelRing::new(setup).err();
+    assert_eq!(error, Some(RingError::Descriptors));
 }
