@@ -66,7 +66,7 @@ pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
             });
             Vec::new()
         }
-        Err(error) => return Err(Unusable::NoFile(format!("cannot read {name}: {error}"))),
+        Err(error) => return Err(unreadable(name, &error)),
     };
     let file = load::File {
         name,
@@ -136,6 +136,11 @@ pub fn put(text: &str) -> ExitCode {
 /// Writes to stderr. When that fails there is nobody left to tell.
 pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Unusable {
+    let sentence = format!("cannot read {name}: {error} (-f FILE names the configuration file)");
+    Unusable::NoFile(sentence)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -17,6 +17,7 @@ use crate::model::config::Mon;
 use crate::model::config::MonWire;
 use crate::model::load::finding::Findings;
 use crate::model::load::finding::Origin;
+use crate::model::load::show;
 use crate::model::load::tables;
 use crate::model::load::value::Located;
 use crate::model::load::value::Value;
@@ -53,7 +54,10 @@ impl Reader<'_> {
         item: &Located,
         target: &mut T,
     ) -> bool {
-        let stored = if property.kind.is_table() {
+        let stored = if property.secret && item.value.text() == Some(show::MASK) {
+            let cause = "this is what `halb config` shows in place of the value";
+            Err(because(item, cause.to_owned()))
+        } else if property.kind.is_table() {
             self.store_table(property, path, item, target)
         } else {
             store_plain(&property.kind, item, target)
