@@ -384,24 +384,23 @@ fn absolute_path(text: &str) -> Result<PathBuf, Wrong> {
 fn list<V>(item: &Located, parse: impl Fn(&str) -> Result<V, String>) -> Result<Vec<V>, Wrong> {
     let mut values = Vec::new();
     let mut causes = Vec::new();
-    let mut take = |text: &str, origin: &Origin| match parse(text) {
+    let mut take = |text: Result<&str, String>, origin: &Origin| match text.and_then(&parse) {
         Ok(value) => values.push(value),
         Err(cause) => causes.push((origin.clone(), cause)),
     };
     match &item.value {
         Value::List(items) => {
             for item in items {
-                match &item.value {
-                    Value::Text(text) => take(text, &item.origin),
-                    _ => return Err(Wrong::Kind),
-                }
+                let text = item.value.text();
+                let wrong = || format!("{} in the list is not a string", item.value.shown());
+                take(text.ok_or_else(wrong), &item.origin);
             }
         }
         value => {
             let text = value.text().ok_or(Wrong::Kind)?;
             let apart = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ';');
             for part in text.split(apart).filter(|part| !part.is_empty()) {
-                take(part, &item.origin);
+                take(Ok(part), &item.origin);
             }
         }
     }
