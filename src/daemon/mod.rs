@@ -10,6 +10,7 @@ use crate::daemon::args::Verb;
 
 pub mod args;
 pub mod check;
+pub mod demo;
 pub mod print;
 pub mod run;
 pub mod workers;
