@@ -393,10 +393,35 @@ fn a_file_that_cannot_be_read_is_said_to_be_so() {
     );
     let output = halb(&["check", "-f", "/dev/zero"], &[]);
     assert!(
-        stderr(&output).contains("longer than 4 MiB"),
+        stderr(&output).contains("longer than 1 MiB"),
         "{}",
         stderr(&output)
     );
+}
+
+/// A parser that calls itself for each bracket would end the program here.
+#[test]
+fn depth_is_a_mistake_and_no_crash() {
+    let deep = [
+        format!("mode = {}{}\n", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("mode{} = 1\n", ".a".repeat(100_000)),
+        format!("[domain{}]\nx = 1\n", ".a".repeat(100_000)),
+        format!(
+            "healthcheck_regexp = '{}{}'\n",
+            "(".repeat(100_000),
+            ")".repeat(100_000)
+        ),
+    ];
+    for (index, text) in deep.iter().enumerate() {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("deep-{index}.toml"));
+        fs::write(&path, format!("out1 = 'web1'\n{text}")).expect("a temporary file");
+        let output = halb(&["check", "-f", path.to_str().expect("UTF-8")], &[]);
+        assert_eq!(code(&output), Some(1), "{index}");
+        assert!(
+            stderr(&output).ends_with("\n1 mistake in the configuration\n"),
+            "{index}"
+        );
+    }
 }
 
 #[test]

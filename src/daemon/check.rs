@@ -18,7 +18,7 @@ use crate::model::load::finding::Origin;
 use crate::model::load::names;
 
 /// More than any configuration needs; a device that never ends is refused.
-const FILE_BYTES_MAX: u64 = 4 << 20;
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Why there is no configuration.
 pub enum Unusable {
@@ -155,7 +155,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
         Ok(bytes)
     } else {
-        Err(io::Error::other("it is longer than 4 MiB"))
+        Err(io::Error::other("it is longer than 1 MiB"))
     }
 }
 
