@@ -11,9 +11,13 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (u8, &[u8])| {
     let (cut, bytes) = input;
     let whole = pass(Framing::Chunked, Framing::UntilClose, bytes, usize::MAX);
-    assert_eq!(pass(Framing::Chunked, Framing::UntilClose, bytes, cut.into()), whole);
+    assert_eq!(
+        pass(Framing::Chunked, Framing::UntilClose, bytes, cut.into()),
+        whole
+    );
     let again = pass(Framing::Chunked, Framing::Chunked, bytes, cut.into());
-    let decoded = again.and_then(|coded| pass(Framing::Chunked, Framing::UntilClose, &coded, usize::MAX));
+    let decoded =
+        again.and_then(|coded| pass(Framing::Chunked, Framing::UntilClose, &coded, usize::MAX));
     assert_eq!(decoded, whole);
 });
 

@@ -9,7 +9,12 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (u16, &[u8])| {
     let (cut, bytes) = input;
     let mut fields = Fields::new();
-    let early = parse(&bytes[..bytes.len().min(cut.into())], 4096, Method::Get, &mut fields);
+    let early = parse(
+        &bytes[..bytes.len().min(cut.into())],
+        4096,
+        Method::Get,
+        &mut fields,
+    );
     let whole = parse(bytes, 4096, Method::Get, &mut fields);
     assert!(early == Ok(None) || early == whole);
 });
