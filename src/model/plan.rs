@@ -71,3 +71,22 @@ impl Network {
         }
     }
 }
+
+impl Plan {
+    /// A plan without outputs and with the defaults of SPEC 2; a place to start from.
+    pub fn empty() -> Plan {
+        Plan {
+            outputs: Vec::new(),
+            client_timeout: Some(Duration::from_secs(60)),
+            server_timeout: Some(Duration::from_secs(60)),
+            conn_timeout: Some(Duration::from_secs(20)),
+            queue_timeout: Some(Duration::from_secs(20)),
+            grace: Duration::from_secs(30),
+            max_head_bytes: 16384,
+            max_connections: u64::MAX,
+            forwarded: true,
+            trusted_proxies: Vec::new(),
+            via: false,
+        }
+    }
+}

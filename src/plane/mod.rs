@@ -1,9 +1,16 @@
 //! The memory that workers and the control core share. Every word has exactly one writer, but for the
-//! places under a maximum, which are atomic counts.
+//! places under a maximum and the loads of workers, which are atomic counts.
 #![forbid(unsafe_code)]
 
+pub mod page;
+pub mod places;
+
 use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+
+use crate::plane::page::Page;
+use crate::plane::places::Places;
 
 /// What control wants of the workers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,13 +25,23 @@ pub enum Order {
 /// Shared by all threads of one process.
 pub struct Plane {
     order: AtomicU8,
+    places: Places,
+    pages: Vec<Page>,
+    loads: Vec<Load>,
 }
+
+/// Connections that a worker has or is about to be handed. On a cache line of its own.
+#[repr(align(128))]
+struct Load(AtomicU32);
 
 impl Plane {
     /// For `workers` workers and at most `max_connections` connections at a time.
-    pub fn new(_workers: usize, _max_connections: u64) -> Plane {
+    pub fn new(workers: usize, max_connections: u64) -> Plane {
         Plane {
             order: AtomicU8::new(0),
+            places: Places::new(max_connections),
+            pages: (0..workers).map(|_| Page::new()).collect(),
+            loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
         }
     }
 
@@ -45,5 +62,88 @@ impl Plane {
             Order::Stop => 2,
         };
         self.order.store(word, Ordering::Release);
+    }
+
+    /// The places under `max_connections`.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The page that worker `index` writes.
+    pub fn page(&self, index: usize) -> &Page {
+        &self.pages[index]
+    }
+
+    /// All pages, to sum them up.
+    pub fn pages(&self) -> &[Page] {
+        &self.pages
+    }
+
+    /// Whether somebody waits for a place.
+    pub fn anyone_waits(&self) -> bool {
+        self.places.is_short()
+    }
+
+    /// A connection came to worker `index`, or is on its way there.
+    pub fn add_load(&self, index: usize) {
+        self.loads[index].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection of worker `index` has gone, or was passed on.
+    pub fn sub_load(&self, index: usize) {
+        let before = self.loads[index].0.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "what was added is subtracted once");
+    }
+
+    /// The worker that should take a connection which came to `index`: itself, unless another one has
+    /// markedly fewer. The kernel's spreading over listeners is by hash: even for many connections, not for
+    /// the few long-lived ones of a proxy in front of us.
+    pub fn better_home(&self, index: usize) -> Option<usize> {
+        let load = |worker: usize| self.loads[worker].0.load(Ordering::Relaxed);
+        let least = (0..self.loads.len()).min_by_key(|worker| load(*worker))?;
+        let margin = LOAD_MARGIN + load(least) / LOAD_MARGIN_SHARE;
+        (load(index) > load(least) + margin).then_some(least)
+    }
+}
+
+/// A difference of so many connections is left alone …
+const LOAD_MARGIN: u32 = 1;
+/// … and so is one of an eighth: handing over costs two system calls.
+const LOAD_MARGIN_SHARE: u32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_connections_end_up_even_and_small_differences_stay() {
+        let plane = Plane::new(4, 100);
+        for _ in 0..16 {
+            plane.add_load(0);
+            if let Some(home) = plane.better_home(0) {
+                plane.sub_load(0);
+                plane.add_load(home);
+            }
+        }
+        let loads: Vec<_> = plane
+            .loads
+            .iter()
+            .map(|l| l.0.load(Ordering::Relaxed))
+            .collect();
+        assert!(loads.iter().all(|load| (3..=6).contains(load)), "{loads:?}");
+        let alone = Plane::new(1, 100);
+        alone.add_load(0);
+        alone.add_load(0);
+        alone.add_load(0);
+        assert_eq!(alone.better_home(0), None);
+    }
+
+    #[test]
+    fn orders_reach_the_workers() {
+        let plane = Plane::new(1, 1);
+        for order in [Order::Run, Order::Finish, Order::Stop] {
+            plane.set_order(order);
+            assert_eq!(plane.order(), order);
+        }
     }
 }

@@ -1,0 +1,103 @@
+//! What one worker counts. It alone writes its page; control sums the pages up.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crate::model::output::OUTPUTS_MAX;
+
+/// A word with one writer: a plain load and store suffice, and no bus is locked.
+#[derive(Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// By the page's own worker only.
+    pub fn add(&self, amount: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// By the page's own worker only.
+    pub fn sub(&self, amount: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_sub(amount),
+            Ordering::Relaxed,
+        );
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One worker's counts.
+#[derive(Default)]
+#[repr(align(128))]
+pub struct Page {
+    /// Connections accepted or adopted.
+    pub connections_total: Count,
+    /// Connections open now.
+    pub connections_active: Count,
+    /// Connections accepted that wait for a place; control and other workers read it to know whom to wake.
+    pub waiting: WaitingWord,
+    /// Requests whose head was read whole.
+    pub requests_total: Count,
+    /// Answers of our own, whatever the reason.
+    pub replies_total: Count,
+    /// Sessions that ended without their response delivered whole.
+    pub sessions_failed: Count,
+    /// Per output, by its number.
+    pub outputs: OutputCounts,
+}
+
+/// How many of a worker's connections wait for a place. Ordered, because whoever gives a place back reads it
+/// to decide whether to wake that worker.
+#[derive(Default)]
+pub struct WaitingWord(AtomicU64);
+
+impl WaitingWord {
+    pub fn set(&self, waiting: u64) {
+        self.0.store(waiting, Ordering::SeqCst);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The counts of all outputs.
+pub struct OutputCounts(Box<[OutputCount; OUTPUTS_MAX]>);
+
+/// What one worker counts for one output.
+#[derive(Default)]
+pub struct OutputCount {
+    /// Sessions occupying it now.
+    pub sessions_active: Count,
+    /// Sessions completed.
+    pub sessions_total: Count,
+    /// Connections that could not be established.
+    pub connect_errors: Count,
+    /// Connections established.
+    pub connects_total: Count,
+    /// Responses with a status of 500 or more.
+    pub response_errors: Count,
+}
+
+impl Default for OutputCounts {
+    fn default() -> OutputCounts {
+        OutputCounts(Box::new(std::array::from_fn(|_| OutputCount::default())))
+    }
+}
+
+impl OutputCounts {
+    pub fn of(&self, output: crate::model::output::OutputId) -> &OutputCount {
+        &self.0[output.index()]
+    }
+}
+
+impl Page {
+    pub fn new() -> Page {
+        Page::default()
+    }
+}
