@@ -1,6 +1,6 @@
 //! HALB: an HTTP load balancer on `io_uring`, with its own hot standby.
 //!
-//! The rooms, bottom up; each may name only those above it in this list (`tests/tidy.rs` holds that):
+//! The rooms, bottom up; each may name only those above it in this list (`tests/tidy` holds that):
 //!
 //! - [`model`]: words, properties, limits, configuration. No I/O, no clock.
 //! - [`http`], [`balance`]: the deterministic core. Bytes and events go in, decisions come out.

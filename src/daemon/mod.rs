@@ -1,2 +1,32 @@
 //! Joins the rooms: command line, start, signals, stop.
 #![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::daemon::args::Arguments;
+use crate::daemon::args::Verb;
+
+pub mod args;
+pub mod check;
+pub mod demo;
+pub mod print;
+pub mod run;
+pub mod workers;
+
+/// What went wrong was the configuration or the start.
+pub const EXIT_FAILURE: u8 = 1;
+
+/// The whole program: arguments in, an exit code out. Wrong usage ends it with 2, by clap.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.verb() {
+        Verb::Run => run::verb(&arguments.options()),
+        Verb::Check => check::verb(&arguments.options()),
+        Verb::Config => print::verb(&arguments.options()),
+        Verb::Demo => run::demo(),
+        Verb::Completions { shell } => print::completions(shell),
+        Verb::Man => print::man(),
+    }
+}

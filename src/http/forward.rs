@@ -1,9 +1,15 @@
 //! What changes in a head on its way through (RFC 9110 §7.6, RFC 9112 §6 and §9).
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use crate::http::body::Framing;
+use crate::http::field::Field;
 use crate::http::field::Fields;
+use crate::http::field::Known;
+use crate::http::request::Form;
 use crate::http::request::Request;
 use crate::http::request::Version;
 use crate::http::response::Response;
@@ -25,13 +31,39 @@ pub struct RequestRules<'p> {
 
 /// Writes the head that the output gets.
 pub fn request(
-    _request: &Request,
-    _fields: &Fields,
-    _bytes: &[u8],
-    _rules: &RequestRules<'_>,
-    _out: &mut Writer<'_>,
+    request: &Request,
+    fields: &Fields,
+    bytes: &[u8],
+    rules: &RequestRules<'_>,
+    out: &mut Writer<'_>,
 ) -> Result<(), Full> {
-    todo!()
+    out.put(request.method_text.of(bytes))?;
+    out.put(b" ")?;
+    out.put(request.target.prefix(request.method, bytes))?;
+    out.put(request.target.path.of(bytes))?;
+    out.put(b" HTTP/1.1\r\n")?;
+    let host = new_host(request, bytes, rules);
+    if let Some(host) = host {
+        line(out, b"Host: ", host)?;
+    }
+    kept(fields, bytes, out, |field| match field.known {
+        Known::Host => host.is_none(),
+        Known::ContentLength | Known::TransferEncoding => false,
+        Known::Trailer => request.body == Framing::Chunked,
+        // An interim response could not be passed on to HTTP/1.0 (RFC 9110 §15.2).
+        Known::Expect => request.version == Version::Http11,
+        Known::XForwardedFor => !rules.forwarded,
+        Known::XForwardedProto | Known::XForwardedHost => !rules.forwarded || rules.trusted,
+        _ => true,
+    })?;
+    body_framing(request.body, out)?;
+    if rules.forwarded {
+        forwarded(request, fields, bytes, rules, out)?;
+    }
+    if rules.via {
+        via(request.version, out)?;
+    }
+    out.put(b"\r\n")
 }
 
 /// How a response goes on to a client.
@@ -43,8 +75,21 @@ pub struct Onward {
 }
 
 /// How `response`'s body is framed for a client that speaks `client`.
-pub fn onward(_response: &Response, _client: Version) -> Onward {
-    todo!()
+pub fn onward(response: &Response, client: Version) -> Onward {
+    match (response.body, client) {
+        (Framing::Chunked | Framing::UntilClose, Version::Http10) => Onward {
+            framing: Framing::UntilClose,
+            must_close: true,
+        },
+        (Framing::Chunked | Framing::UntilClose, Version::Http11) => Onward {
+            framing: Framing::Chunked,
+            must_close: false,
+        },
+        (framing @ (Framing::None | Framing::Length(_)), _) => Onward {
+            framing,
+            must_close: false,
+        },
+    }
 }
 
 /// What the connection says about responses.
@@ -59,13 +104,140 @@ pub struct ResponseRules {
     pub unix_seconds: u64,
 }
 
-/// Writes the head that the client gets.
+/// Writes the head that the client gets. An interim response (which only an HTTP/1.1 client may get) carries
+/// neither framing nor anything about the connection.
 pub fn response(
-    _response: &Response,
-    _fields: &Fields,
-    _bytes: &[u8],
-    _rules: &ResponseRules,
-    _out: &mut Writer<'_>,
+    response: &Response,
+    fields: &Fields,
+    bytes: &[u8],
+    rules: &ResponseRules,
+    out: &mut Writer<'_>,
 ) -> Result<(), Full> {
-    todo!()
+    out.put(b"HTTP/1.1 ")?;
+    out.decimal(u64::from(response.status))?;
+    line(out, b" ", response.reason.of(bytes))?;
+    kept(fields, bytes, out, |field| match field.known {
+        Known::ContentLength | Known::TransferEncoding => false,
+        Known::Trailer => rules.framing == Framing::Chunked,
+        _ => true,
+    })?;
+    if rules.via {
+        via(response.version, out)?;
+    }
+    if response.is_interim() {
+        return out.put(b"\r\n");
+    }
+    match (rules.framing, response.length) {
+        // What a body would be long: to HEAD, and in a 304. A 204 may not say (RFC 9110 §8.6).
+        (Framing::None, Some(bytes)) if response.status != 204 => {
+            body_framing(Framing::Length(bytes), out)?;
+        }
+        (framing, _) => body_framing(framing, out)?,
+    }
+    if !fields.has(Known::Date) {
+        out.put(b"Date: ")?;
+        out.date(rules.unix_seconds)?;
+        out.put(b"\r\n")?;
+    }
+    if rules.close {
+        out.put(b"Connection: close\r\n")?;
+    } else if rules.client == Version::Http10 {
+        out.put(b"Connection: keep-alive\r\n")?;
+    }
+    out.put(b"\r\n")
+}
+
+/// The Host that takes the place of the one in the head, if one does: a target in absolute form carries the right
+/// one (RFC 9112 §3.2.2), and where there is none the configured name stands in.
+fn new_host<'h>(request: &Request, bytes: &'h [u8], rules: &RequestRules<'h>) -> Option<&'h [u8]> {
+    match request.target.form {
+        Form::Absolute => Some(request.target.authority.of(bytes)),
+        Form::Origin | Form::Asterisk if request.host.is_empty() => {
+            Some(rules.default_host.as_bytes())
+        }
+        Form::Origin | Form::Asterisk => None,
+    }
+}
+
+/// Copies the lines that go on; neighbours in one go.
+fn kept(
+    fields: &Fields,
+    bytes: &[u8],
+    out: &mut Writer<'_>,
+    keep: impl Fn(&Field) -> bool,
+) -> Result<(), Full> {
+    let mut run = 0..0;
+    for field in fields.iter() {
+        if field.hop_by_hop || !keep(field) {
+            continue;
+        }
+        let line = field.line.range();
+        if line.start == run.end {
+            run.end = line.end;
+        } else {
+            out.put(&bytes[run])?;
+            run = line;
+        }
+    }
+    out.put(&bytes[run])
+}
+
+fn body_framing(framing: Framing, out: &mut Writer<'_>) -> Result<(), Full> {
+    match framing {
+        Framing::None | Framing::UntilClose => Ok(()),
+        Framing::Chunked => out.put(b"Transfer-Encoding: chunked\r\n"),
+        Framing::Length(bytes) => {
+            out.put(b"Content-Length: ")?;
+            out.decimal(bytes)?;
+            out.put(b"\r\n")
+        }
+    }
+}
+
+/// Who asked, and how. One line each: what a trusted proxy said goes before our own word, in its order.
+fn forwarded(
+    request: &Request,
+    fields: &Fields,
+    bytes: &[u8],
+    rules: &RequestRules<'_>,
+    out: &mut Writer<'_>,
+) -> Result<(), Full> {
+    out.put(b"X-Forwarded-For: ")?;
+    if rules.trusted {
+        let earlier = fields
+            .all(Known::XForwardedFor)
+            .map(|field| field.value.of(bytes));
+        for value in earlier.filter(|value| !value.is_empty()) {
+            out.put(value)?;
+            out.put(b", ")?;
+        }
+    }
+    out.address(rules.client)?;
+    out.put(b"\r\n")?;
+    let said = |known| rules.trusted && fields.has(known);
+    if !said(Known::XForwardedProto) {
+        out.put(b"X-Forwarded-Proto: http\r\n")?;
+    }
+    let host = match request.target.form {
+        Form::Absolute => request.target.authority,
+        Form::Origin | Form::Asterisk => request.host,
+    };
+    if !host.is_empty() && !said(Known::XForwardedHost) {
+        line(out, b"X-Forwarded-Host: ", host.of(bytes))?;
+    }
+    Ok(())
+}
+
+/// The version is the one in which the message came to us (RFC 9110 §7.6.3).
+fn via(received: Version, out: &mut Writer<'_>) -> Result<(), Full> {
+    match received {
+        Version::Http10 => out.put(b"Via: 1.0 halb\r\n"),
+        Version::Http11 => out.put(b"Via: 1.1 halb\r\n"),
+    }
+}
+
+fn line(out: &mut Writer<'_>, start: &[u8], value: &[u8]) -> Result<(), Full> {
+    out.put(start)?;
+    out.put(value)?;
+    out.put(b"\r\n")
 }

@@ -1,5 +1,8 @@
 //! The few answers HALB gives itself.
 
+#[cfg(test)]
+mod tests;
+
 use crate::http::ending::Ending;
 use crate::http::writer::Full;
 use crate::http::writer::Writer;
@@ -14,7 +17,105 @@ pub struct ReplyRules {
     pub unix_seconds: u64,
 }
 
+/// No answer is longer.
+pub const REPLY_BYTES_MAX: usize = 512;
+
+/// Seconds after which a client may ask again: by then a probe has looked at every output.
+const RETRY_AFTER: &[u8] = b"Retry-After: 5\r\n";
+/// CONNECT and TRACE are what we do not serve; an output may allow fewer (RFC 9110 §10.2.1).
+const ALLOW: &[u8] = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+
 /// Writes the answer to `ending`; writes nothing when it calls for none (nobody is left to read it).
-pub fn write(_ending: Ending, _rules: &ReplyRules, _out: &mut Writer<'_>) -> Result<(), Full> {
-    todo!()
+pub fn write(ending: Ending, rules: &ReplyRules, out: &mut Writer<'_>) -> Result<(), Full> {
+    let Some(status) = ending.status() else {
+        return Ok(());
+    };
+    let (name, sentence) = words(status);
+    out.put(b"HTTP/1.1 ")?;
+    title(status, name, out)?;
+    out.put(b"\r\nDate: ")?;
+    out.date(rules.unix_seconds)?;
+    // Nobody may keep an answer that says nothing of the resource (RFC 9111 §4.2.2).
+    out.put(b"\r\nContent-Type: text/html\r\nCache-Control: no-store\r\n")?;
+    match status {
+        405 => out.put(ALLOW)?,
+        503 => out.put(RETRY_AFTER)?,
+        _ => {}
+    }
+    if rules.close {
+        out.put(b"Connection: close\r\n")?;
+    }
+    out.put(b"Content-Length: ")?;
+    out.decimal(body_bytes(name, sentence))?;
+    out.put(b"\r\n\r\n")?;
+    if !rules.head_only {
+        body(status, name, sentence, out)?;
+    }
+    Ok(())
+}
+
+const BODY_START: &str = "<!doctype html>\n<title>";
+const BODY_HEADING: &str = "</title>\n<h1>";
+const BODY_SENTENCE: &str = "</h1>\n<p>";
+const BODY_END: &str = "</p>\n";
+/// The status and the space behind it.
+const STATUS_BYTES: usize = 4;
+
+fn body(status: u16, name: &str, sentence: &str, out: &mut Writer<'_>) -> Result<(), Full> {
+    out.put(BODY_START.as_bytes())?;
+    title(status, name, out)?;
+    out.put(BODY_HEADING.as_bytes())?;
+    title(status, name, out)?;
+    out.put(BODY_SENTENCE.as_bytes())?;
+    out.put(sentence.as_bytes())?;
+    out.put(BODY_END.as_bytes())
+}
+
+fn body_bytes(name: &str, sentence: &str) -> u64 {
+    let frame = BODY_START.len() + BODY_HEADING.len() + BODY_SENTENCE.len() + BODY_END.len();
+    (frame + 2 * (STATUS_BYTES + name.len()) + sentence.len()) as u64
+}
+
+fn title(status: u16, name: &str, out: &mut Writer<'_>) -> Result<(), Full> {
+    out.decimal(u64::from(status))?;
+    out.put(b" ")?;
+    out.put(name.as_bytes())
+}
+
+/// Name and explanation of the statuses that [`Ending::status`] gives.
+fn words(status: u16) -> (&'static str, &'static str) {
+    match status {
+        400 => (
+            "Bad Request",
+            "Your browser sent a request that is not valid HTTP.",
+        ),
+        405 => ("Method Not Allowed", "This method is not served here."),
+        408 => ("Request Timeout", "The request did not arrive in time."),
+        414 => (
+            "URI Too Long",
+            "The address is longer than this server takes.",
+        ),
+        431 => (
+            "Request Header Fields Too Large",
+            "The header fields are larger than this server takes.",
+        ),
+        501 => ("Not Implemented", "This transfer coding is not known here."),
+        502 => (
+            "Bad Gateway",
+            "The server behind this one gave no valid answer.",
+        ),
+        503 => (
+            "Service Unavailable",
+            "No server is available for this request now.",
+        ),
+        504 => (
+            "Gateway Timeout",
+            "The server behind this one did not answer in time.",
+        ),
+        505 => (
+            "HTTP Version Not Supported",
+            "This server speaks HTTP/1.0 and HTTP/1.1.",
+        ),
+        _ => unreachable!("no ending is answered with {status}"),
+    }
 }

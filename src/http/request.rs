@@ -1,9 +1,23 @@
 //! Request heads (RFC 9112 §3).
 
+mod host;
+#[cfg(test)]
+mod properties;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use crate::http::body::Declared;
 use crate::http::body::Framing;
+use crate::http::body::declared;
 use crate::http::ending::Refusal;
 use crate::http::field::Fields;
+use crate::http::field::Known;
+use crate::http::field::SPAN_MAX;
 use crate::http::field::Span;
+use crate::http::field::token_end;
+pub use crate::http::request::target::Form;
+pub use crate::http::request::target::Target;
 
 /// HTTP/1.0 or HTTP/1.1 (a higher minor version is treated as 1.1, RFC 9110 §2.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +46,19 @@ impl Method {
             Method::Post | Method::Other => false,
         }
     }
+
+    /// Method names are case-sensitive (RFC 9110 §9.1).
+    fn of(text: &[u8]) -> Method {
+        match text {
+            b"GET" => Method::Get,
+            b"HEAD" => Method::Head,
+            b"POST" => Method::Post,
+            b"PUT" => Method::Put,
+            b"DELETE" => Method::Delete,
+            b"OPTIONS" => Method::Options,
+            _ => Method::Other,
+        }
+    }
 }
 
 /// A request head that was read whole and found sound.
@@ -39,7 +66,10 @@ impl Method {
 pub struct Request {
     pub method: Method,
     pub method_text: Span,
+    pub target: Target,
     pub version: Version,
+    /// The value of Host; empty when there is none.
+    pub host: Span,
     /// Bytes of the head with its empty line; the body begins there.
     pub head_bytes: usize,
     pub body: Framing,
@@ -49,11 +79,166 @@ pub struct Request {
     pub expects_continue: bool,
 }
 
-/// Reads a request head from the start of `bytes`. `None`: more bytes are needed.
-pub fn parse(
-    _bytes: &[u8],
-    _limit: usize,
-    _fields: &mut Fields,
-) -> Result<Option<Request>, Refusal> {
-    todo!()
+/// Reads a request head from the start of `bytes`, of at most `limit` bytes. `None`: more bytes are needed.
+///
+/// Nothing is remembered between calls, and a fault is told as soon as it can be seen: what is refused stays
+/// refused whatever comes behind it.
+pub fn parse(bytes: &[u8], limit: usize, fields: &mut Fields) -> Result<Option<Request>, Refusal> {
+    let limit = limit.min(SPAN_MAX);
+    let window = &bytes[..bytes.len().min(limit)];
+    let too_long = bytes.len() >= limit;
+    let Some(line) = request_line(window)? else {
+        return if too_long {
+            Err(Refusal::TargetTooLong)
+        } else {
+            Ok(None)
+        };
+    };
+    let read = fields.read(window, line.end);
+    let Some(head_bytes) = read.map_err(Refusal::Field)? else {
+        return if too_long {
+            Err(Refusal::HeadTooLong)
+        } else {
+            Ok(None)
+        };
+    };
+    judge(window, &line, head_bytes, fields).map(Some)
+}
+
+/// The request line, taken apart.
+struct RequestLine {
+    method: Method,
+    method_text: Span,
+    /// `None`: a method that is not served, whose target has a form of its own.
+    target: Option<Target>,
+    version: Version,
+    /// Where the field lines begin.
+    end: usize,
+}
+
+fn request_line(bytes: &[u8]) -> Result<Option<RequestLine>, Refusal> {
+    // One empty line ahead of it: some clients end a body with a CRLF too many (RFC 9112 §2.2).
+    let start = match bytes {
+        [] | [b'\r'] => return Ok(None),
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
+    };
+    let method_end = token_end(bytes, start);
+    match bytes.get(method_end) {
+        None => return Ok(None),
+        Some(b' ') if method_end > start => {}
+        Some(_) => return Err(Refusal::RequestLine),
+    }
+    let method_text = Span::new(start, method_end);
+    let method = Method::of(method_text.of(bytes));
+    let target_end = target::end(bytes, method_end + 1);
+    match bytes.get(target_end) {
+        None => return Ok(None),
+        Some(b' ') => {}
+        Some(b'\r' | b'\n') => return Err(Refusal::RequestLine),
+        Some(_) => return Err(Refusal::Target),
+    }
+    let target = if is_served(method_text.of(bytes)) {
+        let span = Span::new(method_end + 1, target_end);
+        Some(target::parse(bytes, span, method).ok_or(Refusal::Target)?)
+    } else {
+        None
+    };
+    let version = version(bytes.get(target_end + 1..).unwrap_or_default())?;
+    Ok(version.map(|version| RequestLine {
+        method,
+        method_text,
+        target,
+        version,
+        end: target_end + 1 + VERSION_LINE.len(),
+    }))
+}
+
+/// CONNECT has nothing to connect to behind a balancer; TRACE shows fields that clients may not see (RFC 9110 §9.3.8).
+fn is_served(method: &[u8]) -> bool {
+    !matches!(method, b"CONNECT" | b"TRACE")
+}
+
+const VERSION_LINE: &[u8; 10] = b"HTTP/1.1\r\n";
+
+/// Reads the version and the line's end.
+fn version(rest: &[u8]) -> Result<Option<Version>, Refusal> {
+    let matches = VERSION_LINE.iter().zip(rest).all(|(wanted, byte)| {
+        if wanted.is_ascii_digit() {
+            byte.is_ascii_digit()
+        } else {
+            byte == wanted
+        }
+    });
+    if !matches {
+        return Err(Refusal::RequestLine);
+    }
+    match rest.first_chunk::<10>() {
+        None => Ok(None),
+        Some([_, _, _, _, _, b'1', _, b'0', ..]) => Ok(Some(Version::Http10)),
+        Some([_, _, _, _, _, b'1', ..]) => Ok(Some(Version::Http11)),
+        Some(_) => Err(Refusal::Version),
+    }
+}
+
+/// What only the whole head can tell.
+fn judge(
+    bytes: &[u8],
+    line: &RequestLine,
+    head_bytes: usize,
+    fields: &Fields,
+) -> Result<Request, Refusal> {
+    let Some(target) = line.target else {
+        return Err(Refusal::Method);
+    };
+    let host = host_of(bytes, line.version, fields)?;
+    let body = declared(fields, bytes, line.version).map_err(Refusal::Framing)?;
+    let persistent = match line.version {
+        Version::Http10 => fields.keep_alive() && !fields.close(),
+        Version::Http11 => !fields.close(),
+    };
+    Ok(Request {
+        method: line.method,
+        method_text: line.method_text,
+        target,
+        version: line.version,
+        host,
+        head_bytes,
+        body: match body {
+            Declared::Nothing => Framing::None,
+            Declared::Length(bytes) => Framing::Length(bytes),
+            Declared::Chunked => Framing::Chunked,
+        },
+        persistent,
+        expects_continue: expects_continue(bytes, line.version, fields),
+    })
+}
+
+/// RFC 9112 §3.2: one, and valid. An empty one counts as none, whose place the configured name takes (§3.3).
+fn host_of(bytes: &[u8], version: Version, fields: &Fields) -> Result<Span, Refusal> {
+    let mut lines = fields.all(Known::Host);
+    let Some(field) = lines.next() else {
+        return match version {
+            Version::Http10 => Ok(Span::default()),
+            Version::Http11 => Err(Refusal::HostMissing),
+        };
+    };
+    if lines.next().is_some() {
+        return Err(Refusal::HostRepeated);
+    }
+    if field.value.is_empty() || host::is_valid(field.value.of(bytes)) {
+        Ok(field.value)
+    } else {
+        Err(Refusal::HostInvalid)
+    }
+}
+
+/// HTTP/1.0 knows no interim responses, so it cannot expect one (RFC 9110 §10.1.1). Other expectations are for
+/// the server behind us to judge.
+fn expects_continue(bytes: &[u8], version: Version, fields: &Fields) -> bool {
+    let continues = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
+    version == Version::Http11
+        && fields
+            .all(Known::Expect)
+            .any(|field| continues(field.value.of(bytes)))
 }

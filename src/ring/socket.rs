@@ -171,5 +171,13 @@ mod tests {
         assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.nonblocking().unwrap());
         assert!((2..=3).contains(&calls));
+        let known = "/proc/sys/net/ipv4/tcp_available_congestion_control";
+        if std::fs::read_to_string(known)
+            .unwrap()
+            .contains(LOCAL_CONGESTION)
+        {
+            let name = socket.tcp_congestion().unwrap();
+            assert!(name.starts_with(LOCAL_CONGESTION.as_bytes()), "{name:?}");
+        }
     }
 }

@@ -1,13 +1,55 @@
 //! The data plane: one worker per core.
+//!
+//! A turn is: wait, feed, flush. What completed is fed to the connection it belongs to; what follows is asked of
+//! the ring at once and submitted with the next wait. Nothing here blocks, and nothing knows which ring it is on.
+//!
+//! - `admission`: who comes in; `idle`: who goes when a place is wanted
+//! - `client`, `upstream`: the two kinds of connection; `stream`: what they share
+//! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
+//!   `transfer`: what they share; `ending`: how it ends
+//! - `stop`: orders; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
+mod admission;
+mod client;
+mod download;
+mod ending;
+mod idle;
+mod session;
+mod stop;
+mod stream;
+mod table;
+mod time;
+mod transfer;
+mod upload;
+mod upstream;
+mod wheel;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::balance::choice::Chooser;
+use crate::http::field::Fields;
 use crate::model::plan::Plan;
+use crate::model::time::Instant;
+use crate::plane::Order;
 use crate::plane::Plane;
+use crate::plane::places::Ticket;
+use crate::ring::arena::Buffer;
 use crate::ring::port::Completion;
 use crate::ring::port::Ring;
 use crate::ring::port::Socket;
+use crate::ring::token::Token;
+use crate::worker::admission::Listener;
+use crate::worker::client::Client;
+use crate::worker::idle::Idle;
+use crate::worker::session::Session;
+use crate::worker::table::Key;
+use crate::worker::table::Table;
+use crate::worker::time::Starved;
+use crate::worker::upstream::Upstream;
+use crate::worker::wheel::Due;
+use crate::worker::wheel::Wheel;
 
 /// Whether a worker still has something to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,36 +61,180 @@ pub enum Progress {
 /// One event loop: a ring, the connections on it, and what it knows of the outputs.
 pub struct Worker<R: Ring> {
     ring: R,
+    index: usize,
+    plan: Arc<Plan>,
+    plane: Arc<Plane>,
+    listeners: Vec<Listener>,
+    clients: Table<Client>,
+    upstreams: Table<Upstream>,
+    sessions: Table<Session>,
+    /// Idle connections of each output, the one used last at the end.
+    pools: Vec<Vec<Key>>,
+    chooser: Chooser,
+    wheel: Wheel,
+    idle: Idle,
+    /// Accepted connections without a place, in the order of arrival. One that gave up stays until its turn.
+    waiting: VecDeque<(Ticket, Key)>,
+    places_freed: bool,
+    /// Accepting rests: too many wait already.
+    paused: bool,
+    /// Accepting failed and is tried again then.
+    accept_again_at: Option<Instant>,
+    /// Who found no buffer and asks again after a pause.
+    starved: Vec<Starved>,
+    feed_at: Option<Instant>,
+    order: Order,
+    stop_by: Option<Instant>,
+    fields: Fields,
     completions: Vec<Completion>,
-    _plan: Arc<Plan>,
-    _plane: Arc<Plane>,
+    due: Vec<Due>,
+}
+
+/// What an operation was for; the kind in its token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Accept,
+    Wake,
+    ClientReceive,
+    ClientSend,
+    UpstreamConnect,
+    UpstreamReceive,
+    UpstreamSend,
+}
+
+impl Kind {
+    const ALL: [Kind; 7] = [
+        Kind::Accept,
+        Kind::Wake,
+        Kind::ClientReceive,
+        Kind::ClientSend,
+        Kind::UpstreamConnect,
+        Kind::UpstreamReceive,
+        Kind::UpstreamSend,
+    ];
+
+    fn token(self, key: Key) -> Token {
+        Token {
+            kind: self as u8,
+            slot: key.slot,
+            generation: key.generation,
+        }
+    }
 }
 
 impl<R: Ring> Worker<R> {
     /// The worker at `index`, listening on `listeners` (its own, not shared with other workers).
     pub fn new(
         ring: R,
-        _index: usize,
-        _listeners: Vec<Socket>,
+        index: usize,
+        listeners: Vec<Socket>,
         plan: Arc<Plan>,
         plane: Arc<Plane>,
     ) -> Worker<R> {
-        Worker {
-            ring,
+        let listener = |socket| Listener {
+            socket,
+            accepting: false,
+            closed: false,
+        };
+        let mut worker = Worker {
+            index,
+            listeners: listeners.into_iter().map(listener).collect(),
+            clients: Table::new(),
+            upstreams: Table::new(),
+            sessions: Table::new(),
+            pools: plan.outputs.iter().map(|_| Vec::new()).collect(),
+            chooser: Chooser::new(&plan, index),
+            wheel: Wheel::new(ring.now()),
+            idle: Idle::default(),
+            waiting: VecDeque::new(),
+            places_freed: false,
+            paused: false,
+            accept_again_at: None,
+            starved: Vec::new(),
+            feed_at: None,
+            order: Order::Run,
+            stop_by: None,
+            fields: Fields::new(),
             completions: Vec::new(),
-            _plan: plan,
-            _plane: plane,
-        }
+            due: Vec::new(),
+            plan,
+            plane,
+            ring,
+        };
+        worker.ring.await_wake(Kind::Wake.token(Key {
+            slot: 0,
+            generation: 0,
+        }));
+        worker.accept_more();
+        worker
     }
 
     /// Waits for something to happen and does what follows from it, once.
     pub fn turn(&mut self) -> Progress {
-        self.ring.turn(None, &mut self.completions);
-        Progress::Running
+        let until = self.wake_time();
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.turn(until, &mut completions);
+        for completion in completions.drain(..) {
+            self.dispatch(completion);
+        }
+        self.completions = completions;
+        self.expire();
+        if std::mem::take(&mut self.places_freed) {
+            self.admit_waiting();
+        }
+        self.feed_starved();
+        self.obey();
+        self.progress()
     }
 
     /// The ring, to look at its counts.
     pub fn ring(&self) -> &R {
         &self.ring
+    }
+
+    fn dispatch(&mut self, completion: Completion) {
+        let Completion {
+            token,
+            result,
+            buffer,
+            last,
+        } = completion;
+        let key = Key {
+            slot: token.slot,
+            generation: token.generation,
+        };
+        match Kind::ALL.get(usize::from(token.kind)) {
+            Some(Kind::Accept) => self.on_accept(key.slot, result, last),
+            Some(Kind::Wake) => self.on_wake(),
+            Some(Kind::ClientReceive) => self.on_client_received(key, result, buffer),
+            Some(Kind::ClientSend) => self.on_client_sent(key, result, buffer),
+            Some(Kind::UpstreamConnect) => self.on_connected(key, result),
+            Some(Kind::UpstreamReceive) => self.on_upstream_received(key, result, buffer),
+            Some(Kind::UpstreamSend) => self.on_upstream_sent(key, result, buffer),
+            None => self.take_back(buffer),
+        }
+    }
+
+    /// Gives a buffer back, if there is one.
+    fn take_back(&mut self, buffer: Option<Buffer>) {
+        if let Some(buffer) = buffer {
+            self.ring.give_back(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_its_place_in_the_list() {
+        for (index, kind) in Kind::ALL.iter().enumerate() {
+            assert_eq!(*kind as usize, index);
+        }
+        assert!(
+            Kind::ALL.len() < usize::from(Token::KIND_MAX),
+            "the ring keeps the last kind"
+        );
     }
 }

@@ -60,7 +60,11 @@ pub(super) struct Gate {
 impl Gate {
     /// A ring of the calling thread.
     pub(super) fn new() -> Result<Gate, RingError> {
-        let ring = setup::build()?;
+        Ok(Gate::of(setup::build()?))
+    }
+
+    /// Opens the parts of a ring.
+    pub(super) fn of(ring: IoUring) -> Gate {
         let mut always = EnterFlags::EXT_ARG;
         if ring.params().is_feature_no_iowait() {
             // Linux 6.15: a waiting worker is idle; without this it is shown as waiting for a disk.
@@ -72,14 +76,14 @@ impl Gate {
         let (mut submitter, entries, completions) = parts.split();
         // Refused only when the thread has 16 registered already; then an enter looks the number up.
         let _registered = submitter.register_ring_fd();
-        Ok(Gate {
+        Gate {
             submitter: ManuallyDrop::new(submitter),
             entries: ManuallyDrop::new(entries),
             completions: ManuallyDrop::new(completions),
             whole,
             always,
             enters: 0,
-        })
+        }
     }
 
     /// For registering buffers.
@@ -129,6 +133,7 @@ impl Gate {
     /// Hands the batch to the kernel, and waits as told.
     pub(super) fn enter(&mut self, wait: Wait) -> Entered {
         self.entries.sync();
+        self.completions.sync(); // says what was taken, so that what overflowed finds room
         let mut flags = self.always;
         if wait != Wait::No || self.entries.taskrun() || self.entries.cq_overflow() {
             flags |= EnterFlags::GETEVENTS; // deferred work runs only under it

@@ -433,9 +433,24 @@ impl Ring for KernelRing {
                     return Some(Socket(descriptor));
                 }
                 // This one has gone, the next may be there (accept(2), "Error handling").
-                Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO | Errno::EPERM) => {}
+                Err(
+                    Errno::ECONNABORTED
+                    | Errno::EINTR
+                    | Errno::EPERM
+                    | Errno::EPROTO
+                    | Errno::ENETDOWN
+                    | Errno::ENOPROTOOPT
+                    | Errno::EHOSTDOWN
+                    | Errno::ENONET
+                    | Errno::EHOSTUNREACH
+                    | Errno::EOPNOTSUPP
+                    | Errno::ENETUNREACH,
+                ) => {}
                 // None is there, or there is no room for one.
-                Err(_) => return None,
+                Err(
+                    Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM,
+                ) => return None,
+                Err(errno) => panic!("accept refused a listener of ours: {errno}"),
             }
         }
     }

@@ -9,6 +9,7 @@
 //! - P2: the kernel reads the entries before the published tail; this side writes only those behind it, and
 //!   there are at most `count` between head and tail.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU16;
@@ -112,7 +113,7 @@ impl Picks {
         if submitter.unregister_buf_ring(GROUP).is_err() {
             return; // they stay lent, and the arena stays mapped
         }
-        let free: std::collections::HashSet<u16> = self.numbers.iter().copied().collect();
+        let free: HashSet<u16> = self.numbers.iter().copied().collect();
         for number in (0..self.count).filter(|number| !free.contains(number)) {
             let buffer = self.taken(arena, number);
             arena.give_back(buffer);

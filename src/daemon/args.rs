@@ -1,0 +1,79 @@
+//! The command line.
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap_complete::Shell;
+
+/// Where the configuration is when nobody says so.
+pub const DEFAULT_FILE: &str = "/etc/halb/halb.toml";
+
+/// HTTP load balancer with its own hot standby.
+///
+/// Exit codes: 0 done, 1 configuration or start, 2 usage.
+#[derive(Parser, Debug)]
+#[command(name = "halb", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    options: Options,
+
+    /// Check the configuration and start nothing, as `halb check`
+    #[arg(short = 'c')]
+    check: bool,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Verb {
+    /// Serve, in the foreground (what `halb` alone does)
+    Run,
+    /// Check the configuration, listing every mistake, and start nothing
+    Check,
+    /// Print the effective configuration with the origin of each value
+    Config,
+    /// Serve four small built-in backends: the one-command first run
+    Demo,
+    /// Print the completions of a shell
+    Completions { shell: Shell },
+    /// Print the manual page
+    Man,
+}
+
+/// What says how the configuration is made.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// Configuration file [default: /etc/halb/halb.toml]
+    #[arg(short = 'f', value_name = "FILE", global = true)]
+    pub file: Option<String>,
+
+    /// Give a property; stands above the environment and the file
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting, global = true)]
+    pub sets: Vec<(String, String)>,
+
+    /// Which server of the domain this one is
+    #[arg(long, value_name = "NODE", global = true)]
+    pub node: Option<String>,
+}
+
+impl Arguments {
+    /// The verb; `-c` makes a check of what would have run.
+    pub fn verb(&self) -> Verb {
+        match &self.verb {
+            None | Some(Verb::Run) if self.check => Verb::Check,
+            None => Verb::Run,
+            Some(verb) => verb.clone(),
+        }
+    }
+
+    pub fn options(&self) -> Options {
+        self.options.clone()
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}

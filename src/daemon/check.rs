@@ -1,0 +1,168 @@
+//! Reads the configuration from where this process finds it, and says what is wrong with it.
+
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::daemon::EXIT_FAILURE;
+use crate::daemon::args::DEFAULT_FILE;
+use crate::daemon::args::Options;
+use crate::model::load;
+use crate::model::load::Loaded;
+use crate::model::load::Sources;
+use crate::model::load::finding::Finding;
+use crate::model::load::finding::Origin;
+use crate::model::load::names;
+
+/// More than any configuration needs; a device that never ends is refused.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Why there is no configuration.
+pub enum Unusable {
+    /// The file cannot be read; the sentence says which and why.
+    NoFile(String),
+    Mistakes(load::Refused),
+}
+
+/// `halb check`: findings go to stderr as HAProxy's do, the verdict to stdout.
+pub fn verb(options: &Options) -> ExitCode {
+    match configuration(options) {
+        Ok(loaded) => {
+            say(&warnings(&loaded.warnings));
+            let verdict = match loaded.warnings.len() {
+                0 => "Configuration file is valid\n".to_owned(),
+                1 => "Configuration file is valid, with 1 warning\n".to_owned(),
+                many => format!("Configuration file is valid, with {many} warnings\n"),
+            };
+            put(&verdict)
+        }
+        Err(unusable) => {
+            say(&unusable.listing());
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
+}
+
+/// The configuration of this process: file, environment and command line together.
+pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
+    let environment = environment();
+    let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
+    let mut absent = None;
+    let bytes = match read(Path::new(name)) {
+        Ok(bytes) => bytes,
+        // In a container everything may come from the environment.
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound
+                && options.file.is_none()
+                && gives_any(options, &environment) =>
+        {
+            let message = format!("{name} does not exist: defaults stand in its place");
+            absent = Some(Finding {
+                origin: Origin::Default,
+                message,
+            });
+            Vec::new()
+        }
+        Err(error) => return Err(Unusable::NoFile(format!("cannot read {name}: {error}"))),
+    };
+    let file = load::File {
+        name,
+        bytes: &bytes,
+    };
+    let host_name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    let loaded = load::load(&Sources {
+        file: absent.is_none().then_some(file),
+        environment: &environment,
+        sets: &options.sets,
+        node: options.node.as_deref(),
+        host_name: host_name.as_deref(),
+        readable: &|path| read(path).map(drop).map_err(|error| error.to_string()),
+    });
+    match loaded {
+        Ok(mut loaded) => {
+            loaded.warnings.extend(absent);
+            Ok(loaded)
+        }
+        Err(refused) => Err(Unusable::Mistakes(refused)),
+    }
+}
+
+impl Unusable {
+    /// A line for each mistake and warning, then their number.
+    pub fn listing(&self) -> String {
+        match self {
+            Unusable::NoFile(sentence) => format!("{sentence}\n"),
+            Unusable::Mistakes(refused) => {
+                let mut lines = warnings(&refused.warnings);
+                for mistake in &refused.mistakes {
+                    lines.push_str(&format!("{mistake}\n"));
+                }
+                let verdict = match refused.mistakes.len() {
+                    1 => "1 mistake in the configuration\n".to_owned(),
+                    many => format!("{many} mistakes in the configuration\n"),
+                };
+                lines + &verdict
+            }
+        }
+    }
+}
+
+/// A line for each warning.
+pub fn warnings(warnings: &[Finding]) -> String {
+    let marked = warnings.iter().map(|warning| Finding {
+        origin: warning.origin.clone(),
+        message: format!("warning: {}", warning.message),
+    });
+    marked.map(|warning| format!("{warning}\n")).collect()
+}
+
+/// Writes to stdout; a reader that went away is a failure, not a panic.
+pub fn put(text: &str) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_FAILURE),
+    }
+}
+
+/// Writes to stderr. When that fails there is nobody left to tell.
+pub fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("it is longer than 4 MiB"))
+    }
+}
+
+fn environment() -> Vec<(String, Option<String>)> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        name.starts_with(names::PREFIX)
+            .then(|| (name, value.into_string().ok()))
+    });
+    let mut ours: Vec<(String, Option<String>)> = ours.collect();
+    ours.sort();
+    ours
+}
+
+/// Whether any property comes from outside the file.
+fn gives_any(options: &Options, environment: &[(String, Option<String>)]) -> bool {
+    let given = |name: &str| matches!(names::variable(name), names::Variable::Property(_));
+    !options.sets.is_empty() || environment.iter().any(|(name, _)| given(name))
+}

@@ -1,0 +1,244 @@
+//! The workers' threads: started together or not at all, woken by orders, joined at the end.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::thread::JoinHandle;
+
+use nix::errno::Errno;
+
+use crate::model::plan::Plan;
+use crate::plane::Order;
+use crate::plane::Plane;
+use crate::ring::inbox::Hub;
+use crate::ring::kernel::KernelRing;
+use crate::ring::kernel::RingError;
+use crate::ring::kernel::RingSetup;
+use crate::ring::port::Ring;
+use crate::ring::port::RingCounts;
+use crate::ring::socket::Reservation;
+use crate::ring::socket::probe_bind;
+use crate::ring::thread::own_table;
+use crate::ring::thread::pin;
+use crate::worker::Progress;
+use crate::worker::Worker;
+
+/// What the workers are started with.
+#[derive(Clone)]
+pub struct WorkersSetup {
+    pub plan: Arc<Plan>,
+    /// The addresses of `in`.
+    pub listen: Vec<SocketAddr>,
+    /// One core for each worker; `None` leaves it where the kernel puts it.
+    pub cores: Vec<Option<usize>>,
+    /// Buffers of each worker.
+    pub small_buffers: u32,
+    pub large_buffers: u32,
+}
+
+/// Why they could not be started.
+#[derive(Debug)]
+pub enum WorkersError {
+    /// One of the addresses of `in` cannot be listened on.
+    Listen(SocketAddr, Errno),
+    /// The means for workers to reach each other could not be opened.
+    Hub(Errno),
+    Thread(std::io::Error),
+    /// A worker's thread ended before it had said anything.
+    Lost,
+    DescriptorTable(Errno),
+    Ring(RingError),
+}
+
+impl fmt::Display for WorkersError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WorkersError::Listen(address, Errno::EADDRINUSE) => {
+                write!(
+                    f,
+                    "cannot listen on {address}: another program listens there"
+                )
+            }
+            WorkersError::Listen(address, Errno::EACCES) => write!(
+                f,
+                "cannot listen on {address}: ports below 1024 need CAP_NET_BIND_SERVICE \
+                 (`setcap cap_net_bind_service=+ep halb`, or AmbientCapabilities in the unit)"
+            ),
+            WorkersError::Listen(address, errno) => {
+                write!(f, "cannot listen on {address}: {}", errno.desc())
+            }
+            WorkersError::Hub(errno) => {
+                write!(f, "no descriptors for the workers' doors: {}", errno.desc())
+            }
+            WorkersError::Thread(error) => write!(f, "cannot start a worker's thread: {error}"),
+            WorkersError::Lost => write!(f, "a worker's thread ended at once"),
+            WorkersError::DescriptorTable(errno) => {
+                write!(
+                    f,
+                    "no descriptor table of its own for a worker: {}",
+                    errno.desc()
+                )
+            }
+            WorkersError::Ring(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// Running workers.
+pub struct Workers {
+    plane: Arc<Plane>,
+    hub: Arc<Hub>,
+    addresses: Vec<SocketAddr>,
+    threads: Vec<JoinHandle<RingCounts>>,
+}
+
+impl Workers {
+    /// Starts one worker per core given; returns when all of them listen, or none is left.
+    pub fn start(setup: &WorkersSetup) -> Result<Workers, WorkersError> {
+        let count = setup.cores.len();
+        let reserve = |address: &SocketAddr| {
+            probe_bind(address).map_err(|errno| WorkersError::Listen(*address, errno))
+        };
+        let reserved: Vec<Reservation> =
+            setup.listen.iter().map(reserve).collect::<Result<_, _>>()?;
+        let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
+        let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
+        let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
+        let mut workers = Workers {
+            plane,
+            hub,
+            addresses,
+            threads: Vec::with_capacity(count),
+        };
+        let (ready, started) = mpsc::channel();
+        for (index, core) in setup.cores.iter().enumerate() {
+            let seat = Seat {
+                index,
+                core: *core,
+                setup: WorkersSetup {
+                    listen: workers.addresses.clone(),
+                    ..setup.clone()
+                },
+                plane: Arc::clone(&workers.plane),
+                hub: Arc::clone(&workers.hub),
+            };
+            let ready = ready.clone();
+            let builder = thread::Builder::new().name(format!("halb-worker-{index}"));
+            let thread = builder
+                .spawn(move || seat.work(&ready))
+                .map_err(WorkersError::Thread);
+            match thread {
+                Ok(thread) => workers.threads.push(thread),
+                Err(error) => return Err(workers.give_up(error)),
+            }
+        }
+        drop(ready);
+        workers.await_all(&started)
+    }
+
+    /// The addresses of `in`, with the ports the kernel chose where 0 was asked.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The memory shared with them.
+    pub fn plane(&self) -> &Arc<Plane> {
+        &self.plane
+    }
+
+    /// Gives an order.
+    pub fn order(&self, order: Order) {
+        self.plane.set_order(order);
+        for worker in 0..self.hub.workers() {
+            self.hub.wake(worker);
+        }
+    }
+
+    /// Waits until all have ended; what each ring had done, and still held, by then.
+    pub fn join(self) -> Vec<RingCounts> {
+        self.threads
+            .into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .collect()
+    }
+
+    /// Whether every worker has ended.
+    pub fn ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    fn await_all(
+        self,
+        started: &Receiver<Result<(), WorkersError>>,
+    ) -> Result<Workers, WorkersError> {
+        for _ in 0..self.threads.len() {
+            match started.recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(self.give_up(error)),
+                Err(mpsc::RecvError) => return Err(self.give_up(WorkersError::Lost)),
+            }
+        }
+        Ok(self)
+    }
+
+    fn give_up(self, error: WorkersError) -> WorkersError {
+        self.order(Order::Stop);
+        self.join();
+        error
+    }
+}
+
+/// Everything one worker's thread begins with.
+struct Seat {
+    index: usize,
+    core: Option<usize>,
+    setup: WorkersSetup,
+    plane: Arc<Plane>,
+    hub: Arc<Hub>,
+}
+
+impl Seat {
+    fn work(self, ready: &Sender<Result<(), WorkersError>>) -> RingCounts {
+        let mut worker = match self.prepare() {
+            Ok(worker) => worker,
+            Err(error) => {
+                drop(ready.send(Err(error))); // nobody listens any more when another failed first
+                return RingCounts::default();
+            }
+        };
+        drop(ready.send(Ok(())));
+        while worker.turn() == Progress::Running {}
+        worker.ring().counts()
+    }
+
+    fn prepare(&self) -> Result<Worker<KernelRing>, WorkersError> {
+        own_table(&self.hub.descriptors()).map_err(WorkersError::DescriptorTable)?;
+        if let Some(core) = self.core {
+            // A core that has been taken away meanwhile costs speed, not correctness.
+            let _kept_where_it_is = pin(core);
+        }
+        let mut ring = KernelRing::new(RingSetup {
+            small_buffers: self.setup.small_buffers,
+            large_buffers: self.setup.large_buffers,
+            hub: Arc::clone(&self.hub),
+            index: self.index,
+        })
+        .map_err(WorkersError::Ring)?;
+        let listen = |address: &SocketAddr| {
+            ring.listen(address)
+                .map_err(|errno| WorkersError::Listen(*address, errno))
+        };
+        let listeners = self
+            .setup
+            .listen
+            .iter()
+            .map(listen)
+            .collect::<Result<_, _>>()?;
+        let (plan, plane) = (Arc::clone(&self.setup.plan), Arc::clone(&self.plane));
+        Ok(Worker::new(ring, self.index, listeners, plan, plane))
+    }
+}

@@ -1,0 +1,307 @@
+//! What one property alone cannot tell: collisions, contradictions, values that help nobody.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+use crate::model::address::HostPort;
+use crate::model::config::Config;
+use crate::model::config::Domain;
+use crate::model::config::HealthcheckMethod;
+use crate::model::config::Mode;
+use crate::model::load::Loader;
+use crate::model::load::finding::Origin;
+use crate::model::output::OutputId;
+use crate::model::property::CONN_TIMEOUT_ADVISED;
+use crate::model::property::Kind;
+use crate::model::property::PROPERTIES;
+
+/// Adds to the findings; `whole` is where something is missing from the configuration as such.
+pub(super) fn check(loader: &mut Loader<'_>, whole: &Origin) {
+    let mut across = Across { loader, whole };
+    across.outputs();
+    across.backups();
+    across.listeners();
+    across.timeouts();
+    across.cookies();
+    across.probes();
+    across.web();
+    across.domain();
+}
+
+struct Across<'a, 'l> {
+    loader: &'a mut Loader<'l>,
+    whole: &'a Origin,
+}
+
+impl Across<'_, '_> {
+    fn config(&self) -> &Config {
+        &self.loader.config
+    }
+
+    /// Where `name` was given, or the configuration as a whole.
+    fn origin(&self, name: &str) -> Origin {
+        self.loader.origins.get(name).unwrap_or(self.whole).clone()
+    }
+
+    fn given(&self, name: &str) -> bool {
+        self.loader.origins.contains_key(name)
+    }
+
+    fn sound(&self, names: &[&str]) -> bool {
+        names
+            .iter()
+            .all(|name| !self.loader.mistaken.contains(*name))
+    }
+
+    fn mistake(&mut self, name: &str, message: impl Into<String>) {
+        let origin = self.origin(name);
+        self.loader.findings.mistake(&origin, message);
+    }
+
+    fn warn(&mut self, name: &str, message: impl Into<String>) {
+        let origin = self.origin(name);
+        self.loader.findings.warning(&origin, message);
+    }
+
+    fn outputs(&mut self) {
+        let attempted = self
+            .loader
+            .mistaken
+            .iter()
+            .any(|name| OutputId::from_name(name).is_some());
+        if self.config().out.is_empty() {
+            if !attempted {
+                let message = "no output is connected: nothing could be served \
+                               (out1 = \"host:port\" connects the first)";
+                self.loader.findings.mistake(self.whole, message);
+            }
+            return;
+        }
+        let mut seen: BTreeMap<HostPort, OutputId> = BTreeMap::new();
+        for (id, output) in self.config().out.clone() {
+            match seen.get(&output.address) {
+                Some(first) => {
+                    let message = format!("{id} has the same address as {first}");
+                    self.warn(&id.to_string(), message);
+                }
+                None => drop(seen.insert(output.address, id)),
+            }
+        }
+    }
+
+    fn backups(&mut self) {
+        if !self.sound(&["backup_outputs"]) {
+            return;
+        }
+        for id in self.config().backup_outputs.clone() {
+            let name = id.to_string();
+            if !self.config().out.contains_key(&id) && self.sound(&[&name]) {
+                let message = format!("backup_outputs: {id} is not connected");
+                self.mistake("backup_outputs", message);
+            }
+        }
+    }
+
+    fn listeners(&mut self) {
+        if !self.sound(&["in", "ui", "ctl", "ui_port", "ctl_port"]) {
+            return;
+        }
+        let config = self.config();
+        let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
+        let ui = SocketAddr::new(config.ui.0, config.ui_port);
+        let ctl = SocketAddr::new(config.ctl.0, config.ctl_port);
+        let wanted = config.r#in.iter().map(|socket| ("in", *socket));
+        let wanted = wanted.chain([("ui", ui), ("ctl", ctl)]);
+        let mut collisions = Vec::new();
+        for (terminal, socket) in wanted {
+            if let Some((other, theirs)) = taken.iter().find(|(_, theirs)| collide(*theirs, socket))
+            {
+                collisions.push((
+                    terminal,
+                    format!("{terminal} at {socket} collides with {other} at {theirs}"),
+                ));
+            }
+            taken.push((terminal, socket));
+        }
+        for (terminal, message) in collisions {
+            let port = format!("{terminal}_port");
+            let name = if self.given(&port) {
+                port.as_str()
+            } else {
+                terminal
+            };
+            let name = if self.given(name) { name } else { "in" };
+            self.mistake(name, message);
+        }
+    }
+
+    fn timeouts(&mut self) {
+        for property in PROPERTIES {
+            let Kind::Timeout { field } = property.kind else {
+                continue;
+            };
+            let name = property.name;
+            if self.given(name) && self.sound(&[name]) && field(&mut self.loader.config).is_none() {
+                self.warn(name, format!("{name} is 0: it never ends"));
+            }
+        }
+        if self.sound(&["conn_timeout"])
+            && self
+                .config()
+                .conn_timeout
+                .is_some_and(|length| length < CONN_TIMEOUT_ADVISED)
+        {
+            self.warn(
+                "conn_timeout",
+                "a conn_timeout below 20 seconds is not recommended: if probes time out under \
+                 load because it is too low, HALB starts to disable outputs",
+            );
+        }
+    }
+
+    fn cookies(&mut self) {
+        if !self.sound(&["mode", "cookie_name"]) || !self.given("mode") {
+            return;
+        }
+        let nameless = self.config().cookie_name.is_empty();
+        match self.config().mode {
+            Mode::Passive | Mode::Sync | Mode::Insert if nameless => self.warn(
+                "mode",
+                "cookie_name is empty, so that no session is tracked: plain rotation",
+            ),
+            Mode::Source if !nameless => {
+                self.warn("cookie_name", "cookie_name is ignored in source mode");
+            }
+            Mode::Passive | Mode::Sync | Mode::Insert | Mode::Source => {}
+        }
+    }
+
+    fn probes(&mut self) {
+        if self.sound(&["healthcheck_regexp", "healthcheck_method"])
+            && !self.config().healthcheck_regexp.is_empty()
+            && self.config().healthcheck_method != HealthcheckMethod::HttpGet
+        {
+            let message = "healthcheck_regexp is searched by http_get alone: it has no effect here";
+            self.warn("healthcheck_regexp", message);
+        }
+    }
+
+    fn web(&mut self) {
+        if self.sound(&["username", "password"])
+            && self.config().username.is_empty()
+            && !self.config().password.is_empty()
+        {
+            self.warn("password", "password is ignored without username");
+        }
+    }
+
+    fn domain(&mut self) {
+        let Some(domain) = self.config().domain.clone() else {
+            return;
+        };
+        if !self.sound(&["domain.servers"]) {
+            return;
+        }
+        self.roles(&domain);
+        self.domain_addresses(&domain);
+        if self.sound(&["domain.virtual_addresses", "domain.main", "domain.backup"])
+            && !domain.virtual_addresses.is_empty()
+        {
+            for name in [&domain.main, &domain.backup] {
+                if domain
+                    .servers
+                    .get(name)
+                    .is_some_and(|server| server.interface.is_empty())
+                {
+                    let message = format!(
+                        "domain.servers.{name}.interface is missing: the virtual addresses need one"
+                    );
+                    self.mistake("domain.servers", message);
+                }
+            }
+        }
+        if domain.hot_standby && self.sound(&["domain.ping_addresses", "domain.virtual_addresses"])
+        {
+            if domain.ping_addresses.is_empty() {
+                self.warn(
+                    "domain.servers",
+                    "domain.ping_addresses is empty: an active that lost its network cannot tell, \
+                     and keeps the virtual addresses",
+                );
+            }
+            if domain.virtual_addresses.is_empty() {
+                self.warn(
+                    "domain.servers",
+                    "domain.virtual_addresses is empty: no address moves in a takeover",
+                );
+            }
+        }
+    }
+
+    fn roles(&mut self, domain: &Domain) {
+        if domain.servers.is_empty() {
+            self.mistake("domain.servers", "domain.servers is empty");
+            return;
+        }
+        let all: Vec<&str> = domain.servers.keys().map(String::as_str).collect();
+        let all = all.join(", ");
+        for (name, server) in [
+            ("domain.main", &domain.main),
+            ("domain.backup", &domain.backup),
+        ] {
+            let absent_backup = name == "domain.backup" && server.is_empty();
+            if self.sound(&[name]) && !absent_backup && !domain.servers.contains_key(server) {
+                let message = format!("{name}: {server:?} is none of the servers ({all})");
+                self.mistake(name, message);
+            }
+        }
+        if self.sound(&["domain.main", "domain.backup"]) && domain.main == domain.backup {
+            self.mistake(
+                "domain.backup",
+                "domain.backup is the same server as domain.main",
+            );
+        }
+        if domain.hot_standby
+            && domain.backup.is_empty()
+            && self.sound(&["domain.backup", "domain.hot_standby"])
+        {
+            self.warn("domain.servers", "domain.backup is empty: nobody stands by");
+        }
+    }
+
+    fn domain_addresses(&mut self, domain: &Domain) {
+        let mut seen: BTreeMap<SocketAddr, &str> = BTreeMap::new();
+        for (name, server) in &domain.servers {
+            for address in &server.addresses {
+                if let Some(first) = seen.insert(*address, name) {
+                    let message =
+                        format!("domain.servers.{name}: {address} is an address of {first} too");
+                    self.mistake("domain.servers", message);
+                }
+            }
+        }
+        // A server's own address would answer when everything else is cut off.
+        for ping in &domain.ping_addresses {
+            if let Some((_, name)) = seen.iter().find(|(address, _)| address.ip() == *ping) {
+                let message = format!(
+                    "domain.ping_addresses: {ping} belongs to {name}; a third network entity is \
+                     needed"
+                );
+                self.mistake("domain.ping_addresses", message);
+            }
+        }
+    }
+}
+
+/// Whether two listening sockets cannot both be open. IPv6 sockets are bound to IPv6 alone, so
+/// that 0.0.0.0 and [::] live side by side. Port 0 is a free one that the kernel chooses.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    let overlap = one.ip() == other.ip() || is_any(one.ip()) || is_any(other.ip());
+    same_family && overlap && one.port() == other.port() && one.port() != 0
+}
+
+fn is_any(address: IpAddr) -> bool {
+    address.is_unspecified()
+}

@@ -1,0 +1,61 @@
+//! The Perl regular expressions of `healthcheck_regexp`.
+
+use fancy_regex::CompileError;
+use fancy_regex::Error;
+use fancy_regex::Regex;
+use fancy_regex::RegexBuilder;
+
+/// How often a match with look-around or a back-reference may step back before it counts as none.
+/// Patterns without them run on an engine whose time is linear in the document.
+pub const STEPS_MAX: usize = 1_000_000;
+
+/// Compiles a pattern, or says where and why it does not compile.
+pub fn compile(pattern: &str) -> Result<Regex, String> {
+    let compiled = RegexBuilder::new(pattern)
+        .backtrack_limit(STEPS_MAX)
+        .build();
+    compiled.map_err(|error| sentence(pattern, &error))
+}
+
+fn sentence(pattern: &str, error: &Error) -> String {
+    match error {
+        Error::ParseError(offset, cause) => at(pattern, *offset, &cause.to_string()),
+        Error::CompileError(cause) => match cause.as_ref() {
+            CompileError::InnerError(inner) => match inner.syntax_error() {
+                Some(regex_syntax::Error::Parse(inner)) => {
+                    let offset = inner.span().start.offset;
+                    within(pattern, inner.pattern(), offset, &inner.kind().to_string())
+                }
+                Some(regex_syntax::Error::Translate(inner)) => {
+                    let offset = inner.span().start.offset;
+                    within(pattern, inner.pattern(), offset, &inner.kind().to_string())
+                }
+                Some(_) | None => match inner.size_limit() {
+                    Some(_) => "the pattern is too large when compiled".to_owned(),
+                    None => inner.to_string(),
+                },
+            },
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+/// The linear engine is given pieces of the pattern and counts from the start of its piece.
+fn within(pattern: &str, piece: &str, offset: usize, cause: &str) -> String {
+    match pattern.find(piece) {
+        Some(start) => at(pattern, start + offset, cause),
+        None => format!("in {piece:?}: {cause}"),
+    }
+}
+
+fn at(pattern: &str, offset: usize, cause: &str) -> String {
+    let before = pattern
+        .char_indices()
+        .take_while(|(index, _)| *index < offset)
+        .count();
+    let mut letters = cause.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    let cause: String = first.into_iter().chain(letters).collect();
+    format!("at character {}: {cause}", before + 1)
+}

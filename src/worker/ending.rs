@@ -1,0 +1,150 @@
+//! How sessions end, and the answers HALB gives itself.
+
+use crate::http::body::Framing;
+use crate::http::ending::Ending;
+use crate::http::reply;
+use crate::http::reply::ReplyRules;
+use crate::http::request::Method;
+use crate::http::request::Request;
+use crate::http::writer::Writer;
+use crate::ring::port::Ring;
+use crate::ring::port::Size;
+use crate::worker::Kind;
+use crate::worker::Worker;
+use crate::worker::client::Phase;
+use crate::worker::session::Download;
+use crate::worker::session::Session;
+use crate::worker::stream::NEVER;
+use crate::worker::table::Key;
+use crate::worker::upstream::State;
+
+impl<R: Ring> Worker<R> {
+    /// The response has been delivered whole.
+    pub(super) fn finish(&mut self, key: Key) {
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        let (client, persistent) = (
+            session.client,
+            session.persistent && session.upload.finished(),
+        );
+        self.count_output(session.output, |counts| counts.sessions_total.add(1));
+        self.clear_away(session);
+        if persistent {
+            self.await_request(client);
+        } else {
+            self.close_politely(client);
+        }
+    }
+
+    /// It ends otherwise. The client is answered if nothing of the response has gone to it, else cut off.
+    pub(super) fn fail(&mut self, key: Key, ending: Ending) {
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        let client = session.client;
+        let answerable = matches!(session.download, Download::Awaited);
+        let close = !session.persistent || !session.upload.finished();
+        let head_only = session.method == Method::Head;
+        self.plane.page(self.index).sessions_failed.add(1);
+        self.clear_away(session);
+        if answerable && ending.status().is_some() {
+            self.reply(client, ending, head_only, close);
+        } else {
+            self.close_client(client);
+        }
+    }
+
+    /// Answers a request that got no further than its head.
+    pub(super) fn reply_to(
+        &mut self,
+        key: Key,
+        ending: Ending,
+        head_only: bool,
+        request: &Request,
+    ) {
+        let close = !request.persistent || request.body != Framing::None;
+        self.reply(key, ending, head_only, close);
+    }
+
+    /// Answers a client ourselves.
+    pub(super) fn reply(&mut self, key: Key, ending: Ending, head_only: bool, close: bool) {
+        self.leave_idle(key);
+        let unix_seconds = self.ring.unix_seconds();
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let buffer = if client.stream.sending {
+            None
+        } else {
+            self.ring.lease(Size::Small)
+        };
+        let Some(mut buffer) = buffer else {
+            self.close_client(key); // an interim response is still on its way, or nothing is free
+            return;
+        };
+        let mut writer = Writer::new(&mut buffer);
+        let rules = ReplyRules {
+            head_only,
+            close,
+            unix_seconds,
+        };
+        let written = reply::write(ending, &rules, &mut writer);
+        let length = writer.used();
+        if written.is_err() || length == 0 {
+            self.ring.give_back(buffer);
+            self.close_client(key);
+            return;
+        }
+        client.phase = Phase::Replying { close };
+        client.served = true;
+        client.stream.send(
+            &mut self.ring,
+            buffer,
+            0..length,
+            Kind::ClientSend.token(key),
+        );
+        self.plane.page(self.index).replies_total.add(1);
+        let deadline = self.now_plus(self.plan.client_timeout);
+        self.set_client_deadline(key, deadline);
+    }
+
+    /// Sets both sides' deadlines after something has moved: each side's patience runs only while it is that
+    /// side we wait for.
+    pub(super) fn renew_deadlines(&mut self, key: Key) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let Some(client) = self.clients.get(session.client) else {
+            return;
+        };
+        let upstream = session
+            .upstream
+            .and_then(|k| self.upstreams.get(k).map(|u| (k, u)));
+        let body_awaited = !session.upload.finished() && client.stream.receiving;
+        let client_key = session.client;
+        let client_wanted = client.stream.sending || body_awaited;
+        let client_timeout = self.plan.client_timeout.filter(|_| client_wanted);
+        if let Some((upstream_key, upstream)) = upstream
+            && upstream.state == State::Busy(key)
+        {
+            let wanted = upstream.stream.sending || (upstream.stream.receiving && !body_awaited);
+            let timeout = self.plan.server_timeout.filter(|_| wanted);
+            let deadline = self.now_plus(timeout);
+            self.set_upstream_deadline(upstream_key, deadline);
+        }
+        let deadline = self.now_plus(client_timeout);
+        self.set_client_deadline(client_key, deadline);
+    }
+
+    /// Gives back what a session held.
+    fn clear_away(&mut self, mut session: Session) {
+        self.vacate(session.output);
+        let first = session.take_first();
+        self.take_back(first);
+        if let Some(upstream) = session.upstream {
+            self.close_upstream(upstream);
+        }
+        self.set_client_deadline(session.client, NEVER);
+    }
+}

@@ -1,0 +1,255 @@
+//! A session: one exchange, from a request's head to the end of its response.
+
+use crate::balance::choice::Set;
+use crate::http::body::Relay;
+use crate::http::ending::Ending;
+use crate::http::ending::Refusal;
+use crate::http::forward;
+use crate::http::forward::RequestRules;
+use crate::http::request::Method;
+use crate::http::request::Request;
+use crate::http::request::Version;
+use crate::http::writer::Full;
+use crate::http::writer::Writer;
+use crate::model::time::Instant;
+use crate::plane::page::OutputCount;
+use crate::ring::arena::Buffer;
+use crate::ring::port::Ring;
+use crate::ring::port::Size;
+use crate::worker::Worker;
+use crate::worker::client::Phase;
+use crate::worker::table::Key;
+use crate::worker::time::Starved;
+
+/// A connection that cannot be established is tried on another output at once, so often in all (SPEC 3).
+const TRIES_MOST: u8 = 3;
+
+/// One exchange.
+pub struct Session {
+    pub client: Key,
+    pub upstream: Option<Key>,
+    /// The output it occupies, by position in the plan.
+    pub output: usize,
+    pub method: Method,
+    pub version: Version,
+    /// The client will take another response on its connection.
+    pub persistent: bool,
+    pub upload: Relay,
+    pub first: First,
+    /// The whole request lies in the first buffer: it can be sent again.
+    pub whole: bool,
+    pub download: Download,
+    /// The output will take another request on its connection.
+    pub reusable: bool,
+    /// Establishing a connection may take until then, over all tries.
+    pub connect_by: Instant,
+    tries: u8,
+    tried: Set,
+    /// It was sent once more already, on a fresh connection.
+    pub resent: bool,
+}
+
+/// The request's head as the output gets it, with as much of the body as lay beside it.
+pub enum First {
+    /// To be sent.
+    Ready(Buffer, usize),
+    /// On its way.
+    Flying(usize),
+    /// Sent, and kept in case it has to be sent again.
+    Kept(Buffer, usize),
+    Gone,
+}
+
+/// How far the response is.
+pub enum Download {
+    /// Its head has not come.
+    Awaited,
+    /// The head has gone to the client; the body follows.
+    Under(Relay),
+}
+
+impl Session {
+    /// Whether the request may be sent once more, should its connection turn out to be dead.
+    pub fn may_resend(&self) -> bool {
+        self.whole && !self.resent && self.method.is_idempotent()
+    }
+
+    /// Takes the first buffer out, wherever it is in its life.
+    pub fn take_first(&mut self) -> Option<Buffer> {
+        match std::mem::replace(&mut self.first, First::Gone) {
+            First::Ready(buffer, _) | First::Kept(buffer, _) => Some(buffer),
+            First::Flying(_) | First::Gone => None,
+        }
+    }
+}
+
+impl<R: Ring> Worker<R> {
+    /// A request's head has been read whole.
+    pub(super) fn begin_session(&mut self, key: Key, request: &Request) {
+        let head_only = request.method == Method::Head;
+        let Some(output) = self.chooser.choose(Set::EMPTY, self.ring.now()) else {
+            self.count_request();
+            self.consume_head(key, request);
+            self.reply_to(key, Ending::NoOutput, head_only, request);
+            return;
+        };
+        let Some((buffer, length)) = self.compose(key, request, output) else {
+            return;
+        };
+        self.count_request();
+        self.consume_head(key, request);
+        self.leave_idle(key);
+        let session = Session {
+            client: key,
+            upstream: None,
+            output,
+            method: request.method,
+            version: request.version,
+            persistent: request.persistent,
+            upload: Relay::new(request.body, request.body),
+            first: First::Ready(buffer, length),
+            whole: false,
+            download: Download::Awaited,
+            reusable: false,
+            connect_by: self.now_plus(self.plan.conn_timeout),
+            tries: 0,
+            tried: Set::EMPTY,
+            resent: false,
+        };
+        // There are never more sessions than clients, whose table is bounded alike.
+        let Some(session_key) = self.sessions.insert(session) else {
+            return;
+        };
+        self.occupy(output);
+        if let Some(client) = self.clients.get_mut(key) {
+            client.phase = Phase::Busy(session_key);
+            client.served = true;
+        }
+        self.add_body_to_first(session_key);
+        self.connect(session_key);
+    }
+
+    /// Finds a connection for a session: an idle one, or a new one.
+    pub(super) fn connect(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let output = session.output;
+        let (once_only, fresh) = (!session.method.is_idempotent(), session.resent);
+        let idle = if fresh {
+            None
+        } else {
+            self.take_idle(output, once_only, key)
+        };
+        let connected = match idle {
+            Some(upstream) => Ok(upstream),
+            None => self.open_upstream(output, key),
+        };
+        match connected {
+            Ok(upstream) => {
+                if let Some(session) = self.sessions.get_mut(key) {
+                    session.upstream = Some(upstream);
+                    let by = session.connect_by;
+                    self.set_upstream_deadline(upstream, by);
+                }
+                self.pump_upload(key);
+            }
+            Err(_) => self.try_another(key, Ending::ConnectFailed),
+        }
+    }
+
+    /// Its output could not be reached: another one, if there is one and time is left.
+    pub(super) fn try_another(&mut self, key: Key, ending: Ending) {
+        let now = self.ring.now();
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.upstream = None;
+        session.tries += 1;
+        session.tried = session.tried.with(session.output);
+        let (output, tried) = (session.output, session.tried);
+        let more = session.tries < TRIES_MOST && now < session.connect_by;
+        self.chooser.suspect(output, now);
+        self.count_output(output, |counts| counts.connect_errors.add(1));
+        let next = if more {
+            self.chooser.choose(tried, now)
+        } else {
+            None
+        };
+        let Some(next) = next else {
+            self.fail(key, ending);
+            return;
+        };
+        self.vacate(output);
+        self.occupy(next);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.output = next;
+        }
+        self.connect(key);
+    }
+
+    /// A session occupies an output.
+    fn occupy(&self, output: usize) {
+        self.count_output(output, |counts| counts.sessions_active.add(1));
+    }
+
+    /// … and leaves it.
+    pub(super) fn vacate(&self, output: usize) {
+        self.count_output(output, |counts| counts.sessions_active.sub(1));
+    }
+
+    /// Counts something for an output.
+    pub(super) fn count_output(&self, output: usize, count: impl FnOnce(&OutputCount)) {
+        if let Some(planned) = self.plan.outputs.get(output) {
+            count(self.plane.page(self.index).outputs.of(planned.id));
+        }
+    }
+
+    fn count_request(&self) {
+        self.plane.page(self.index).requests_total.add(1);
+    }
+
+    /// The head as the output gets it. `None`: it has been seen to otherwise.
+    fn compose(&mut self, key: Key, request: &Request, output: usize) -> Option<(Buffer, usize)> {
+        for size in [Size::Small, Size::Large] {
+            let client = self.clients.get(key)?;
+            let planned = self.plan.outputs.get(output)?;
+            let Some(mut buffer) = self.ring.lease(size) else {
+                self.starve(Starved::Request(key));
+                return None;
+            };
+            let rules = RequestRules {
+                client: client.peer,
+                forwarded: self.plan.forwarded,
+                trusted: self
+                    .plan
+                    .trusted_proxies
+                    .iter()
+                    .any(|n| n.contains(client.peer)),
+                via: self.plan.via,
+                default_host: &planned.name,
+            };
+            let mut writer = Writer::new(&mut buffer);
+            let written = forward::request(
+                request,
+                &self.fields,
+                client.stream.bytes(),
+                &rules,
+                &mut writer,
+            );
+            let length = writer.used();
+            match written {
+                Ok(()) => return Some((buffer, length)),
+                Err(Full) => self.ring.give_back(buffer),
+            }
+        }
+        self.reply(key, Ending::Refused(Refusal::HeadTooLong), false, true);
+        None
+    }
+
+    fn consume_head(&mut self, key: Key, request: &Request) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.stream.consume(&mut self.ring, request.head_bytes);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Orders: finish what was begun, or stop at once.
+
+use crate::http::ending::Ending;
+use crate::plane::Order;
+use crate::ring::port::Ring;
+use crate::worker::Progress;
+use crate::worker::Worker;
+use crate::worker::client::Phase;
+
+impl<R: Ring> Worker<R> {
+    /// Does what control ordered, once.
+    pub(super) fn obey(&mut self) {
+        let ordered = self.plane.order();
+        let late = self.stop_by.is_some_and(|by| by <= self.ring.now());
+        let order = if late { Order::Stop } else { ordered };
+        if order == self.order {
+            return;
+        }
+        match order {
+            Order::Run => {}
+            Order::Finish => self.begin_to_finish(),
+            Order::Stop => self.stop_now(),
+        }
+    }
+
+    /// Whether anything is left.
+    pub(super) fn progress(&mut self) -> Progress {
+        if self.order == Order::Run || self.clients.len() > 0 {
+            return Progress::Running;
+        }
+        for key in self.upstreams.keys() {
+            self.close_upstream(key);
+        }
+        let listening = self.listeners.iter().any(|listener| listener.accepting);
+        if self.upstreams.len() > 0 || listening {
+            Progress::Running
+        } else {
+            Progress::Stopped
+        }
+    }
+
+    fn begin_to_finish(&mut self) {
+        self.order = Order::Finish;
+        self.stop_by = Some(self.ring.now() + self.plan.grace);
+        self.close_listeners();
+        for key in self.clients.keys() {
+            let idle = |phase: Phase| phase == Phase::Idle;
+            if self
+                .clients
+                .get(key)
+                .is_some_and(|client| idle(client.phase))
+            {
+                self.close_client(key);
+            }
+        }
+    }
+
+    fn stop_now(&mut self) {
+        if self.order == Order::Run {
+            self.close_listeners();
+        }
+        self.order = Order::Stop;
+        self.stop_by = None;
+        for key in self.clients.keys() {
+            let phase = self.clients.get(key).map(|client| client.phase);
+            if let Some(Phase::Busy(session)) = phase {
+                self.fail(session, Ending::Stopping);
+            }
+            self.close_client(key);
+        }
+    }
+
+    /// What the kernel has accepted for us is served; only then the listeners close. A listener that closes with
+    /// connections in its backlog resets them.
+    fn close_listeners(&mut self) {
+        for index in 0..self.listeners.len() {
+            while let Some(socket) = self.ring.accept_now(self.listeners[index].socket) {
+                self.on_arrival(socket);
+            }
+            let listener = &mut self.listeners[index];
+            if !listener.closed {
+                listener.closed = true;
+                self.ring.close(listener.socket, listener.accepting);
+            }
+        }
+    }
+}

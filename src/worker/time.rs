@@ -1,0 +1,146 @@
+//! Deadlines: setting them, and what happens when they pass.
+
+use std::time::Duration;
+
+use crate::model::time::Instant;
+use crate::ring::port::Arrival;
+use crate::ring::port::Ring;
+use crate::worker::Worker;
+use crate::worker::stream::NEVER;
+use crate::worker::stream::Stream;
+use crate::worker::table::Key;
+use crate::worker::wheel::Due;
+use crate::worker::wheel::Owner;
+use crate::worker::wheel::Wheel;
+
+/// Who found no buffer asks again after this. Asking again at once would keep a core busy for nothing.
+const STARVED_PAUSE: Duration = Duration::from_millis(2);
+
+/// Who found no buffer, and for what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Starved {
+    ClientReceive(Key),
+    UpstreamReceive(Key),
+    /// A client whose request has been read and could not be begun.
+    Request(Key),
+    /// A session whose response's head has come.
+    Download(Key),
+}
+
+impl<R: Ring> Worker<R> {
+    /// So long from now; never, when there is no such length.
+    pub(super) fn now_plus(&self, length: Option<Duration>) -> Instant {
+        length.map_or(NEVER, |length| self.ring.now() + length)
+    }
+
+    pub(super) fn set_client_deadline(&mut self, key: Key, deadline: Instant) {
+        if let Some(client) = self.clients.get_mut(key) {
+            schedule(
+                &mut self.wheel,
+                &mut client.stream,
+                Owner::Client(key),
+                deadline,
+            );
+        }
+    }
+
+    pub(super) fn set_upstream_deadline(&mut self, key: Key, deadline: Instant) {
+        if let Some(upstream) = self.upstreams.get_mut(key) {
+            schedule(
+                &mut self.wheel,
+                &mut upstream.stream,
+                Owner::Upstream(key),
+                deadline,
+            );
+        }
+    }
+
+    /// Until when the ring may wait.
+    pub(super) fn wake_time(&self) -> Option<Instant> {
+        let starved = (!self.starved.is_empty()).then(|| self.ring.now() + STARVED_PAUSE);
+        let times = [
+            self.wheel.next(),
+            self.accept_again_at,
+            self.stop_by,
+            starved,
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Calls everybody whose time has come.
+    pub(super) fn expire(&mut self) {
+        let now = self.ring.now();
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.expire(now, &mut due);
+        for entry in due.drain(..) {
+            self.on_due(entry, now);
+        }
+        self.due = due;
+        if self.accept_again_at.is_some_and(|at| at <= now) {
+            self.accept_again_at = None;
+            self.accept_more();
+        }
+    }
+
+    /// Somebody found no buffer: it is asked again after a pause.
+    pub(super) fn starve(&mut self, who: Starved) {
+        if !self.starved.contains(&who) {
+            self.starved.push(who);
+        }
+        if self.feed_at.is_none() {
+            self.feed_at = Some(self.ring.now() + STARVED_PAUSE);
+        }
+    }
+
+    /// Lets those try again who found no buffer.
+    pub(super) fn feed_starved(&mut self) {
+        if self.feed_at.is_none_or(|at| at > self.ring.now()) {
+            return;
+        }
+        self.feed_at = None;
+        for who in std::mem::take(&mut self.starved) {
+            match who {
+                Starved::ClientReceive(key) => self.receive_from_client(key, Arrival::Now),
+                Starved::UpstreamReceive(key) => self.receive_from_upstream(key, Arrival::Now),
+                Starved::Request(key) => self.read_request_again(key),
+                Starved::Download(key) => self.pump_download(key),
+            }
+        }
+    }
+
+    fn on_due(&mut self, due: Due, now: Instant) {
+        let stream = match due.owner {
+            Owner::Client(key) => self.clients.get_mut(key).map(|client| &mut client.stream),
+            Owner::Upstream(key) => self
+                .upstreams
+                .get_mut(key)
+                .map(|upstream| &mut upstream.stream),
+        };
+        let Some(stream) = stream else { return };
+        if stream.scheduled != due.at {
+            return; // it was put in again for something earlier
+        }
+        stream.scheduled = NEVER;
+        if stream.closed {
+            return;
+        }
+        if stream.deadline > now {
+            let deadline = stream.deadline;
+            schedule(&mut self.wheel, stream, due.owner, deadline);
+            return;
+        }
+        match due.owner {
+            Owner::Client(key) => self.on_client_overdue(key),
+            Owner::Upstream(key) => self.on_upstream_overdue(key),
+        }
+    }
+}
+
+/// Moves a deadline; the wheel hears of it only when it is earlier than what it knows.
+fn schedule(wheel: &mut Wheel, stream: &mut Stream, owner: Owner, deadline: Instant) {
+    stream.deadline = deadline;
+    if deadline < stream.scheduled {
+        stream.scheduled = deadline;
+        wheel.insert(owner, deadline);
+    }
+}
