@@ -455,7 +455,9 @@ impl Manner {
         Manner {
             pipelines: unruly && !profile.plain && random.chance(250),
             write_most: random.pick(sizes),
-            read_most: random.pick(&[30, 1_000, 100_000, 100_000]),
+            read_most: random
+                .pick(&[30, 1_000, 100_000, 100_000])
+                .max(profile.body_max as usize / 200),
             pause: random.pick(&pauses),
             ill,
         }

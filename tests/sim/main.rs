@@ -110,7 +110,11 @@ fn seeds() -> Range<u64> {
 fn a_sound_relay_passes() {
     for seed in 0..40 {
         let report = play(&plain(seed), &relay(Flaw::None));
-        assert_eq!(report.exact, report.requests, "seed {seed}");
+        let stopped = plain(seed).stop.is_some();
+        assert!(
+            stopped || report.exact == report.requests,
+            "seed {seed}: {report:?}"
+        );
     }
 }
 

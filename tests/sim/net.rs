@@ -1,6 +1,5 @@
 //! Connections as both ends see them. One end is HALB's, the other an actor's (a client or a backend).
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use nix::errno::Errno;
@@ -14,10 +13,47 @@ pub enum Seen {
     Reset,
 }
 
+/// Bytes in order, copied in whole pieces: a `VecDeque` goes byte by byte in a debug build.
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Queue {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.taken > 64 * 1024 {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn front(&self, count: usize) -> &[u8] {
+        &self.bytes[self.taken..self.taken + count]
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    fn clear(&mut self) {
+        self.taken = self.bytes.len();
+    }
+}
+
 /// One direction.
 #[derive(Default)]
 struct Pipe {
-    bytes: VecDeque<u8>,
+    bytes: Queue,
     capacity: usize,
     /// The sender said that no more will come.
     fin: bool,
@@ -44,7 +80,7 @@ pub struct Conn {
 impl Conn {
     pub fn new(actor: usize, address: SocketAddr, capacity: usize) -> Conn {
         let pipe = || Pipe {
-            bytes: VecDeque::new(),
+            bytes: Queue::default(),
             capacity,
             fin: false,
         };
@@ -72,9 +108,8 @@ impl Conn {
     pub fn receive(&mut self, room: &mut [u8]) -> Result<usize, Errno> {
         let count = room.len().min(self.inward.bytes.len());
         if count > 0 {
-            for (place, byte) in room.iter_mut().zip(self.inward.bytes.drain(..count)) {
-                *place = byte;
-            }
+            room[..count].copy_from_slice(self.inward.bytes.front(count));
+            self.inward.bytes.drop_front(count);
             return Ok(count);
         }
         if self.reset_by_actor && !self.told {
@@ -107,7 +142,7 @@ impl Conn {
         }
         let room = self.outward.capacity - self.outward.bytes.len();
         let count = bytes.len().min(room);
-        self.outward.bytes.extend(&bytes[..count]);
+        self.outward.bytes.push(&bytes[..count]);
         Ok(count)
     }
 
@@ -150,7 +185,9 @@ impl Conn {
         }
         let count = most.min(self.outward.bytes.len());
         if count > 0 {
-            return Seen::Bytes(self.outward.bytes.drain(..count).collect());
+            let bytes = self.outward.bytes.front(count).to_vec();
+            self.outward.bytes.drop_front(count);
+            return Seen::Bytes(bytes);
         }
         if self.reset_by_halb {
             return Seen::Reset;
@@ -173,7 +210,7 @@ impl Conn {
         assert!(!self.inward.fin, "an actor writes behind its own end");
         let room = self.inward.capacity - self.inward.bytes.len();
         let count = bytes.len().min(room);
-        self.inward.bytes.extend(&bytes[..count]);
+        self.inward.bytes.push(&bytes[..count]);
         Some(count)
     }
 

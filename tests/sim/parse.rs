@@ -138,7 +138,8 @@ impl Body {
             Framing::UntilClose => self.bytes.append(input),
             Framing::Length(length) => {
                 let count = (length - self.bytes.len()).min(input.len());
-                self.bytes.extend(input.drain(..count));
+                self.bytes.extend_from_slice(&input[..count]);
+                input.drain(..count);
                 self.finished = self.bytes.len() == length;
             }
             Framing::Chunked => while !self.finished && self.take_chunk(input)? {},
@@ -164,7 +165,8 @@ impl Body {
                 if input.len() < size + 2 {
                     return Ok(false);
                 }
-                self.bytes.extend(input.drain(..size));
+                self.bytes.extend_from_slice(&input[..size]);
+                input.drain(..size);
                 if input.drain(..2).ne(*b"\r\n") {
                     return Err("a chunk that does not end with CRLF".into());
                 }

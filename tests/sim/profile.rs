@@ -110,6 +110,10 @@ impl Profile {
         profile.clients = random.between(1, 7) as usize;
         profile.requests = random.between(1, 8) as usize;
         profile.body_max = random.pick(&[0, 40, 5_000, 5_000, 70_000, 200_000]);
+        if profile.body_max > 10_000 {
+            profile.clients = profile.clients.min(4);
+            profile.requests = profile.requests.min(4);
+        }
         let moment = random.below(30 * MILLISECOND);
         match family {
             Family::Calm => {}

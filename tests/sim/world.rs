@@ -18,7 +18,7 @@ use crate::random::Random;
 
 pub const NEVER: u64 = u64::MAX;
 /// More steps than any sound run takes.
-const STEPS_MAX: u64 = 3_000_000;
+const STEPS_MAX: u64 = 400_000;
 
 /// Somebody at the other end of a connection.
 pub enum Actor {
@@ -140,8 +140,9 @@ impl World {
     }
 
     pub fn add_conn(&mut self, actor: usize, address: SocketAddr) -> usize {
-        let capacity = match self.profile.jitter.short {
-            0 => 64 * 1024,
+        let capacity = match (self.profile.jitter.short, self.profile.body_max) {
+            (0, _) => 64 * 1024,
+            (_, 10_000..) => self.random.pick(&[4_096, 64 * 1024]),
             _ => self.random.pick(&[16, 700, 4_096, 64 * 1024, 64 * 1024]),
         };
         self.conns.push(Conn::new(actor, address, capacity));
