@@ -1,2 +1,79 @@
 //! The harness: HALB beside its peers on one machine.
-fn main() {}
+//!
+//! - [`compare`] runs everybody in turns and condenses the figures; [`conductor`] is its line to
+//! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
+//! - [`relay`] is the floor: a proxy that does not look at what it moves.
+//! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a harness measures real time, and talks to the person who runs it"
+)]
+
+mod cli;
+mod compare;
+mod conductor;
+mod interrupt;
+mod machine;
+mod process;
+mod relay;
+mod ring;
+mod slots;
+mod station;
+mod stats;
+mod trouble;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use halb::ring::port::Socket;
+
+use crate::cli::CommandLine;
+use crate::cli::Verb;
+use crate::station::order::Hello;
+use crate::trouble::Trouble;
+
+/// Standard input, through which the station talks with its conductor.
+const CONDUCTOR: Socket = Socket(0);
+
+/// 0: all is well; 1: faults or an interruption, the report says which; 2: it could not be done.
+fn main() -> ExitCode {
+    match run(CommandLine::parse().verb) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(trouble) => {
+            eprintln!("halb-bench: {trouble}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<bool, Trouble> {
+    match verb {
+        Verb::Compare(options) => compare::run(&options.plan()?),
+        Verb::Origin { listen } => {
+            let mut ring = ring::open()?;
+            let (listener, address) = ring::listen(&mut ring, &listen)?;
+            compare::print(&format!("http://{address}/128\n"))?;
+            station::serve_origin(&mut ring, listener)
+        }
+        Verb::Relay { listen, to } => {
+            let mut ring = ring::open()?;
+            let (listener, _) = ring::listen(&mut ring, &listen)?;
+            relay::run(&mut ring, listener, to)
+        }
+        Verb::Station => {
+            let mut ring = ring::open()?;
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let (listener, origin) = ring::listen(&mut ring, &any)?;
+            station::serve(&mut ring, listener, CONDUCTOR, &Hello { origin })?;
+            Ok(true)
+        }
+        Verb::Pinned { core, command } => {
+            process::become_pinned(core, &command)?;
+            Ok(true)
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub struct Arguments {
     options: Options,
 
     /// Check the configuration and start nothing, as `halb check`
-    #[arg(short = 'c')]
+    #[arg(short = 'c', global = true)]
     check: bool,
 }
 

@@ -18,7 +18,7 @@ use crate::model::load::finding::Origin;
 use crate::model::load::names;
 
 /// More than any configuration needs; a device that never ends is refused.
-const FILE_BYTES_MAX: u64 = 4 << 20;
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Why there is no configuration.
 pub enum Unusable {
@@ -48,8 +48,12 @@ pub fn verb(options: &Options) -> ExitCode {
 
 /// The configuration of this process: file, environment and command line together.
 pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
+    configuration_or(options, DEFAULT_FILE)
+}
+
+fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unusable> {
     let environment = environment();
-    let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
+    let name = options.file.as_deref().unwrap_or(default_file);
     let mut absent = None;
     let bytes = match read(Path::new(name)) {
         Ok(bytes) => bytes,
@@ -66,7 +70,7 @@ pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
             });
             Vec::new()
         }
-        Err(error) => return Err(Unusable::NoFile(format!("cannot read {name}: {error}"))),
+        Err(error) => return Err(unreadable(name, &error)),
     };
     let file = load::File {
         name,
@@ -138,6 +142,11 @@ pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+fn unreadable(name: &str, error: &io::Error) -> Unusable {
+    let sentence = format!("cannot read {name}: {error} (-f FILE names the configuration file)");
+    Unusable::NoFile(sentence)
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
@@ -146,7 +155,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
         Ok(bytes)
     } else {
-        Err(io::Error::other("it is longer than 4 MiB"))
+        Err(io::Error::other("it is longer than 1 MiB"))
     }
 }
 
@@ -165,4 +174,37 @@ fn environment() -> Vec<(String, Option<String>)> {
 fn gives_any(options: &Options, environment: &[(String, Option<String>)]) -> bool {
     let given = |name: &str| matches!(names::variable(name), names::Variable::Property(_));
     !options.sets.is_empty() || environment.iter().any(|(name, _)| given(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where no test and no user puts a file.
+    const NOWHERE: &str = "/nonexistent/halb.toml";
+
+    #[test]
+    fn the_default_file_may_be_absent_when_something_else_is_said() {
+        let mut options = Options::default();
+        let Err(Unusable::NoFile(sentence)) = configuration_or(&options, NOWHERE) else {
+            panic!("nothing was said, and yet there is a configuration");
+        };
+        assert!(sentence.starts_with("cannot read /nonexistent/halb.toml: No such file"));
+        options.sets.push(("out1".to_owned(), "web1".to_owned()));
+        let Ok(loaded) = configuration_or(&options, NOWHERE) else {
+            panic!("an output was said")
+        };
+        assert_eq!(loaded.config.out.len(), 1);
+        let warned = warnings(&loaded.warnings);
+        assert_eq!(
+            warned,
+            "configuration: warning: /nonexistent/halb.toml does not exist: defaults stand in its \
+             place\n"
+        );
+        options.file = Some(NOWHERE.to_owned());
+        assert!(matches!(
+            configuration_or(&options, NOWHERE),
+            Err(Unusable::NoFile(_))
+        ));
+    }
 }

@@ -9,8 +9,10 @@ use crate::daemon::args::Arguments;
 use crate::daemon::args::Verb;
 
 pub mod args;
+pub mod budget;
 pub mod check;
 pub mod demo;
+pub mod log;
 pub mod print;
 pub mod run;
 pub mod workers;
@@ -25,7 +27,7 @@ pub fn main() -> ExitCode {
         Verb::Run => run::verb(&arguments.options()),
         Verb::Check => check::verb(&arguments.options()),
         Verb::Config => print::verb(&arguments.options()),
-        Verb::Demo => run::demo(),
+        Verb::Demo => demo::verb(),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),
     }

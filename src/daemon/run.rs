@@ -1,14 +1,66 @@
-//! The verbs that serve.
+//! The verbs that serve: from a configuration to running workers, and from a signal to their end.
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::net::ToSocketAddrs;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use signal_hook::consts::SIGHUP;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGTERM;
+use signal_hook::consts::SIGUSR1;
+use signal_hook::consts::SIGUSR2;
+use signal_hook::iterator::Signals;
 
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
+use crate::daemon::budget;
+use crate::daemon::budget::Budget;
 use crate::daemon::check;
-use crate::model::load::Loaded;
+use crate::daemon::log;
+use crate::daemon::workers::Leftovers;
+use crate::daemon::workers::Orders;
+use crate::daemon::workers::Workers;
+use crate::daemon::workers::WorkersError;
+use crate::daemon::workers::WorkersSetup;
+use crate::model::address::HostPort;
+use crate::model::config::Config;
+use crate::model::plan::Plan;
+use crate::plane::Order;
+use crate::ring::thread::cores;
 
-/// Why serving did not begin, or ended: the cause, in plain words.
-pub struct StartError(pub String);
+/// Why serving did not begin.
+#[derive(Debug)]
+pub enum StartError {
+    /// The seed's own text stands in front of these two.
+    Memory(String),
+    Cores(String),
+    Workers(WorkersError),
+    Other(std::io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Memory(cause) => {
+                write!(
+                    f,
+                    "Error: unable to determine appliance memory configuration: {cause}"
+                )
+            }
+            StartError::Cores(cause) => {
+                write!(
+                    f,
+                    "Error: failed to determine number of available CPUs: {cause}"
+                )
+            }
+            StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
+            StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
+        }
+    }
+}
 
 /// `halb run`
 pub fn verb(options: &Options) -> ExitCode {
@@ -20,29 +72,144 @@ pub fn verb(options: &Options) -> ExitCode {
         }
     };
     check::say(&check::warnings(&loaded.warnings));
-    finish(run(&loaded))
+    conclude(start(&loaded.config).and_then(serve))
 }
 
-/// `halb demo`
-pub fn demo() -> ExitCode {
-    finish(Err(StartError(
-        "the data plane is not part of this build".to_owned(),
-    )))
-}
-
-/// Serves until told to stop.
-pub fn run(_loaded: &Loaded) -> Result<(), StartError> {
-    Err(StartError(
-        "the data plane is not part of this build".to_owned(),
-    ))
-}
-
-fn finish(served: Result<(), StartError>) -> ExitCode {
+/// What a run of the program ends with.
+pub fn conclude(served: Result<(), StartError>) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(StartError(cause)) => {
-            check::say(&format!("Error: failed to start HALB: {cause}\n"));
+        Err(error) => {
+            check::say(&format!("{error}\n"));
             ExitCode::from(EXIT_FAILURE)
         }
     }
+}
+
+/// Starts the workers that a configuration asks for.
+pub fn start(config: &Config) -> Result<Workers, StartError> {
+    let cores = worker_cores(config)?;
+    let memory = memory_bytes(config)?;
+    let budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
+    let plan = Plan::from_config(config, resolve, budget.max_connections());
+    log::event(
+        "maximum",
+        &[
+            ("max_connections", &plan.max_connections),
+            ("computed", &budget),
+        ],
+    );
+    let setup = WorkersSetup {
+        plan: Arc::new(plan),
+        listen: config.r#in.clone(),
+        cores,
+        small_buffers: budget.small_buffers,
+        large_buffers: budget.large_buffers,
+    };
+    let workers = Workers::start(&setup).map_err(StartError::Workers)?;
+    for address in workers.addresses() {
+        let outputs = setup.plan.outputs.len();
+        log::event(
+            "listening",
+            &[
+                ("in", address),
+                ("outputs", &outputs),
+                ("workers", &setup.cores.len()),
+            ],
+        );
+    }
+    Ok(workers)
+}
+
+/// Serves until told to stop: SIGTERM and SIGUSR1 finish what was begun, a second SIGTERM, or SIGINT, stops at
+/// once.
+pub fn serve(workers: Workers) -> Result<(), StartError> {
+    let mut signals =
+        Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
+    let (orders, closer) = (workers.orders(), signals.handle());
+    let joiner = thread::Builder::new()
+        .name("halb-joiner".to_owned())
+        .spawn(move || {
+            let left = workers.join();
+            closer.close();
+            left
+        });
+    let joiner = joiner.map_err(StartError::Other)?;
+    let mut finishing = false;
+    for signal in signals.forever() {
+        on_signal(signal, &mut finishing, &orders);
+    }
+    if let Ok(left) = joiner.join() {
+        report(&left);
+    }
+    Ok(())
+}
+
+fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders) {
+    match signal {
+        SIGTERM | SIGUSR1 if !*finishing => {
+            *finishing = true;
+            log::event("finishing", &[]);
+            orders.give(Order::Finish);
+        }
+        SIGTERM | SIGINT => {
+            log::event("stopping", &[]);
+            orders.give(Order::Stop);
+        }
+        SIGUSR1 => {}
+        _ => log::event(
+            "ignored",
+            &[("signal", &signal), ("cause", &"not in this version")],
+        ),
+    }
+}
+
+/// Everything has to be home; what is not is a mistake of ours, and is said.
+fn report(left: &[Leftovers]) {
+    let mut all = Leftovers::default();
+    for worker in left {
+        all.add(worker);
+    }
+    log::event("stopped", &[("left", &all)]);
+}
+
+/// One core for each worker. More workers than cores share them.
+fn worker_cores(config: &Config) -> Result<Vec<Option<usize>>, StartError> {
+    let cores = cores().map_err(|errno| StartError::Cores(errno.desc().to_owned()))?;
+    if cores.is_empty() {
+        return Err(StartError::Cores("the process may use none".to_owned()));
+    }
+    let granted = config
+        .resources
+        .cpu
+        .map(|cpu| u64::from(cpu.thousandths).div_ceil(1000));
+    let count = config.workers.or(granted).unwrap_or(cores.len() as u64);
+    let count = usize::try_from(count).unwrap_or(cores.len()).max(1);
+    Ok((0..count)
+        .map(|index| cores.get(index % cores.len()).copied())
+        .collect())
+}
+
+fn memory_bytes(config: &Config) -> Result<u64, StartError> {
+    if let Some(memory) = config.resources.memory {
+        return Ok(memory.bytes);
+    }
+    let meminfo = std::fs::read_to_string("/proc/meminfo")
+        .map_err(|error| StartError::Memory(format!("/proc/meminfo: {error}")))?;
+    budget::machine_memory(&meminfo).ok_or_else(|| {
+        StartError::Memory("/proc/meminfo has no MemTotal; set [resources] memory".to_owned())
+    })
+}
+
+/// The first address of a name; one without makes its output down, never the program fail.
+fn resolve(backend: &HostPort) -> Option<SocketAddr> {
+    let name = backend.to_string();
+    let found = name
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next());
+    if found.is_none() {
+        log::event("unresolved", &[("output", &name)]);
+    }
+    found
 }

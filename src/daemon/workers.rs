@@ -18,12 +18,11 @@ use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
-use crate::ring::port::Ring;
-use crate::ring::port::RingCounts;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind;
 use crate::ring::thread::own_table;
 use crate::ring::thread::pin;
+pub use crate::worker::Leftovers;
 use crate::worker::Progress;
 use crate::worker::Worker;
 
@@ -93,7 +92,7 @@ pub struct Workers {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
     addresses: Vec<SocketAddr>,
-    threads: Vec<JoinHandle<RingCounts>>,
+    threads: Vec<JoinHandle<Leftovers>>,
 }
 
 impl Workers {
@@ -150,25 +149,20 @@ impl Workers {
         &self.plane
     }
 
-    /// Gives an order.
-    pub fn order(&self, order: Order) {
-        self.plane.set_order(order);
-        for worker in 0..self.hub.workers() {
-            self.hub.wake(worker);
+    /// The means to give orders, also after the workers were handed to whoever joins them.
+    pub fn orders(&self) -> Orders {
+        Orders {
+            plane: Arc::clone(&self.plane),
+            hub: Arc::clone(&self.hub),
         }
     }
 
-    /// Waits until all have ended; what each ring had done, and still held, by then.
-    pub fn join(self) -> Vec<RingCounts> {
+    /// Waits until all have ended; what each had left over by then.
+    pub fn join(self) -> Vec<Leftovers> {
         self.threads
             .into_iter()
             .filter_map(|thread| thread.join().ok())
             .collect()
-    }
-
-    /// Whether every worker has ended.
-    pub fn ended(&self) -> bool {
-        self.threads.iter().all(JoinHandle::is_finished)
     }
 
     fn await_all(
@@ -186,9 +180,24 @@ impl Workers {
     }
 
     fn give_up(self, error: WorkersError) -> WorkersError {
-        self.order(Order::Stop);
+        self.orders().give(Order::Stop);
         self.join();
         error
+    }
+}
+
+/// Gives orders to workers.
+pub struct Orders {
+    plane: Arc<Plane>,
+    hub: Arc<Hub>,
+}
+
+impl Orders {
+    pub fn give(&self, order: Order) {
+        self.plane.set_order(order);
+        for worker in 0..self.hub.workers() {
+            self.hub.wake(worker);
+        }
     }
 }
 
@@ -202,17 +211,17 @@ struct Seat {
 }
 
 impl Seat {
-    fn work(self, ready: &Sender<Result<(), WorkersError>>) -> RingCounts {
+    fn work(self, ready: &Sender<Result<(), WorkersError>>) -> Leftovers {
         let mut worker = match self.prepare() {
             Ok(worker) => worker,
             Err(error) => {
                 drop(ready.send(Err(error))); // nobody listens any more when another failed first
-                return RingCounts::default();
+                return Leftovers::default();
             }
         };
         drop(ready.send(Ok(())));
         while worker.turn() == Progress::Running {}
-        worker.ring().counts()
+        worker.leftovers()
     }
 
     fn prepare(&self) -> Result<Worker<KernelRing>, WorkersError> {

@@ -2,7 +2,7 @@
 //! is counted follow from it here, in one place.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::http::body::BodyFault;
 use crate::http::body::FramingFault;

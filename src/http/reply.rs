@@ -85,10 +85,7 @@ fn title(status: u16, name: &str, out: &mut Writer<'_>) -> Result<(), Full> {
 /// Name and explanation of the statuses that [`Ending::status`] gives.
 fn words(status: u16) -> (&'static str, &'static str) {
     match status {
-        400 => (
-            "Bad Request",
-            "Your browser sent a request that is not valid HTTP.",
-        ),
+        400 => ("Bad Request", "The request is not valid HTTP."),
         405 => ("Method Not Allowed", "This method is not served here."),
         408 => ("Request Timeout", "The request did not arrive in time."),
         414 => (

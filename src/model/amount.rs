@@ -172,3 +172,48 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     u64::try_from(digits * u128::from(size) / scale).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_exact_and_the_ranges_are_the_appliance_s() {
+        let memory = |text: &str| Memory::parse(text).map(|memory| memory.bytes);
+        assert_eq!(memory("96MB"), Some(96 << 20));
+        assert_eq!(memory("0.09375GB"), Some(96 << 20));
+        assert_eq!(memory("100663295B"), None);
+        assert_eq!(memory("32GB"), Some(32 << 30));
+        assert_eq!(memory("32.000000001GB"), None);
+        assert_eq!(memory("99999999999999999GB"), None);
+        let bandwidth = |text: &str| Bandwidth::parse(text).map(|b| b.bits_per_second);
+        assert_eq!(bandwidth("1Mbps"), Some(1_000_000));
+        assert_eq!(bandwidth("0.25 Gbps"), Some(250_000_000));
+        assert_eq!(bandwidth("999999bps"), None);
+        assert_eq!(bandwidth("2.000000001Gbps"), None);
+        let cpu = |cores: f64| Cpu::new(cores).map(|cpu| cpu.to_string());
+        assert_eq!(cpu(0.4).as_deref(), Some("0.4"));
+        assert_eq!(cpu(16.0).as_deref(), Some("16"));
+        assert_eq!(
+            (cpu(0.0999), cpu(16.0001), cpu(f64::NAN)),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn seconds_are_the_shortest_decimal() {
+        for (text, nanos) in [
+            ("0.5", 500_000_000),
+            ("20", 20_000_000_000),
+            ("0.000000001", 1),
+        ] {
+            let length = duration(text.parse().unwrap()).unwrap();
+            assert_eq!(length, Duration::from_nanos(nanos));
+            assert_eq!(seconds(length), text);
+        }
+        assert_eq!(
+            (duration(-1.0), duration(f64::NAN), duration(f64::INFINITY)),
+            (None, None, None)
+        );
+    }
+}

@@ -59,3 +59,55 @@ fn at(pattern: &str, offset: usize, cause: &str) -> String {
     let cause: String = first.into_iter().chain(letters).collect();
     format!("at character {}: {cause}", before + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_does_not_compile_is_shown_with_its_position() {
+        for (pattern, sentence) in [
+            (
+                "ok (",
+                "at character 5: opening parenthesis without closing parenthesis",
+            ),
+            ("*a", "at character 1: target of repeat operator is invalid"),
+            (
+                "é[z-a]",
+                "at character 3: invalid character class range, the start must be <= the end",
+            ),
+            (
+                "a(?=b)c[z-a]",
+                "at character 9: invalid character class range, the start must be <= the end",
+            ),
+            ("\\1", "Invalid back reference to group 1"),
+            ("a{99999999}", "the pattern is too large when compiled"),
+        ] {
+            assert_eq!(
+                compile(pattern).err().as_deref(),
+                Some(sentence),
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn perl_s_look_around_and_back_references_work() {
+        let found = |pattern: &str, text: &str| {
+            compile(pattern)
+                .expect("it compiles")
+                .is_match(text)
+                .expect("few steps")
+        };
+        assert!(found("ALL_SERVICES_ARE_OK", "<p>ALL_SERVICES_ARE_OK</p>"));
+        assert!(found(r"(?<!NOT )OK(?=\s)", "status: OK\n"));
+        assert!(!found(r"(?<!NOT )OK(?=\s)", "status: NOT OK\n"));
+        assert!(found(r"<(\w+)>up</\1>", "<b>up</b>") && !found(r"<(\w+)>up</\1>", "<b>up</i>"));
+    }
+
+    #[test]
+    fn steps_are_bounded() {
+        let greedy = compile(r"(x+x+)+(?=y)\b").expect("it compiles");
+        assert!(greedy.is_match(&"x".repeat(64)).is_err());
+    }
+}

@@ -47,3 +47,90 @@ fn effective_maximum(configured: u64, computed: u64) -> u64 {
         configured.min(computed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::address::Host;
+    use crate::model::load;
+
+    fn config(text: &str) -> Config {
+        let loaded = load::load(&load::Sources {
+            file: Some(load::File {
+                name: "f",
+                bytes: text.as_bytes(),
+            }),
+            environment: &[],
+            sets: &[],
+            node: None,
+            host_name: None,
+            readable: &|_| Ok(()),
+        });
+        loaded.expect("a sound configuration").config
+    }
+
+    #[test]
+    fn a_plan_holds_what_the_configuration_says() {
+        let config = config(
+            "out2 = { address = 'web2:81', weight = 3 }\nout5 = '10.0.0.5'\nout9 = 'gone'\n\
+             backup_outputs = 'out5'\nclient_timeout = 0\nqueue_timeout = 0.5\nvia = true\n",
+        );
+        let known: SocketAddr = "192.0.2.2:81".parse().unwrap();
+        let mut asked = Vec::new();
+        let resolve = |target: &HostPort| {
+            asked.push(target.to_string());
+            (target.host == Host::Name("web2".to_owned())).then_some(known)
+        };
+        let plan = Plan::from_config(&config, resolve, 1000);
+        assert_eq!(
+            asked,
+            ["web2:81", "gone:80"],
+            "an address needs no resolving"
+        );
+        let outputs: Vec<_> = plan
+            .outputs
+            .iter()
+            .map(|o| {
+                (
+                    o.id.number(),
+                    o.name.as_str(),
+                    o.address,
+                    o.weight,
+                    o.backup,
+                )
+            })
+            .collect();
+        let five = "10.0.0.5:80".parse().ok();
+        assert_eq!(
+            outputs,
+            [
+                (2, "web2:81", Some(known), 3, false),
+                (5, "10.0.0.5:80", five, 1, true),
+                (9, "gone:80", None, 1, false)
+            ]
+        );
+        assert_eq!(plan.client_timeout, None);
+        assert_eq!(plan.server_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(plan.conn_timeout, Some(Duration::from_secs(20)));
+        assert_eq!(plan.queue_timeout, Some(Duration::from_millis(500)));
+        assert_eq!(
+            (plan.grace, plan.max_head_bytes),
+            (Duration::from_secs(30), 16384)
+        );
+        assert!(plan.forwarded && plan.via && plan.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn the_lower_maximum_counts_and_0_is_none() {
+        for (configured, computed, effective) in [
+            (0, 700, 700),
+            (500, 700, 500),
+            (700, 700, 700),
+            (900, 700, 700),
+        ] {
+            assert_eq!(effective_maximum(configured, computed), effective);
+        }
+    }
+}

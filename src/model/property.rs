@@ -23,7 +23,7 @@ use crate::model::config::Server;
 use crate::model::output::OutputId;
 use crate::model::plan::Network;
 
-mod rule;
+pub mod rule;
 mod table;
 
 pub use self::table::OUTPUT_PROPERTIES;

@@ -26,6 +26,7 @@ mod upstream;
 mod wheel;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::balance::choice::Chooser;
@@ -56,6 +57,47 @@ use crate::worker::wheel::Wheel;
 pub enum Progress {
     Running,
     Stopped,
+}
+
+/// The leak check: what a worker still holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Leftovers {
+    pub clients: u64,
+    pub upstreams: u64,
+    pub sessions: u64,
+    pub sockets: u64,
+    pub buffers: u64,
+    pub operations: u64,
+}
+
+impl Leftovers {
+    /// Adds another worker's.
+    pub fn add(&mut self, other: &Leftovers) {
+        self.clients += other.clients;
+        self.upstreams += other.upstreams;
+        self.sessions += other.sessions;
+        self.sockets += other.sockets;
+        self.buffers += other.buffers;
+        self.operations += other.operations;
+    }
+}
+
+impl fmt::Display for Leftovers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Leftovers::default() {
+            return f.write_str("nothing");
+        }
+        write!(
+            f,
+            "{} clients, {} upstreams, {} sessions, {} sockets, {} buffers, {} operations",
+            self.clients,
+            self.upstreams,
+            self.sessions,
+            self.sockets,
+            self.buffers,
+            self.operations
+        )
+    }
 }
 
 /// One event loop: a ring, the connections on it, and what it knows of the outputs.
@@ -185,6 +227,19 @@ impl<R: Ring> Worker<R> {
         self.feed_starved();
         self.obey();
         self.progress()
+    }
+
+    /// What has not come home. A stopped worker has nothing left.
+    pub fn leftovers(&self) -> Leftovers {
+        let counts = self.ring.counts();
+        Leftovers {
+            clients: self.clients.len() as u64,
+            upstreams: self.upstreams.len() as u64,
+            sessions: self.sessions.len() as u64,
+            sockets: counts.sockets,
+            buffers: counts.buffers,
+            operations: counts.in_flight.saturating_sub(1), // one waits for a wake, always
+        }
     }
 
     /// The ring, to look at its counts.

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::http::body;
 use crate::http::body::BodyFault;
 use crate::http::body::Relay;
 use crate::ring::arena::Buffer;
@@ -12,6 +13,11 @@ use crate::ring::arena::TAILROOM;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::stream::Stream;
+
+// The parser of bodies and the arena agree on what is kept free around them, and the longest trailer line that is
+// ever left for more bytes fits in the smallest buffer.
+const _: () = assert!(HEADROOM == body::HEADROOM && TAILROOM == body::TAILROOM);
+const _: () = assert!(body::TRAILER_BYTES_MAX + HEADROOM + TAILROOM <= SMALL_BYTES);
 
 /// The next stretch of a body.
 pub enum Taken {

@@ -87,6 +87,7 @@ fn the_house_is_tidy() {
     let mut faults: Vec<Fault> = sources.iter().flat_map(check).collect();
     faults.extend(check_rooms(&sources));
     faults.extend(check_licences(&sources));
+    faults.extend(check_links(&sources));
     let list: Vec<String> = faults.iter().map(Fault::to_string).collect();
     assert!(list.is_empty(), "not tidy:\n{}", list.join("\n"));
 }
@@ -179,6 +180,39 @@ fn check_licences(sources: &[Source]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// A relative link in a document leads to something that is there.
+fn check_links(sources: &[Source]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for source in sources.iter().filter(|source| source.path.ends_with(".md")) {
+        let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
+        for (line, text) in (1..).zip(source.text.lines()) {
+            for target in relative_links(text) {
+                let path = folder.join(target);
+                let plain = path.to_string_lossy().trim_end_matches('/').to_owned();
+                let is_file = find(sources, &plain).is_some();
+                if !is_file
+                    && !sources
+                        .iter()
+                        .any(|other| other.path.starts_with(&format!("{plain}/")))
+                {
+                    faults.push(source.fault(line, format!("the link to {target} leads nowhere")));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// The targets of `[text](target)` in one line, but for those with a scheme or into the same page.
+fn relative_links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let files = targets.filter_map(|target| target.split('#').next());
+    files.filter(|target| !target.is_empty() && !target.contains("://"))
 }
 
 impl Source {

@@ -11,6 +11,7 @@ use crate::UNFINISHED;
 use crate::UNSAFE_ROOM;
 use crate::check;
 use crate::check_licences;
+use crate::check_links;
 use crate::check_rooms;
 
 fn faults(path: &str, text: &str) -> Vec<String> {
@@ -241,4 +242,26 @@ fn rooms_and_licences_are_all_there() {
     );
     let faults = tree_faults(|sources| sources.retain(|source| source.path != "LICENSE-MIT"));
     assert_eq!(faults, ["LICENSE-MIT:1: the file is missing"]);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let text = "[a](b.md) [c](b.md#d) [e](https://example.net/f)\n[folder](more/) [self](#a)\n";
+    let mut sources = vec![
+        sample("docs/a.md", text),
+        sample("docs/b.md", ""),
+        sample("docs/more/c.md", "[gone](b.md)"),
+    ];
+    let list = |sources: &[Source]| -> Vec<String> {
+        check_links(sources).iter().map(Fault::to_string).collect()
+    };
+    assert_eq!(
+        list(&sources),
+        ["docs/more/c.md:1: the link to b.md leads nowhere"]
+    );
+    sources.truncate(2);
+    assert_eq!(
+        list(&sources),
+        ["docs/a.md:2: the link to more/ leads nowhere"]
+    );
 }

@@ -5,6 +5,7 @@ mod backend;
 mod control;
 mod serve;
 mod site;
+mod verb;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,8 @@ use crate::daemon::demo::backend::Backend;
 use crate::daemon::demo::serve::Served;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
+
+pub use crate::daemon::demo::verb::verb;
 
 /// Backends on 127.0.0.1, each on a thread of its own, at ports that the kernel chose. Dropping this closes
 /// them all.

@@ -13,6 +13,7 @@ use crate::model::load::Loader;
 use crate::model::load::finding::Origin;
 use crate::model::output::OutputId;
 use crate::model::property::CONN_TIMEOUT_ADVISED;
+use crate::model::property::Fallback;
 use crate::model::property::Kind;
 use crate::model::property::PROPERTIES;
 
@@ -142,7 +143,9 @@ impl Across<'_, '_> {
                 continue;
             };
             let name = property.name;
-            if self.given(name) && self.sound(&[name]) && field(&mut self.loader.config).is_none() {
+            // Where never is the default, writing it is no slip.
+            let slip = property.fallback != Fallback::Value("0") && self.given(name);
+            if slip && self.sound(&[name]) && field(&mut self.loader.config).is_none() {
                 self.warn(name, format!("{name} is 0: it never ends"));
             }
         }
@@ -166,7 +169,7 @@ impl Across<'_, '_> {
         }
         let nameless = self.config().cookie_name.is_empty();
         match self.config().mode {
-            Mode::Passive | Mode::Sync | Mode::Insert if nameless => self.warn(
+            Mode::Sync | Mode::Insert if nameless => self.warn(
                 "mode",
                 "cookie_name is empty, so that no session is tracked: plain rotation",
             ),
@@ -225,14 +228,14 @@ impl Across<'_, '_> {
         {
             if domain.ping_addresses.is_empty() {
                 self.warn(
-                    "domain.servers",
+                    "domain",
                     "domain.ping_addresses is empty: an active that lost its network cannot tell, \
                      and keeps the virtual addresses",
                 );
             }
             if domain.virtual_addresses.is_empty() {
                 self.warn(
-                    "domain.servers",
+                    "domain",
                     "domain.virtual_addresses is empty: no address moves in a takeover",
                 );
             }
@@ -266,7 +269,7 @@ impl Across<'_, '_> {
             && domain.backup.is_empty()
             && self.sound(&["domain.backup", "domain.hot_standby"])
         {
-            self.warn("domain.servers", "domain.backup is empty: nobody stands by");
+            self.warn("domain", "domain.backup is empty: nobody stands by");
         }
     }
 

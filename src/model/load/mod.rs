@@ -136,6 +136,8 @@ impl Loader<'_> {
         let syntax = std::mem::take(&mut self.findings.mistakes);
         if let Some(domain) = entries.iter().find(|entry| entry.key == "domain") {
             self.config.domain = Some(Domain::default());
+            self.origins
+                .insert(domain.key.clone(), domain.origin.clone());
             self.defaults(Some("domain"));
             self.domain_complete(domain);
         }
@@ -172,6 +174,7 @@ impl Loader<'_> {
 
     fn domain_complete(&mut self, domain: &Entry) {
         let Value::Table(given) = &domain.item.value else {
+            self.mistaken.insert("domain.servers".to_owned());
             return;
         };
         for property in PROPERTIES.iter().filter(|p| p.section() == Some("domain")) {
@@ -258,10 +261,7 @@ impl Loader<'_> {
                         "this host, {host:?}, is none of the domain's servers ({all}): \
                          --node or HALB_NODE says which one it is"
                     );
-                    let origin = self
-                        .origins
-                        .get("domain.servers")
-                        .unwrap_or(&Origin::Default);
+                    let origin = self.origins.get("domain").unwrap_or(&Origin::Default);
                     self.findings.warning(origin, message);
                     return;
                 };

@@ -17,6 +17,7 @@ use crate::model::config::Mon;
 use crate::model::config::MonWire;
 use crate::model::load::finding::Findings;
 use crate::model::load::finding::Origin;
+use crate::model::load::show;
 use crate::model::load::tables;
 use crate::model::load::value::Located;
 use crate::model::load::value::Value;
@@ -53,7 +54,10 @@ impl Reader<'_> {
         item: &Located,
         target: &mut T,
     ) -> bool {
-        let stored = if property.kind.is_table() {
+        let stored = if property.secret && item.value.text() == Some(show::MASK) {
+            let cause = "this is what `halb config` shows in place of the value";
+            Err(because(item, cause.to_owned()))
+        } else if property.kind.is_table() {
             self.store_table(property, path, item, target)
         } else {
             store_plain(&property.kind, item, target)
@@ -380,24 +384,23 @@ fn absolute_path(text: &str) -> Result<PathBuf, Wrong> {
 fn list<V>(item: &Located, parse: impl Fn(&str) -> Result<V, String>) -> Result<Vec<V>, Wrong> {
     let mut values = Vec::new();
     let mut causes = Vec::new();
-    let mut take = |text: &str, origin: &Origin| match parse(text) {
+    let mut take = |text: Result<&str, String>, origin: &Origin| match text.and_then(&parse) {
         Ok(value) => values.push(value),
         Err(cause) => causes.push((origin.clone(), cause)),
     };
     match &item.value {
         Value::List(items) => {
             for item in items {
-                match &item.value {
-                    Value::Text(text) => take(text, &item.origin),
-                    _ => return Err(Wrong::Kind),
-                }
+                let text = item.value.text();
+                let wrong = || format!("{} in the list is not a string", item.value.shown());
+                take(text.ok_or_else(wrong), &item.origin);
             }
         }
         value => {
             let text = value.text().ok_or(Wrong::Kind)?;
             let apart = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ';');
             for part in text.split(apart).filter(|part| !part.is_empty()) {
-                take(part, &item.origin);
+                take(Ok(part), &item.origin);
             }
         }
     }

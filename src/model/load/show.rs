@@ -31,7 +31,8 @@ pub enum Secrets {
 
 /// Where the comments with the origins begin, when the values leave room.
 const COMMENT_COLUMN: usize = 44;
-const MASK: &str = "\"***\"";
+/// What stands for a secret; no secret can have this value.
+pub const MASK: &str = "***";
 
 /// The effective configuration as TOML, the origin of each value beside it.
 pub fn render(loaded: &Loaded, secrets: Secrets) -> String {
@@ -48,32 +49,27 @@ pub fn render(loaded: &Loaded, secrets: Secrets) -> String {
         if property.section() != section {
             section = property.section();
             text.push_str(&format!("\n[{}]\n", section.unwrap_or_default()));
-        }
-        if property.is_outputs() {
-            for id in loaded.config.out.keys() {
-                line(
-                    &mut text,
-                    property,
-                    &id.to_string(),
-                    &mut config,
-                    loaded,
-                    secrets,
-                );
+            if let Some(node) = config
+                .domain
+                .as_ref()
+                .and_then(|domain| domain.node.as_ref())
+                && section == Some("domain")
+            {
+                text.push_str(&format!("# this server is {node}\n"));
             }
+        }
+        let names = if property.is_outputs() {
+            loaded.config.out.keys().map(OutputId::to_string).collect()
         } else {
-            line(
-                &mut text,
-                property,
-                property.name,
-                &mut config,
-                loaded,
-                secrets,
-            );
+            vec![property.name.to_owned()]
+        };
+        for name in names {
+            line(&mut text, property, &name, &mut config, loaded, secrets);
         }
     }
     if let Some(domain) = &mut config.domain {
         for (name, server) in &mut domain.servers {
-            text.push_str(&format!("\n[domain.servers.{name}]\n"));
+            text.push_str(&format!("\n[domain.servers.{}]\n", key(name)));
             render_server(&mut text, server, secrets);
         }
     }
@@ -118,7 +114,7 @@ fn is_derived(property: &Property<Config>, config: &mut Config) -> bool {
 fn masked<T>(property: &Property<T>, value: String, secrets: Secrets) -> String {
     let empty = value == quoted("");
     if property.secret && secrets == Secrets::Masked && !empty {
-        MASK.to_owned()
+        quoted(MASK)
     } else {
         value
     }
@@ -204,6 +200,15 @@ pub fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// A bare key where it can be one: a server's name may hold dots.
+fn key(name: &str) -> String {
+    if name.contains('.') {
+        quoted(name)
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Paths come from texts, so that nothing is lost here.

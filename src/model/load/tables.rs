@@ -15,12 +15,14 @@ use crate::model::load::value;
 use crate::model::load::value::Entry;
 use crate::model::load::value::Located;
 use crate::model::load::value::Value;
+use crate::model::output::OUTPUTS_MAX;
 use crate::model::property;
 use crate::model::property::Fallback;
 use crate::model::property::OUTPUT_PROPERTIES;
 use crate::model::property::PROPERTIES;
 use crate::model::property::Property;
 use crate::model::property::SERVER_PROPERTIES;
+use crate::model::property::rule;
 
 /// One property as it stands at the top level of a file, or inside one of its sections.
 pub struct Named<'a> {
@@ -102,8 +104,10 @@ pub fn servers(
             whole = false;
             continue;
         };
-        if let Err(cause) = crate::model::address::host_name(&entry.key) {
-            reader.findings.mistake(&entry.origin, cause);
+        if let Err(cause) = rule::node_name(&entry.key) {
+            reader
+                .findings
+                .mistake(&entry.origin, format!("{path}: {cause}"));
             whole = false;
         }
         let mut server = Server::default();
@@ -226,6 +230,10 @@ fn known<'a>(
 
 /// What to say about a key that is none.
 pub fn unknown(section: Option<&str>, key: &str) -> String {
+    let number = key.strip_prefix("out").filter(|rest| !rest.is_empty());
+    if section.is_none() && number.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit())) {
+        return format!("unknown property {key:?}: outputs are out1 … out{OUTPUTS_MAX}");
+    }
     let keys = names::keys(section);
     let nearest = names::nearest(key, keys.iter().map(String::as_str));
     match section {

@@ -84,10 +84,15 @@ pub fn bearer_token(text: &str) -> Result<(), String> {
 
 /// What names a domain or a server; it becomes part of file names.
 pub fn node_name(text: &str) -> Result<(), String> {
+    address::host_name(text)
+        .map_err(|_| format!("{text:?} is not a name: letters, digits, - and _, joined by dots"))
+}
+
+pub fn node_name_or_none(text: &str) -> Result<(), String> {
     if text.is_empty() {
         Ok(())
     } else {
-        address::host_name(text)
+        node_name(text)
     }
 }
 

@@ -321,7 +321,7 @@ pub static PROPERTIES: &[Property<Config>] = &[
     .seeds(),
     ours(
         "domain.backup",
-        Kind::Text { check: rule::node_name, field: |c: &mut Config| &mut c.domain_mut().backup },
+        Kind::Text { check: rule::node_name_or_none, field: |c: &mut Config| &mut c.domain_mut().backup },
         "",
         "server that stands by; empty: none",
     )

@@ -1,0 +1,249 @@
+//! From what a run spent to what a request cost, and whether the figure is worth anything.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::compare::contender::Contender;
+use crate::station::order::Kind;
+use crate::station::order::Load;
+
+/// A core busier than this has nothing left.
+const SATURATED: f64 = 0.97;
+/// More than this of one core, spent by nobody we know, spoils a run.
+const OTHERS_MAX: f64 = 0.05;
+/// More than this of one core, taken by the host, spoils a run.
+const STOLEN_MAX: f64 = 0.01;
+
+/// One load, whoever carries it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Scene {
+    pub kind: Kind,
+    pub connections: usize,
+    pub body_bytes: u64,
+}
+
+/// Why a figure is to be taken with care, one letter each in the tables.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// Requests failed.
+    Errors,
+    /// The generator's core was full before the proxy's: not the proxy's greatest rate. Time per request
+    /// still counts, and is rather too high, because a proxy that waits works in smaller batches.
+    GeneratorFull,
+    /// Somebody else used the machine.
+    OthersBusy,
+    /// The host took time from this virtual machine.
+    Stolen,
+    /// Processes of the contender came or went, so that their time is not whole.
+    TreeChanged,
+}
+
+impl Mark {
+    pub fn letter(self) -> char {
+        match self {
+            Mark::Errors => 'E',
+            Mark::GeneratorFull => 'G',
+            Mark::OthersBusy => 'O',
+            Mark::Stolen => 'S',
+            Mark::TreeChanged => 'T',
+        }
+    }
+
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Mark::Errors => "E: requests failed",
+            Mark::GeneratorFull => {
+                "G: the generator's core was full first; req/s is not the proxy's limit"
+            }
+            Mark::OthersBusy => "O: others used the machine",
+            Mark::Stolen => "S: the host took time",
+            Mark::TreeChanged => "T: processes came or went during the run",
+        }
+    }
+}
+
+/// One run, condensed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    pub contender: Contender,
+    pub scene: Scene,
+    pub round: usize,
+    pub answered: u64,
+    pub faults: BTreeMap<String, u64>,
+    pub rate: f64,
+    /// Time of the contender's processes per request; `None` for the direct run, which has none.
+    pub process_us: Option<f64>,
+    /// The part of it in user mode.
+    pub user_us: Option<f64>,
+    /// Busy time of the whole machine per request.
+    pub machine_us: f64,
+    /// The same, less that of the direct run of this round.
+    pub beyond_us: Option<f64>,
+    pub p50_us: f64,
+    pub p90_us: f64,
+    pub p99_us: f64,
+    pub p999_us: f64,
+    /// How busy each core was, from 0 to 1.
+    pub proxy_core: f64,
+    pub load_core: f64,
+    /// Parts of one core.
+    pub others: f64,
+    pub stolen: f64,
+    pub marks: Vec<Mark>,
+}
+
+/// Which core does what.
+#[derive(Clone, Copy)]
+pub struct Cores {
+    pub proxy: usize,
+    pub load: usize,
+}
+
+impl Run {
+    /// `direct_us`: the machine's time per request of this round's direct run, if it was clean.
+    pub fn of(
+        contender: Contender,
+        scene: Scene,
+        round: usize,
+        load: Load,
+        cores: Cores,
+        same_tree: bool,
+    ) -> Run {
+        let window = &load.window;
+        let wall = window.wall_ns.max(1) as f64;
+        let each_us = |nanos: f64| nanos / load.answered.max(1) as f64 / 1000.0;
+        let busy: u64 = window.cores.iter().map(|core| core.busy_ns).sum();
+        let stolen: u64 = window.cores.iter().map(|core| core.stolen_ns).sum();
+        let known = window.watched.total_ns + window.station.total_ns;
+        let used = |core: usize| {
+            let found = window.cores.get(core);
+            found.map_or(0.0, |core| core.busy_ns as f64 / wall)
+        };
+        let own = contender != Contender::Direct;
+        let mut run = Run {
+            contender,
+            scene,
+            round,
+            answered: load.answered,
+            rate: load.answered as f64 / (wall / 1e9),
+            process_us: own.then(|| each_us(window.watched.total_ns as f64)),
+            user_us: own.then(|| each_us(window.watched.user_ns())),
+            machine_us: each_us(busy as f64),
+            beyond_us: None,
+            p50_us: load.latency.p50_us,
+            p90_us: load.latency.p90_us,
+            p99_us: load.latency.p99_us,
+            p999_us: load.latency.p999_us,
+            proxy_core: used(cores.proxy),
+            load_core: used(cores.load),
+            others: busy.saturating_sub(known) as f64 / wall,
+            stolen: stolen as f64 / wall,
+            marks: Vec::new(),
+            faults: load.faults,
+        };
+        run.marks = run.find_marks(same_tree);
+        run
+    }
+
+    /// Takes the direct run of the same round into account.
+    pub fn less(mut self, direct_us: Option<f64>) -> Run {
+        if self.contender != Contender::Direct {
+            self.beyond_us = direct_us.map(|direct_us| self.machine_us - direct_us);
+        }
+        self
+    }
+
+    fn find_marks(&self, same_tree: bool) -> Vec<Mark> {
+        let generator_full = self.contender != Contender::Direct
+            && self.load_core >= SATURATED
+            && self.proxy_core < SATURATED;
+        let all = [
+            (!self.faults.is_empty() || self.answered == 0, Mark::Errors),
+            (generator_full, Mark::GeneratorFull),
+            (self.others > OTHERS_MAX, Mark::OthersBusy),
+            (self.stolen > STOLEN_MAX, Mark::Stolen),
+            (!same_tree, Mark::TreeChanged),
+        ];
+        all.into_iter()
+            .filter(|(true_here, _)| *true_here)
+            .map(|(_, mark)| mark)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::cpu::CoreUse;
+    use crate::machine::process::Spent;
+    use crate::station::order::Window;
+
+    const SCENE: Scene = Scene {
+        kind: Kind::Keep,
+        connections: 64,
+        body_bytes: 128,
+    };
+
+    fn load(proxy_busy_ns: u64, load_busy_ns: u64) -> Load {
+        let core = |busy_ns| CoreUse {
+            busy_ns,
+            stolen_ns: 0,
+        };
+        Load {
+            answered: 1000,
+            window: Window {
+                wall_ns: 100_000_000,
+                watched: Spent {
+                    total_ns: 20_000_000,
+                    user_ticks: 1,
+                    system_ticks: 1,
+                },
+                station: Spent {
+                    total_ns: load_busy_ns,
+                    ..Spent::default()
+                },
+                cores: vec![core(proxy_busy_ns), core(load_busy_ns)],
+            },
+            ..Load::default()
+        }
+    }
+
+    fn run(load: Load, same_tree: bool) -> Run {
+        let cores = Cores { proxy: 0, load: 1 };
+        Run::of(Contender::Halb, SCENE, 0, load, cores, same_tree)
+    }
+
+    #[test]
+    fn a_request_costs_what_was_spent_divided_by_requests() {
+        let run = run(load(21_000_000, 50_000_000), true).less(Some(40.0));
+        assert!((run.rate - 10_000.0).abs() < 1e-6);
+        assert!((run.process_us.unwrap() - 20.0).abs() < 1e-9);
+        assert!((run.user_us.unwrap() - 10.0).abs() < 1e-9);
+        assert!((run.machine_us - 71.0).abs() < 1e-9);
+        assert!((run.beyond_us.unwrap() - 31.0).abs() < 1e-9);
+        assert!((run.proxy_core - 0.21).abs() < 1e-9);
+        assert_eq!(run.marks, []);
+    }
+
+    #[test]
+    fn what_spoils_a_run_is_marked() {
+        assert_eq!(
+            run(load(21_000_000, 99_000_000), true).marks,
+            [Mark::GeneratorFull]
+        );
+        assert_eq!(
+            run(load(30_000_000, 50_000_000), true).marks,
+            [Mark::OthersBusy]
+        );
+        assert_eq!(
+            run(load(21_000_000, 50_000_000), false).marks,
+            [Mark::TreeChanged]
+        );
+        let mut failed = load(21_000_000, 50_000_000);
+        failed.faults.insert("Ended".to_owned(), 1);
+        failed.window.cores[0].stolen_ns = 5_000_000;
+        assert_eq!(run(failed, true).marks, [Mark::Errors, Mark::Stolen]);
+    }
+}

@@ -1,0 +1,275 @@
+//! `halb-bench compare`: everybody does the same job on the same core, in turns, and is counted twice.
+
+pub mod contender;
+pub mod figures;
+pub mod report;
+pub mod surroundings;
+pub mod table;
+
+use std::io::IsTerminal;
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::compare::contender::Contender;
+use crate::compare::contender::Programs;
+use crate::compare::contender::Started;
+use crate::compare::figures::Cores;
+use crate::compare::figures::Mark;
+use crate::compare::figures::Run;
+use crate::compare::figures::Scene;
+use crate::compare::report::IdleFigure;
+use crate::compare::report::Report;
+use crate::compare::report::cells;
+use crate::compare::surroundings::Surroundings;
+use crate::conductor::Conductor;
+use crate::conductor::Reply;
+use crate::interrupt::Interrupt;
+use crate::station::order::Kind;
+use crate::station::order::Load;
+use crate::station::order::Order;
+use crate::station::order::Outcome;
+use crate::trouble::Trouble;
+use crate::trouble::While;
+
+/// What is to be compared, and how.
+pub struct Plan {
+    pub programs: Programs,
+    pub load_core: usize,
+    pub contenders: Vec<Contender>,
+    pub scenes: Vec<Scene>,
+    pub idle_connections: Option<usize>,
+    pub idle_head_bytes: usize,
+    pub head_bytes: usize,
+    pub rounds: usize,
+    pub warm_ms: u64,
+    pub measure_ms: u64,
+    pub json: Option<PathBuf>,
+}
+
+/// Whether to go on after a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
+/// Runs the plan and gives the report out. The answer says whether every run was without faults.
+pub fn run(plan: &Plan) -> Result<bool, Trouble> {
+    let interrupt = Interrupt::hold()?;
+    let folder = tempfile::tempdir().during("making a folder for the run")?;
+    let mut comparison = Comparison {
+        plan,
+        report: Report {
+            complete: false,
+            surroundings: Surroundings::find(&plan.programs, &plan.contenders),
+            cells: Vec::new(),
+            idle: Vec::new(),
+            runs: Vec::new(),
+        },
+        progress: Progress::new(plan),
+    };
+    let mut conductor = Conductor::start(plan.load_core, folder.path(), &interrupt)?;
+    let mut started = Vec::new();
+    for contender in &plan.contenders {
+        let one = plan
+            .programs
+            .start(*contender, conductor.origin, folder.path());
+        started.push(one?);
+    }
+    let end = comparison.measure(&mut conductor, &mut started, &interrupt);
+    comparison.finish(end)
+}
+
+struct Comparison<'a> {
+    plan: &'a Plan,
+    report: Report,
+    progress: Progress,
+}
+
+impl Comparison<'_> {
+    fn measure(
+        &mut self,
+        conductor: &mut Conductor,
+        started: &mut [Started],
+        interrupt: &Interrupt,
+    ) -> Result<Next, Trouble> {
+        for scene in self.plan.scenes.clone() {
+            for round in 0..self.plan.rounds {
+                let mut direct_us = None;
+                for one in started.iter_mut() {
+                    let order = self.order(scene, one);
+                    self.progress.tell(one.contender, scene, round);
+                    let Reply::Done(outcome) = conductor.order(&order, interrupt)? else {
+                        return Ok(Next::Stop);
+                    };
+                    let run = self.run_of(outcome, one, scene, round)?.less(direct_us);
+                    if run.contender == Contender::Direct && !run.marks.contains(&Mark::Errors) {
+                        direct_us = Some(run.machine_us);
+                    }
+                    self.report.runs.push(run);
+                    if interrupt.seen() {
+                        return Ok(Next::Stop);
+                    }
+                }
+            }
+        }
+        self.idle(conductor, started, interrupt)
+    }
+
+    fn idle(
+        &mut self,
+        conductor: &mut Conductor,
+        started: &mut [Started],
+        interrupt: &Interrupt,
+    ) -> Result<Next, Trouble> {
+        let Some(connections) = self.plan.idle_connections else {
+            return Ok(Next::GoOn);
+        };
+        let scene = Scene {
+            kind: Kind::Idle,
+            connections,
+            body_bytes: 128,
+        };
+        for one in started.iter_mut() {
+            if one.contender == Contender::Direct {
+                continue;
+            }
+            self.progress.tell(one.contender, scene, 0);
+            let mut order = self.order(scene, one);
+            order.head_bytes = self.plan.idle_head_bytes;
+            match conductor.order(&order, interrupt)? {
+                Reply::Interrupted => return Ok(Next::Stop),
+                Reply::Done(Outcome::Idle(idle)) => {
+                    let figure = IdleFigure::of(one.contender, connections, idle);
+                    self.report.idle.push(figure);
+                }
+                Reply::Done(Outcome::Failed(reason)) => {
+                    let name = one.contender.name();
+                    return Err(Trouble::new(format!(
+                        "idle connections of {name}: {reason}"
+                    )));
+                }
+                Reply::Done(Outcome::Load(_)) => {
+                    return Err(Trouble::new("the station did another job"));
+                }
+            }
+            one.check()?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn order(&self, scene: Scene, one: &Started) -> Order {
+        Order {
+            target: one.target,
+            kind: scene.kind,
+            connections: scene.connections,
+            body_bytes: scene.body_bytes,
+            head_bytes: self.plan.head_bytes,
+            warm_ms: self.plan.warm_ms,
+            measure_ms: self.plan.measure_ms,
+            watch: one.processes.clone(),
+        }
+    }
+
+    fn run_of(
+        &self,
+        outcome: Outcome,
+        one: &mut Started,
+        scene: Scene,
+        round: usize,
+    ) -> Result<Run, Trouble> {
+        let load = match outcome {
+            Outcome::Load(load) => load,
+            // A contender that cannot carry this load is a result too: the others go on.
+            Outcome::Failed(reason) => Load {
+                faults: [(reason, 1)].into(),
+                ..Load::default()
+            },
+            Outcome::Idle(_) => return Err(Trouble::new("the station did another job")),
+        };
+        let same_tree = one.check()?;
+        let cores = Cores {
+            proxy: self.plan.programs.core,
+            load: self.plan.load_core,
+        };
+        Ok(Run::of(one.contender, scene, round, load, cores, same_tree))
+    }
+
+    /// Gives out what there is, also when it is not all.
+    fn finish(mut self, end: Result<Next, Trouble>) -> Result<bool, Trouble> {
+        self.progress.end();
+        self.report.complete = matches!(end, Ok(Next::GoOn));
+        for scene in &self.plan.scenes {
+            let new = cells(*scene, &self.report.runs, &self.plan.contenders);
+            self.report.cells.extend(new);
+        }
+        print(&table::render(&self.report))?;
+        if let Some(path) = &self.plan.json {
+            let text = serde_json::to_vec_pretty(&self.report).during("writing the report")?;
+            std::fs::write(path, text).during("writing the report")?;
+        }
+        end?;
+        let sound = self.report.runs.iter().all(|run| run.faults.is_empty())
+            && self.report.idle.iter().all(IdleFigure::sound);
+        Ok(self.report.complete && sound)
+    }
+}
+
+/// One line that says where the comparison is, on standard error.
+struct Progress {
+    done: usize,
+    total: usize,
+    terminal: bool,
+}
+
+impl Progress {
+    fn new(plan: &Plan) -> Progress {
+        let idle = usize::from(plan.idle_connections.is_some());
+        let proxies = plan
+            .contenders
+            .iter()
+            .filter(|one| **one != Contender::Direct);
+        Progress {
+            done: 0,
+            total: plan.scenes.len() * plan.rounds * plan.contenders.len() + idle * proxies.count(),
+            terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn tell(&mut self, contender: Contender, scene: Scene, round: usize) {
+        self.done += 1;
+        let (end, start) = if self.terminal {
+            ("", "\r\x1b[K")
+        } else {
+            ("\n", "")
+        };
+        let text = format!(
+            "{start}[{}/{}] {:?}, {} connections, {} bytes, round {}: {}{end}",
+            self.done,
+            self.total,
+            scene.kind,
+            scene.connections,
+            scene.body_bytes,
+            round + 1,
+            contender.name()
+        );
+        let mut stderr = std::io::stderr();
+        // Progress that cannot be shown is no reason to stop.
+        let _shown = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
+    }
+
+    fn end(&self) {
+        if self.terminal {
+            let _shown = std::io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
+
+/// Writes to standard output.
+pub fn print(text: &str) -> Result<(), Trouble> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .during("writing to standard output")
+}

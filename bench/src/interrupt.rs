@@ -1,0 +1,69 @@
+//! Ctrl-C and SIGTERM as something that can be waited for, so that a run ends with what it has.
+
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
+use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SfdFlags;
+use nix::sys::signalfd::SignalFd;
+
+use crate::process::Deadline;
+use crate::trouble::Trouble;
+use crate::trouble::While;
+
+/// Both signals, held back from their default and readable here.
+pub struct Interrupt(SignalFd);
+
+/// What ended a wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Woken {
+    Readable,
+    Interrupted,
+    Late,
+}
+
+impl Interrupt {
+    /// To be called before anything is started. Programs started later do not inherit it: the standard
+    /// library clears the mask for them.
+    pub fn hold() -> Result<Interrupt, Trouble> {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGINT);
+        signals.add(Signal::SIGTERM);
+        signals.thread_block().during("holding back signals")?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(&signals, flags).during("opening a signalfd")?;
+        Ok(Interrupt(signals))
+    }
+
+    /// Waits until `source` can be read, a signal has come, or the deadline is reached. A signal stays
+    /// pending, so that every later wait ends at once too.
+    pub fn wait(&self, source: BorrowedFd<'_>, deadline: &Deadline) -> Result<Woken, Trouble> {
+        loop {
+            let mut watched = [
+                PollFd::new(source, PollFlags::POLLIN),
+                PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut watched, deadline.left()) {
+                Ok(0) if deadline.reached() => return Ok(Woken::Late),
+                Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
+                Ok(_) => {}
+                Err(errno) => return Err(errno).during("waiting"),
+            }
+            if watched[1].any() == Some(true) {
+                return Ok(Woken::Interrupted);
+            }
+            return Ok(Woken::Readable);
+        }
+    }
+
+    /// Whether a signal has come.
+    pub fn seen(&self) -> bool {
+        let mut watched = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        matches!(poll(&mut watched, PollTimeout::ZERO), Ok(1..))
+    }
+}

@@ -1,0 +1,22 @@
+//! What the machine says about itself: time spent by processes and cores, and memory.
+
+pub mod cpu;
+pub mod memory;
+pub mod process;
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::time::ClockId;
+use nix::time::clock_gettime;
+
+/// Nanoseconds of `CLOCK_MONOTONIC`, the clock the ring uses too.
+pub fn monotonic_nanos() -> Result<u64, Errno> {
+    nanos(ClockId::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds of any clock, a process's included.
+pub fn nanos(clock: ClockId) -> Result<u64, Errno> {
+    let time = Duration::from(clock_gettime(clock)?);
+    u64::try_from(time.as_nanos()).map_err(|_| Errno::EOVERFLOW)
+}

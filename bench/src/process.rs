@@ -1,0 +1,150 @@
+//! Starting other programs: on one core, in a group of their own, ended by their number, and ended by the
+//! kernel if the harness itself ends first.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::poll::PollTimeout;
+use nix::poll::poll;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use crate::trouble::Trouble;
+use crate::trouble::While;
+
+/// A program that does not end within this after SIGTERM is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// How long to wait before looking again whether something happened that has no event.
+const LOOK_AGAIN_MS: u16 = 10;
+/// What is shown of a program's output when it fails.
+const LAST_WORDS_BYTES: usize = 2000;
+
+/// A program the harness started. Dropping it ends it.
+pub struct Running {
+    child: Child,
+    name: String,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts `program` on `core`; what it prints goes to a file in `folder`.
+    pub fn start(
+        name: &str,
+        core: usize,
+        program: &Path,
+        arguments: &[String],
+        stdin: Stdio,
+        folder: &Path,
+    ) -> Result<Running, Trouble> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::create(&log).during("creating a log file")?;
+        let errors = output.try_clone().during("sharing a log file")?;
+        let own = std::env::current_exe().during("finding this program")?;
+        let child = Command::new(own)
+            .args(["pinned", "--core", &core.to_string(), "--"])
+            .arg(program)
+            .args(arguments)
+            .stdin(stdin)
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0) // Ctrl-C is for the harness, which then ends its children itself
+            .spawn()
+            .during(&format!("starting {name}"))?;
+        Ok(Running {
+            child,
+            name: name.to_owned(),
+            log,
+        })
+    }
+
+    pub fn process(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap_or(i32::MAX)
+    }
+
+    /// Fails with the program's last words when it has ended.
+    pub fn check(&mut self) -> Result<(), Trouble> {
+        match self.child.try_wait().during("looking after a program")? {
+            None => Ok(()),
+            Some(status) => {
+                let words = last_words(&self.log);
+                Err(Trouble::new(format!(
+                    "{} ended ({status}): {words}",
+                    self.name
+                )))
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let process = Pid::from_raw(self.process());
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        let _gone_already = kill(process, Signal::SIGTERM);
+        let deadline = Deadline::after(STOP_LIMIT);
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if deadline.reached() {
+                let _gone_already = self.child.kill();
+                let _reaped = self.child.wait();
+                return;
+            }
+            deadline.look_again();
+        }
+    }
+}
+
+/// A moment after which waiting is given up.
+pub struct Deadline(Instant);
+
+impl Deadline {
+    pub fn after(length: Duration) -> Deadline {
+        Deadline(Instant::now() + length)
+    }
+
+    pub fn reached(&self) -> bool {
+        Instant::now() >= self.0
+    }
+
+    /// Milliseconds left, for `poll`.
+    pub fn left(&self) -> PollTimeout {
+        let left = self.0.saturating_duration_since(Instant::now());
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    }
+
+    /// Waits a little, where the kernel offers no event to wait for.
+    pub fn look_again(&self) {
+        let _interrupted = poll(&mut [], PollTimeout::from(LOOK_AGAIN_MS));
+    }
+}
+
+/// What `halb-bench pinned` does: binds itself to a core and becomes the program.
+pub fn become_pinned(core: usize, command: &[String]) -> Result<(), Trouble> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Trouble::new("there is no program to start"));
+    };
+    halb::ring::thread::pin(core).during(&format!("binding to core {core}"))?;
+    set_pdeathsig(Signal::SIGTERM).during("asking to end with the harness")?;
+    let error = Command::new(program).args(arguments).exec();
+    Err(Trouble::new(format!("starting {program}: {error}")))
+}
+
+fn last_words(log: &Path) -> String {
+    let mut text = Vec::new();
+    if let Ok(mut file) = File::open(log) {
+        let _partly = file.read_to_end(&mut text);
+    }
+    let start = text.len().saturating_sub(LAST_WORDS_BYTES);
+    String::from_utf8_lossy(&text[start..]).trim().to_owned()
+}

@@ -1,0 +1,459 @@
+//! The generator's connections: each asks, checks the answer, and says what happened. When to ask, and what
+//! the answers are worth, is decided by the job above.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+
+use halb::model::time::Instant;
+use halb::ring::arena::Buffer;
+use halb::ring::arena::HEADROOM;
+use halb::ring::arena::SMALL_BYTES;
+use halb::ring::port::Arrival;
+use halb::ring::port::Completion;
+use halb::ring::port::Into;
+use halb::ring::port::Ring;
+use halb::ring::port::Size;
+use halb::ring::port::Socket;
+use nix::errno::Errno;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use socket2::Domain;
+use socket2::Type;
+
+use crate::slots::Slots;
+use crate::station::pattern::Pattern;
+use crate::station::response::Progress;
+use crate::station::response::Response;
+use crate::station::response::Wrong;
+
+pub const CONNECT: u8 = 3;
+pub const RECV: u8 = 4;
+pub const SEND: u8 = 5;
+
+/// Answers longer than this are received in large buffers, as a browser would.
+const SHORT_BYTES: u64 = 3 * 1024;
+/// Source addresses used in turn where every request is a connection: 2^16 of 127/8, so that no pair of
+/// address and port is used again while the kernel still remembers it.
+const SOURCES: u32 = 1 << 16;
+
+/// Why an exchange failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    Open(Errno),
+    Connect(Errno),
+    Send(Errno),
+    Receive(Errno),
+    /// The connection ended although an answer was due, or although it was to be kept.
+    Ended,
+    Wrong(Wrong),
+    /// No answer until the run was over, and for a while after it.
+    Lost,
+}
+
+/// What happened on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    Connected(u32),
+    /// The whole answer is here, so long after the question (or after `open`, for a connection's first).
+    Answered {
+        slot: u32,
+        nanos: u64,
+    },
+    /// The other end closed, and nothing was due.
+    Ended(u32),
+    Failed(u32, Fault),
+}
+
+/// What is asked, and how.
+pub struct Question {
+    pub target: SocketAddr,
+    pub body_bytes: u64,
+    pub head_bytes: usize,
+    /// Every request has a connection of its own.
+    pub fresh: bool,
+}
+
+struct Client {
+    socket: Socket,
+    /// The descriptor, where it was opened here and not by the ring.
+    own: Option<OwnedFd>,
+    in_flight: u8,
+    receiving: bool,
+    closing: bool,
+    waiting: bool,
+    since: Instant,
+    response: Response,
+    /// Kept for long answers.
+    large: Option<Buffer>,
+}
+
+/// All connections of the generator.
+pub struct Clients {
+    question: Question,
+    request: Vec<u8>,
+    table: Slots<Client>,
+    waiting: usize,
+    sources_used: u32,
+}
+
+impl Clients {
+    pub fn new(question: Question) -> Clients {
+        Clients {
+            request: request(&question),
+            question,
+            table: Slots::new(),
+            waiting: 0,
+            sources_used: 0,
+        }
+    }
+
+    /// Connections that are not gone yet.
+    pub fn live(&self) -> usize {
+        self.table.live()
+    }
+
+    /// Questions without answer.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// The slots in use, in order.
+    pub fn used(&self) -> Vec<u32> {
+        self.table.used()
+    }
+
+    /// Opens one more connection; [`Event::Connected`] follows, or [`Event::Failed`].
+    pub fn open<R: Ring>(&mut self, ring: &mut R, now: Instant) -> Result<(), Fault> {
+        let (socket, own) = if self.question.fresh {
+            self.sources_used = (self.sources_used + 1) % SOURCES;
+            let own = open_from(source(self.sources_used)).map_err(Fault::Open)?;
+            (Socket(own.as_raw_fd()), Some(own))
+        } else {
+            (ring.open(&self.question.target).map_err(Fault::Open)?, None)
+        };
+        let slot = self.table.insert(Client {
+            socket,
+            own,
+            in_flight: 1,
+            receiving: false,
+            closing: false,
+            waiting: false,
+            since: now,
+            response: Response::expecting(self.question.body_bytes),
+            large: None,
+        });
+        ring.connect(
+            socket,
+            &self.question.target,
+            self.table.token(CONNECT, slot),
+        );
+        Ok(())
+    }
+
+    /// Sends the question and listens for the answer.
+    pub fn ask<R: Ring>(&mut self, ring: &mut R, slot: u32, now: Instant) {
+        let token = self.table.token(SEND, slot);
+        let Some(client) = self.table.at(slot) else {
+            return;
+        };
+        if !self.question.fresh {
+            client.since = now;
+        }
+        client.response.again();
+        client.waiting = true;
+        client.in_flight += 1;
+        self.waiting += 1;
+        let socket = client.socket;
+        let Some(mut buffer) = ring.lease(Size::Small) else {
+            unreachable!("the station has a small buffer for every connection");
+        };
+        buffer[..self.request.len()].copy_from_slice(&self.request);
+        ring.send(socket, buffer, 0..self.request.len(), token);
+        self.listen(ring, slot, Arrival::Later);
+    }
+
+    /// Listens, if it does not already: for an answer, or on an idle connection for its end.
+    pub fn listen<R: Ring>(&mut self, ring: &mut R, slot: u32, when: Arrival) {
+        let token = self.table.token(RECV, slot);
+        let Some(client) = self.table.at(slot) else {
+            return;
+        };
+        if client.receiving || client.closing {
+            return;
+        }
+        client.receiving = true;
+        client.in_flight += 1;
+        let into = if self.question.body_bytes <= SHORT_BYTES {
+            Into::Pick
+        } else {
+            match client.large.take().or_else(|| ring.lease(Size::Large)) {
+                Some(buffer) => {
+                    let whole = 0..buffer.len();
+                    Into::Lease(buffer, whole)
+                }
+                None => Into::Pick,
+            }
+        };
+        ring.recv(client.socket, into, when, token);
+    }
+
+    /// Closes a connection; its slot is free once everything in flight has come back.
+    pub fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
+        let Some(client) = self.table.at(slot) else {
+            return;
+        };
+        if client.closing {
+            return;
+        }
+        client.closing = true;
+        if std::mem::take(&mut client.waiting) {
+            self.waiting -= 1;
+        }
+        match &client.own {
+            None => ring.close(client.socket, client.in_flight > 0),
+            // It closes when it is dropped, and that is when nothing of it is in flight.
+            Some(_) if client.in_flight > 0 => ring.cancel(client.socket),
+            Some(_) => {}
+        }
+        self.reap(ring, slot);
+    }
+
+    /// A completion of kind [`CONNECT`], [`RECV`] or [`SEND`].
+    pub fn on_completion<R: Ring>(
+        &mut self,
+        ring: &mut R,
+        completion: Completion,
+        pattern: &Pattern,
+    ) -> Option<Event> {
+        let slot = completion.token.slot;
+        let Some(client) = self.table.find(completion.token) else {
+            unreachable!("a slot lives until its last completion has come");
+        };
+        client.in_flight -= 1;
+        if client.closing {
+            give_back(ring, completion.buffer);
+            self.reap(ring, slot);
+            return None;
+        }
+        match completion.token.kind {
+            CONNECT => Some(match completion.result {
+                Ok(_) => Event::Connected(slot),
+                Err(errno) => Event::Failed(slot, Fault::Connect(errno)),
+            }),
+            RECV => self.on_recv(ring, completion, pattern),
+            _ => self.on_send(ring, completion),
+        }
+    }
+
+    fn on_send<R: Ring>(&mut self, ring: &mut R, completion: Completion) -> Option<Event> {
+        let slot = completion.token.slot;
+        give_back(ring, completion.buffer);
+        match completion.result {
+            Ok(count) if count as usize == self.request.len() => None,
+            // A request is shorter than any socket's send buffer; a part of it is a fault.
+            Ok(_) => Some(Event::Failed(slot, Fault::Send(Errno::EMSGSIZE))),
+            Err(errno) => Some(Event::Failed(slot, Fault::Send(errno))),
+        }
+    }
+
+    fn on_recv<R: Ring>(
+        &mut self,
+        ring: &mut R,
+        completion: Completion,
+        pattern: &Pattern,
+    ) -> Option<Event> {
+        let slot = completion.token.slot;
+        let client = self.table.at(slot)?;
+        client.receiving = false;
+        let (count, buffer) = match (completion.result, completion.buffer) {
+            (Ok(count), Some(buffer)) if count > 0 => (count as usize, buffer),
+            (Err(Errno::ENOBUFS), buffer) => {
+                give_back(ring, buffer);
+                self.listen(ring, slot, Arrival::Later);
+                return None;
+            }
+            (Ok(_), buffer) => {
+                give_back(ring, buffer);
+                return Some(if client.waiting {
+                    Event::Failed(slot, Fault::Ended)
+                } else {
+                    Event::Ended(slot)
+                });
+            }
+            (Err(errno), buffer) => {
+                give_back(ring, buffer);
+                return Some(Event::Failed(slot, Fault::Receive(errno)));
+            }
+        };
+        if !client.waiting {
+            ring.give_back(buffer);
+            return Some(Event::Failed(slot, Fault::Wrong(Wrong::Excess)));
+        }
+        let start = match buffer.size() {
+            Size::Small => HEADROOM,
+            Size::Large => 0,
+        };
+        let progress = client.response.feed(&buffer[start..start + count], pattern);
+        match buffer.size() {
+            Size::Small => ring.give_back(buffer),
+            Size::Large => client.large = Some(buffer),
+        }
+        self.judge(ring, slot, progress)
+    }
+
+    fn judge<R: Ring>(
+        &mut self,
+        ring: &mut R,
+        slot: u32,
+        progress: Result<Progress, Wrong>,
+    ) -> Option<Event> {
+        match progress {
+            Ok(Progress::More) => {
+                self.listen(ring, slot, Arrival::Now);
+                None
+            }
+            Ok(Progress::Whole) => {
+                let client = self.table.at(slot)?;
+                client.waiting = false;
+                self.waiting -= 1;
+                let nanos = ring
+                    .now()
+                    .as_nanos()
+                    .saturating_sub(client.since.as_nanos());
+                Some(Event::Answered { slot, nanos })
+            }
+            Err(wrong) => Some(Event::Failed(slot, Fault::Wrong(wrong))),
+        }
+    }
+
+    /// Frees the slot of a closed connection when nothing of it is in flight.
+    fn reap<R: Ring>(&mut self, ring: &mut R, slot: u32) {
+        let gone = self
+            .table
+            .at(slot)
+            .is_some_and(|client| client.in_flight == 0);
+        if gone && let Some(client) = self.table.remove(slot) {
+            give_back(ring, client.large);
+        }
+    }
+}
+
+/// Faults by their name, as the report shows them.
+#[derive(Default)]
+pub struct Faults(BTreeMap<String, u64>);
+
+impl Faults {
+    pub fn add(&mut self, fault: Fault) {
+        self.add_named(&format!("{fault:?}"), 1);
+    }
+
+    pub fn add_named(&mut self, name: &str, count: u64) {
+        if count > 0 {
+            *self.0.entry(name.to_owned()).or_default() += count;
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    pub fn into_map(self) -> BTreeMap<String, u64> {
+        self.0
+    }
+}
+
+fn give_back<R: Ring>(ring: &mut R, buffer: Option<Buffer>) {
+    if let Some(buffer) = buffer {
+        ring.give_back(buffer);
+    }
+}
+
+/// The request, with a head of exactly `head_bytes` when that is more than it needs.
+fn request(question: &Question) -> Vec<u8> {
+    let connection = if question.fresh {
+        "Connection: close\r\n"
+    } else {
+        ""
+    };
+    let mut head = format!(
+        "GET /{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: halb-bench\r\nAccept: */*\r\n{connection}",
+        question.body_bytes, question.target
+    );
+    const COOKIE: &str = "Cookie: c=";
+    const ENDS: usize = 4;
+    let padding = question.head_bytes.min(SMALL_BYTES);
+    if let Some(letters) = padding.checked_sub(head.len() + COOKIE.len() + ENDS) {
+        head.push_str(COOKIE);
+        head.extend(std::iter::repeat_n('x', letters));
+        head.push_str("\r\n");
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+/// The address of 127/8 for the `number`th source; 127.0.x.x is left to everybody else.
+fn source(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x7f01_0000 + number % SOURCES)
+}
+
+/// A socket bound to `from`, its port chosen when it connects.
+fn open_from(from: Ipv4Addr) -> Result<OwnedFd, Errno> {
+    let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None);
+    let socket = socket.map_err(errno)?;
+    socket.set_tcp_nodelay(true).map_err(errno)?;
+    setsockopt(&socket, IpBindAddressNoPort, &true)?;
+    let address = SocketAddr::new(IpAddr::V4(from), 0);
+    socket.bind(&address.into()).map_err(errno)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(head_bytes: usize, fresh: bool) -> Question {
+        Question {
+            target: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            body_bytes: 128,
+            head_bytes,
+            fresh,
+        }
+    }
+
+    #[test]
+    fn a_request_has_the_length_that_was_asked_for() {
+        assert_eq!(request(&question(600, false)).len(), 600);
+        assert_eq!(request(&question(200, true)).len(), 200);
+        let least = request(&question(0, false));
+        assert!(least.starts_with(b"GET /128 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"));
+        assert!(least.ends_with(b"*/*\r\n\r\n"));
+        assert!(request(&question(0, true)).ends_with(b"Connection: close\r\n\r\n"));
+    }
+
+    #[test]
+    fn sources_stay_in_127_and_off_its_first_addresses() {
+        for number in [0, 1, SOURCES - 1, SOURCES, u32::MAX] {
+            let address = source(number);
+            assert!(address.is_loopback());
+            assert_eq!(address.octets()[1], 1);
+        }
+    }
+
+    #[test]
+    fn faults_are_counted_by_name() {
+        let mut faults = Faults::default();
+        faults.add(Fault::Wrong(Wrong::Status));
+        faults.add(Fault::Wrong(Wrong::Status));
+        faults.add(Fault::Ended);
+        faults.add_named("origin", 0);
+        assert_eq!(faults.total(), 3);
+        let map = faults.into_map();
+        assert_eq!(map.get("Wrong(Status)"), Some(&2));
+        assert_eq!(map.len(), 2);
+    }
+}

@@ -1,0 +1,289 @@
+//! The closed loop: so many connections, each asking again as soon as it is answered.
+
+use std::time::Duration;
+
+use halb::model::time::Instant;
+use halb::ring::port::Arrival;
+use halb::ring::port::Ring;
+use hdrhistogram::Histogram;
+
+use crate::station::clients::Clients;
+use crate::station::clients::Event;
+use crate::station::clients::Fault;
+use crate::station::clients::Faults;
+use crate::station::order::Kind;
+use crate::station::order::Latency;
+use crate::station::order::Load;
+use crate::station::order::Order;
+use crate::station::order::Outcome;
+use crate::station::order::Reading;
+use crate::station::order::Window;
+
+/// Connections opened at a time, well under any listener's backlog.
+pub const OPENING_MAX: usize = 128;
+/// All connections must stand within this, or the run is called off.
+const OPENING_LIMIT: Duration = Duration::from_secs(20);
+/// An answer that was due at the end and has not come after this is lost.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// A run with so many faults is over: it measures nothing.
+const FAULTS_MAX: u64 = 1000;
+/// The slowest answer a histogram tells apart.
+const SLOWEST_NS: u64 = 60_000_000_000;
+
+enum Phase {
+    Opening { until: Instant },
+    Warming { until: Instant },
+    Measuring { until: Instant, start: Reading },
+    Draining { until: Instant },
+    Closing,
+    Over,
+}
+
+/// One run of the closed loop.
+pub struct LoadJob {
+    order: Order,
+    clients: Clients,
+    phase: Phase,
+    /// Connections that are not closed by us.
+    active: usize,
+    opening: usize,
+    /// Connections that have stood at least once.
+    stood: usize,
+    answered: u64,
+    latency: Histogram<u64>,
+    faults: Faults,
+    window: Window,
+    failure: Option<String>,
+}
+
+impl LoadJob {
+    pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> Result<LoadJob, String> {
+        let latency = Histogram::new_with_bounds(1, SLOWEST_NS, 3);
+        let mut job = LoadJob {
+            order,
+            clients,
+            phase: Phase::Opening {
+                until: ring.now() + OPENING_LIMIT,
+            },
+            active: 0,
+            opening: 0,
+            stood: 0,
+            answered: 0,
+            latency: latency.map_err(|error| error.to_string())?,
+            faults: Faults::default(),
+            window: Window::default(),
+            failure: None,
+        };
+        job.top_up(ring);
+        Ok(job)
+    }
+
+    pub fn clients(&mut self) -> &mut Clients {
+        &mut self.clients
+    }
+
+    /// When [`LoadJob::on_time`] wants to be called next, if nothing happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Opening { until }
+            | Phase::Warming { until }
+            | Phase::Measuring { until, .. } => Some(until),
+            Phase::Draining { .. } if self.clients.waiting() == 0 => Some(Instant::ZERO),
+            Phase::Draining { until } => Some(until),
+            Phase::Closing if self.clients.live() == 0 => Some(Instant::ZERO),
+            Phase::Closing | Phase::Over => None,
+        }
+    }
+
+    pub fn on_event<R: Ring>(&mut self, ring: &mut R, event: Event) {
+        match event {
+            Event::Connected(slot) => {
+                self.opening -= 1;
+                self.stood += 1;
+                if self.running() {
+                    self.clients.ask(ring, slot, ring.now());
+                    self.top_up(ring);
+                } else {
+                    self.close(ring, slot);
+                }
+            }
+            Event::Answered { slot, nanos } => self.on_answer(ring, slot, nanos),
+            Event::Ended(slot) => {
+                // Expected where each request has its own connection, and only there.
+                if self.order.kind == Kind::Keep {
+                    self.faults.add(Fault::Ended);
+                }
+                self.close(ring, slot);
+                self.top_up(ring);
+            }
+            Event::Failed(slot, fault) => {
+                if let Fault::Connect(_) = fault {
+                    self.opening -= 1;
+                }
+                self.fault(ring, fault);
+                self.close(ring, slot);
+                self.top_up(ring);
+            }
+        }
+    }
+
+    /// Called after every turn: phases follow one another here.
+    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Outcome> {
+        let now = ring.now();
+        match &self.phase {
+            Phase::Opening { until } => self.opened(ring, now, *until),
+            Phase::Warming { until } if now >= *until => self.begin(now),
+            Phase::Measuring { until, start } if now >= *until => {
+                match Reading::take(&self.order.watch) {
+                    Ok(end) => self.window = Window::between(start, &end),
+                    Err(trouble) => self.failure = Some(trouble.to_string()),
+                }
+                self.drain(ring);
+            }
+            Phase::Draining { until } if now >= *until || self.clients.waiting() == 0 => {
+                self.settle(ring);
+            }
+            Phase::Closing if self.clients.live() == 0 => return Some(self.finish()),
+            Phase::Warming { .. }
+            | Phase::Measuring { .. }
+            | Phase::Draining { .. }
+            | Phase::Closing
+            | Phase::Over => {}
+        }
+        None
+    }
+
+    fn opened<R: Ring>(&mut self, ring: &mut R, now: Instant, until: Instant) {
+        if self.stood >= self.order.connections {
+            self.phase = Phase::Warming {
+                until: now + Duration::from_millis(self.order.warm_ms),
+            };
+        } else if now >= until {
+            let wanted = self.order.connections;
+            self.failure = Some(format!("{} of {wanted} connections stood", self.stood));
+            self.drain(ring);
+        }
+    }
+
+    fn begin(&mut self, now: Instant) {
+        match Reading::take(&self.order.watch) {
+            Ok(start) => {
+                self.answered = 0;
+                self.latency.reset();
+                self.phase = Phase::Measuring {
+                    until: now + Duration::from_millis(self.order.measure_ms),
+                    start,
+                };
+            }
+            Err(trouble) => {
+                self.failure = Some(trouble.to_string());
+                self.phase = Phase::Draining { until: now };
+            }
+        }
+    }
+
+    fn on_answer<R: Ring>(&mut self, ring: &mut R, slot: u32, nanos: u64) {
+        if let Phase::Measuring { .. } = self.phase {
+            self.answered += 1;
+            self.latency.saturating_record(nanos);
+        }
+        if self.order.kind == Kind::Fresh {
+            // The answer said that the connection ends; it is over when it has.
+            self.clients.listen(ring, slot, Arrival::Now);
+        } else if self.running() {
+            self.clients.ask(ring, slot, ring.now());
+        } else {
+            self.close(ring, slot);
+        }
+    }
+
+    fn running(&self) -> bool {
+        match self.phase {
+            Phase::Opening { .. } | Phase::Warming { .. } | Phase::Measuring { .. } => true,
+            Phase::Draining { .. } | Phase::Closing | Phase::Over => false,
+        }
+    }
+
+    fn fault<R: Ring>(&mut self, ring: &mut R, fault: Fault) {
+        self.faults.add(fault);
+        if self.faults.total() >= FAULTS_MAX && self.running() {
+            self.failure = Some(format!("{FAULTS_MAX} faults"));
+            self.drain(ring);
+        }
+    }
+
+    fn top_up<R: Ring>(&mut self, ring: &mut R) {
+        while self.running() && self.active < self.order.connections && self.opening < OPENING_MAX {
+            match self.clients.open(ring, ring.now()) {
+                Ok(()) => {
+                    self.active += 1;
+                    self.opening += 1;
+                }
+                Err(fault) => self.fault(ring, fault),
+            }
+        }
+    }
+
+    fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
+        self.clients.close(ring, slot);
+        self.active -= 1;
+    }
+
+    fn drain<R: Ring>(&mut self, ring: &mut R) {
+        self.phase = Phase::Draining {
+            until: ring.now() + DRAIN_LIMIT,
+        };
+    }
+
+    /// Closes what is left; whoever still waits for an answer has lost it.
+    fn settle<R: Ring>(&mut self, ring: &mut R) {
+        let lost = self.clients.waiting() as u64;
+        self.faults.add_named(&format!("{:?}", Fault::Lost), lost);
+        for slot in self.clients.used() {
+            self.clients.close(ring, slot);
+        }
+        self.phase = Phase::Closing;
+    }
+
+    fn finish(&mut self) -> Outcome {
+        self.phase = Phase::Over;
+        let faults = std::mem::take(&mut self.faults).into_map();
+        if let Some(failure) = self.failure.take() {
+            return Outcome::Failed(format!("{failure}; faults: {faults:?}"));
+        }
+        Outcome::Load(Load {
+            answered: self.answered,
+            faults,
+            window: std::mem::take(&mut self.window),
+            latency: quantiles(&self.latency),
+        })
+    }
+}
+
+fn quantiles(histogram: &Histogram<u64>) -> Latency {
+    let micros = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
+    Latency {
+        p50_us: micros(0.5),
+        p90_us: micros(0.9),
+        p99_us: micros(0.99),
+        p999_us: micros(0.999),
+        max_us: histogram.max() as f64 / 1000.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_in_microseconds() {
+        let mut histogram = Histogram::<u64>::new_with_bounds(1, SLOWEST_NS, 3).unwrap();
+        for micros in 1..=1000_u64 {
+            histogram.saturating_record(micros * 1000);
+        }
+        let latency = quantiles(&histogram);
+        assert!((latency.p50_us - 500.0).abs() < 2.0);
+        assert!((latency.p99_us - 990.0).abs() < 2.0);
+        assert!((latency.max_us - 1000.0).abs() < 2.0);
+    }
+}

@@ -1,0 +1,70 @@
+//! `halb demo`: the backends, a balancer in front of them, and an invitation.
+#![expect(clippy::print_stdout, reason = "it talks to the person who started it")]
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use nix::errno::Errno;
+
+use crate::daemon::demo::DemoBackends;
+use crate::daemon::run;
+use crate::daemon::run::StartError;
+use crate::daemon::workers::Workers;
+use crate::daemon::workers::WorkersError;
+use crate::model::load;
+use crate::model::load::Sources;
+
+const BACKENDS: usize = 4;
+/// Easy to type; another port when it is taken.
+const FRONT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+
+/// The verb: serves until a signal ends it.
+pub fn verb() -> ExitCode {
+    run::conclude(demo())
+}
+
+fn demo() -> Result<(), StartError> {
+    let backends = Arc::new(DemoBackends::start(BACKENDS).map_err(StartError::Other)?);
+    let workers = match balancer(&backends, FRONT) {
+        Err(StartError::Workers(WorkersError::Listen(_, Errno::EADDRINUSE))) => {
+            balancer(&backends, SocketAddr::new(FRONT.ip(), 0))?
+        }
+        started => started?,
+    };
+    if let Some(front) = workers.addresses().first() {
+        println!("{}", backends.invitation(*front));
+    }
+    let ordered = Arc::clone(&backends);
+    let keyboard = thread::Builder::new().name("demo-keyboard".to_owned());
+    keyboard
+        .spawn(move || ordered.obey(io::stdin().lock(), io::stdout()))
+        .map_err(StartError::Other)?;
+    run::serve(workers)
+}
+
+/// A balancer configured as a user would: by the properties' names.
+fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Workers, StartError> {
+    let outputs = (1..).zip(&backends.addresses);
+    let outputs = outputs.map(|(number, address)| (format!("out{number}"), address.to_string()));
+    let front = ("in".to_owned(), front.to_string());
+    let sets: Vec<(String, String)> = std::iter::once(front).chain(outputs).collect();
+    let sources = Sources {
+        file: None,
+        environment: &[],
+        sets: &sets,
+        node: None,
+        host_name: None,
+        readable: &|_path| Ok(()),
+    };
+    match load::load(&sources) {
+        Ok(loaded) => run::start(&loaded.config),
+        Err(refused) => {
+            let said: Vec<String> = refused.mistakes.iter().map(|m| m.message.clone()).collect();
+            Err(StartError::Other(io::Error::other(said.join("; "))))
+        }
+    }
+}

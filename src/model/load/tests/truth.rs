@@ -1,0 +1,448 @@
+//! Each property, some values that it takes and some that it does not, as TOML.
+
+pub struct Truth {
+    pub name: &'static str,
+    pub accepted: &'static [&'static str],
+    pub refused: &'static [&'static str],
+}
+
+const fn truth(
+    name: &'static str,
+    accepted: &'static [&'static str],
+    refused: &'static [&'static str],
+) -> Truth {
+    Truth {
+        name,
+        accepted,
+        refused,
+    }
+}
+
+const TIMEOUTS: &[&str] = &["0", "0.0", "0.001", "0.5", "1", "31536000", "1e3", "20"];
+const NO_TIMEOUTS: &[&str] = &[
+    "-1",
+    "0.0009",
+    "31536001",
+    "'x'",
+    "inf",
+    "-inf",
+    "nan",
+    "true",
+    "[1]",
+    "99999999999999999999",
+];
+const FLAGS: &[&str] = &["true", "false"];
+const NO_FLAGS: &[&str] = &["1", "'yes'", "''", "[true]", "1979-05-27"];
+const NETWORKS: &[&str] = &[
+    "[]",
+    "'10.0.0.0/8'",
+    "'10.0.0.0/8, ::1'",
+    "['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']",
+    "'0.0.0.0/0'",
+    "'::/0'",
+];
+const NO_NETWORKS: &[&str] = &[
+    "'10.0.0.0/33'",
+    "'::/129'",
+    "'10.0.0/8'",
+    "'10.0.0.0/'",
+    "'10.0.0.0/+8'",
+    "'::ffff:10.0.0.0/104'",
+    "['10.0.0.0/8', 7]",
+    "['example.com']",
+    "8",
+];
+
+pub const TRUTH: &[Truth] = &[
+    truth(
+        "in",
+        &[
+            "'0.0.0.0:80'",
+            "'0.0.0.0:8000'",
+            "'[::]:8000'",
+            "'192.0.2.1'",
+            "'::1'",
+            "'127.0.0.1:0'",
+            "['0.0.0.0:8000', '[::]:8000']",
+        ],
+        &[
+            "''",
+            "[]",
+            "'localhost:80'",
+            "'0.0.0.0:65536'",
+            "80",
+            "[80]",
+            "'10.0.0.1:'",
+            "'*:80'",
+        ],
+    ),
+    truth(
+        "out1",
+        &[
+            "'10.0.0.1'",
+            "'10.0.0.1:8080'",
+            "'web1'",
+            "'web1.example.com.:65535'",
+            "'2001:db8::1'",
+            "'[2001:db8::1]'",
+            "'[2001:db8::1]:8080'",
+            "{ address = 'web1' }",
+            "{ address = 'web1:81', weight = 256, max_connections = 100 }",
+            "''",
+        ],
+        &[
+            "'web1:0'",
+            "'web1:65536'",
+            "'web1:'",
+            "'web1:80:80'",
+            "'http://web1'",
+            "'web 1'",
+            "'-web'",
+            "'10.0.0.256'",
+            "'10.0.0'",
+            "80",
+            "['web1']",
+            "{ weight = 2 }",
+            "{ address = 'web1', weight = 0 }",
+            "{ address = 'web1', weight = 257 }",
+            "{ address = 'web1', max_connections = -1 }",
+            "{ address = 'web1', wieght = 2 }",
+            "{ address = 'web1', mode = 'sync' }",
+            "{ address = '' }",
+        ],
+    ),
+    truth(
+        "ui",
+        &["'127.0.0.1'", "'0.0.0.0'", "'::1'"],
+        &["'localhost'", "'0.0.0.0:80'", "''", "1"],
+    ),
+    truth(
+        "ctl",
+        &["'127.0.0.1'", "'0.0.0.0'", "'::1'"],
+        &["'localhost'", "'0.0.0.0:80'", "''", "1"],
+    ),
+    truth(
+        "mon",
+        &[
+            "''",
+            "'tcp://mon:7000'",
+            "'statsd://127.0.0.1:8125'",
+            "'tcp://[::1]:7000'",
+        ],
+        &[
+            "'mon:7000'",
+            "'udp://mon:7000'",
+            "'tcp://mon'",
+            "'tcp://mon:0'",
+            "'tcp://'",
+            "7000",
+        ],
+    ),
+    truth(
+        "mon_interval",
+        &["0.1", "1", "60", "86400"],
+        &["0", "0.09", "86401", "'1'", "-1", "nan"],
+    ),
+    truth(
+        "mode",
+        &["'passive'", "'sync'", "'synch'", "'insert'", "'source'"],
+        &["'Passive'", "''", "'foo'", "1", "['sync']", "{ x = 1 }"],
+    ),
+    truth(
+        "cookie_name",
+        &["''", "'SID'", "'!#$%&*+-.^_`|~0'"],
+        &["'a b'", "'a=b'", "'a;b'", "'é'", "\"a\\n\"", "1", "'a\"'"],
+    ),
+    truth("cookie_secure", FLAGS, NO_FLAGS),
+    truth(
+        "cookie_check_length",
+        &["1", "10", "0x20", "9223372036854775807"],
+        &["0", "-1", "1.0", "'ten'", "9223372036854775808"],
+    ),
+    truth(
+        "max_connections",
+        &["0", "1", "40000", "9223372036854775807"],
+        &["-1", "0.5", "'many'"],
+    ),
+    truth(
+        "backup_outputs",
+        &[
+            "''",
+            "'out7'",
+            "'out7,out1'",
+            "' out1  out7 '",
+            "['out7']",
+            "'out7 out7'",
+        ],
+        &["'out8'", "'out65'", "'7'", "'Out7'", "7", "[7]"],
+    ),
+    truth(
+        "balance",
+        &["'roundrobin'", "'leastconn'", "'p2c'"],
+        &["'random'", "''", "2"],
+    ),
+    truth("timeout", TIMEOUTS, NO_TIMEOUTS),
+    truth("client_timeout", TIMEOUTS, NO_TIMEOUTS),
+    truth("server_timeout", TIMEOUTS, NO_TIMEOUTS),
+    truth("conn_timeout", TIMEOUTS, NO_TIMEOUTS),
+    truth("queue_timeout", TIMEOUTS, NO_TIMEOUTS),
+    truth("tunnel_timeout", TIMEOUTS, NO_TIMEOUTS),
+    truth(
+        "healthcheck_method",
+        &["'tcp_connect'", "'http_head'", "'http_get'"],
+        &["'healthcheck_method'", "'HTTP_GET'", "''", "3"],
+    ),
+    truth(
+        "healthcheck_url",
+        &[
+            "''",
+            "'/'",
+            "'/a?b=c'",
+            "'http://site/'",
+            "'http://[::1]:81/x'",
+            "'http://a.b:80/c/d'",
+        ],
+        &[
+            "'site/x'",
+            "'http://site'",
+            "'http:///x'",
+            "'https://site/x'",
+            "'/a b'",
+            "'/é'",
+            "'http://a:0/x'",
+            "'http://u@a/x'",
+            "\"/\\r\\nx\"",
+            "'/a#b'",
+            "7",
+        ],
+    ),
+    truth(
+        "healthcheck_agent",
+        &["''", "'curl/8'", "'Mozilla (é)'"],
+        &["\"a\\r\\nb: c\"", "\"a\\u0000\"", "' a'", "1"],
+    ),
+    truth(
+        "healthcheck_regexp",
+        &[
+            "''",
+            "'ALL_SERVICES_ARE_OK'",
+            "'a(?=b)'",
+            "'(a)\\1'",
+            "'(?i)ok|fine'",
+            "'(?<!x)y'",
+        ],
+        &[
+            "'('",
+            "'[z-a]'",
+            "'\\1'",
+            "'*a'",
+            "'a(?=b'",
+            "'\\p{Foo}'",
+            "'a{99999999}'",
+            "1",
+        ],
+    ),
+    truth(
+        "healthcheck_interval",
+        &["0.1", "5", "86400"],
+        &["0", "0.09", "86401", "'5'"],
+    ),
+    truth(
+        "healthcheck_rise",
+        &["1", "2", "1000"],
+        &["0", "1001", "-1", "1.5", "'2'"],
+    ),
+    truth(
+        "healthcheck_fall",
+        &["1", "2", "1000"],
+        &["0", "1001", "-1", "1.5", "'2'"],
+    ),
+    truth(
+        "username",
+        &["''", "'admin'", "'ann lee'"],
+        &["'a:b'", "\"a\\n\"", "1"],
+    ),
+    truth(
+        "password",
+        &["''", "'p:w é'", "'\"\\'"],
+        &["\"a\\u0001\"", "12345"],
+    ),
+    truth(
+        "ui_port",
+        &["1", "8080", "65535"],
+        &["0", "65536", "-1", "'8080'", "80.0"],
+    ),
+    truth(
+        "ctl_port",
+        &["1", "8081", "65535"],
+        &["0", "65536", "-1", "'8081'", "80.0"],
+    ),
+    truth(
+        "ctl_token",
+        &["''", "'abc-._~+/=='"],
+        &["'a b'", "'='", "'a=b'", "'é'", "7"],
+    ),
+    truth("ctl_allow", NETWORKS, NO_NETWORKS),
+    truth(
+        "ctl_hosts",
+        &[
+            "[]",
+            "'lb.example.com'",
+            "['lb', 'lb.example.com', '192.0.2.1']",
+        ],
+        &["'a/b'", "'lb:80'", "['lb', 1]", "1", "true"],
+    ),
+    truth(
+        "workers",
+        &["1", "4", "1024"],
+        &["0", "1025", "'auto'", "1.0"],
+    ),
+    truth("forwarded", FLAGS, NO_FLAGS),
+    truth("trusted_proxies", NETWORKS, NO_NETWORKS),
+    truth("via", FLAGS, NO_FLAGS),
+    truth(
+        "max_head_bytes",
+        &["1024", "16384", "65024"],
+        &["1023", "65025", "'16k'", "0"],
+    ),
+    truth(
+        "error_files",
+        &[
+            "{}",
+            "{ 503 = '/srv/503.html' }",
+            "{ 400 = '/a', '505' = '/b' }",
+        ],
+        &[
+            "{ 503 = '/absent' }",
+            "{ 503 = 'relative' }",
+            "{ 503 = 7 }",
+            "{ 200 = '/a' }",
+            "{ all = '/a' }",
+            "'/a'",
+            "['/a']",
+        ],
+    ),
+    truth(
+        "access_log",
+        &["'none'", "'stdout'", "'/var/log/halb/access.log'"],
+        &["'access.log'", "''", "'stderr'", "\"/a\\u0000\"", "true"],
+    ),
+    truth(
+        "log_format",
+        &["'json'", "'haproxy'", "'combined'"],
+        &["'clf'", "''", "1"],
+    ),
+    truth(
+        "grace",
+        &["0", "0.5", "30", "86400"],
+        &["-1", "86401", "'30'", "inf"],
+    ),
+    truth(
+        "state_dir",
+        &["'/var/lib/halb'", "'/tmp/é'"],
+        &["'state'", "''", "1"],
+    ),
+    truth(
+        "resources.cpu",
+        &["0.1", "0.4", "1", "15.999", "16"],
+        &["0.09", "16.1", "0", "'1'", "nan"],
+    ),
+    truth(
+        "resources.memory",
+        &[
+            "'96MB'",
+            "'96M'",
+            "'96 MiB'",
+            "'1.5GB'",
+            "'32gb'",
+            "'98304kB'",
+            "'100663297B'",
+        ],
+        &[
+            "'95MB'",
+            "'33GB'",
+            "'96'",
+            "'96Mbps'",
+            "''",
+            "100663296",
+            "'-96MB'",
+            "'1.5.5GB'",
+            "'MB'",
+        ],
+    ),
+    truth(
+        "resources.bandwidth",
+        &[
+            "'1Mbps'",
+            "'250Mbps'",
+            "'2Gbps'",
+            "'1500 kbps'",
+            "'1000001bps'",
+        ],
+        &["'999kbps'", "'2.1Gbps'", "'250'", "'250MB'", "250", "''"],
+    ),
+    truth(
+        "domain.name",
+        &["'shop'", "'shop.example'"],
+        &["''", "'a b'", "'a/b'", "1"],
+    ),
+    truth("domain.hot_standby", FLAGS, NO_FLAGS),
+    truth("domain.main", &["'lb1'"], &["'lb3'", "''", "1", "'a b'"]),
+    truth("domain.backup", &["'lb2'", "''"], &["'lb3'", "'lb1'", "1"]),
+    truth(
+        "domain.virtual_addresses",
+        &[
+            "[]",
+            "'10.0.0.100/24'",
+            "['10.0.0.100/24', '2001:db8::100/64']",
+        ],
+        &["'10.0.0.100'", "['10.0.0.100/33']", "1", "'shop/24'"],
+    ),
+    truth(
+        "domain.ping_addresses",
+        &[
+            "[]",
+            "'10.0.0.1'",
+            "'10.0.0.1; 10.0.0.2'",
+            "['10.0.0.1', '2001:db8::1']",
+        ],
+        &["'gateway'", "'10.0.0.1:80'", "1", "'10.0.0.11'"],
+    ),
+    truth("domain.activate_backup_on_local_failure", FLAGS, NO_FLAGS),
+    truth(
+        "domain.key_file",
+        &["'/etc/halb/domain.key'", "'/k'"],
+        &["'k'", "''", "1"],
+    ),
+    truth("domain.lease_s", &["1", "60"], &["0", "61", "0.5", "'1'"]),
+    truth(
+        "domain.switch_grace",
+        &["0", "5", "86400"],
+        &["-1", "86401", "'5'"],
+    ),
+    truth(
+        "domain.servers",
+        &[
+            "{ lb1 = { addresses = '10.0.0.11', interface = 'eth0' }, \
+               lb2 = { addresses = ['10.0.0.12:7', '[::2]:7'], interface = 'eth0' }, \
+               'lb3.example' = { addresses = '10.0.0.13', maintenance = true } }",
+            "{ lb1 = { addresses = '10.0.0.11', interface = 'e', set = { grace = 7 } }, \
+               lb2 = { addresses = '10.0.0.12', interface = 'e', set = { password = 'x' } } }",
+        ],
+        &[
+            "{}",
+            "'lb1'",
+            "{ lb1 = 'lb1' }",
+            "{ lb1 = { interface = 'eth0' } }",
+            "{ lb1 = { addresses = [] } }",
+            "{ lb1 = { addresses = 'lb1' } }",
+            "{ lb1 = { addresses = '10.0.0.11', interface = 'a/b' } }",
+            "{ lb1 = { addresses = '10.0.0.11', interface = 'a234567890123456' } }",
+            "{ lb1 = { addresses = '10.0.0.11', set = { mode = 'x' } } }",
+            "{ lb1 = { addresses = '10.0.0.11', set = { mdoe = 'sync' } } }",
+            "{ lb1 = { addresses = '10.0.0.11', set = { domain.name = 'x' } } }",
+            "{ lb1 = { addresses = '10.0.0.11', addreses = 1 } }",
+            "{ 'a b' = { addresses = '10.0.0.11' } }",
+        ],
+    ),
+];
