@@ -366,9 +366,13 @@ fn check_head(profile: &Profile, spec: &Spec, head: &Head, name: &str) -> Result
     if head.first != first {
         return Err(format!("{:?} instead of {first:?}", head.first));
     }
-    let host = if spec.has_host { HOST } else { name };
-    if head.one("host")? != Some(host) {
-        return Err(format!("Host: {:?} instead of {host}", head.all("host")));
+    let host = head.one("host")?.unwrap_or_default();
+    let right = match spec.has_host {
+        true => host == HOST,
+        false => host == name,
+    };
+    if !right {
+        return Err(format!("Host: {host}, at {name}"));
     }
     if !profile.plain {
         let client = format!("192.0.2.{}", spec.id / 1000 + 1);

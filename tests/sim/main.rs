@@ -23,6 +23,8 @@ mod world;
 
 use std::ops::Range;
 
+use halb::ring::port::RingCounts;
+
 use crate::naive::FLAWS;
 use crate::naive::Flaw;
 use crate::naive::Naive;
@@ -104,6 +106,28 @@ fn seeds() -> Range<u64> {
     0..SEEDS
 }
 
+/// The price of a request, without a clock: in the steady state four operations of the ring, no more.
+#[test]
+fn a_small_request_costs_four_operations() {
+    let costs = [40, 140].map(|requests| {
+        let mut profile = Profile::quiet(1, Family::Calm);
+        profile.gets_only = true;
+        profile.clients = 1;
+        profile.servers = 1;
+        profile.requests = requests;
+        profile.body_max = 128;
+        play(&profile, &run::halb).counts
+    });
+    let of = |counts: &RingCounts| [counts.recvs, counts.sends, counts.connects, counts.others];
+    let [few, many] = costs.each_ref().map(of);
+    let more: Vec<u64> = many.iter().zip(few).map(|(many, few)| many - few).collect();
+    assert_eq!(
+        more,
+        [200, 200, 0, 0],
+        "recvs, sends, connects, others of 100 requests"
+    );
+}
+
 // The simulator itself.
 
 #[test]
@@ -121,14 +145,10 @@ fn a_sound_relay_passes() {
 #[test]
 fn every_flaw_is_found() {
     for (flaw, words) in FLAWS {
-        let faults: Vec<String> = (0..40)
-            .filter_map(|seed| attempt(&plain(seed), &relay(flaw), false).err())
-            .map(|(fault, _)| fault)
-            .collect();
-        assert!(
-            faults.iter().any(|fault| fault.contains(words)),
-            "{flaw:?} is not found; what is: {faults:?}"
-        );
+        let fault = |seed| attempt(&plain(seed), &relay(flaw), false).err();
+        let found =
+            (0..200).find(|seed| fault(*seed).is_some_and(|(fault, _)| fault.contains(words)));
+        assert!(found.is_some(), "{flaw:?} is not found as {words:?}");
     }
 }
 

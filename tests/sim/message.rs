@@ -47,8 +47,9 @@ pub struct Spec {
 impl Spec {
     pub fn of(profile: &Profile, id: u64) -> Spec {
         let mut random = Random::of(profile.seed ^ 0x5EC, id);
-        let plain = profile.plain;
+        let plain = profile.plain || profile.gets_only;
         let method = match plain {
+            _ if profile.gets_only => "GET",
             true => random.pick(&["GET", "GET", "POST"]),
             false => random.pick(&["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE"]),
         };
@@ -68,7 +69,7 @@ impl Spec {
             shape,
             closes,
             expects: !plain && !is_old && shape.length() > 0 && random.chance(100),
-            fields: fields(&mut random, id),
+            fields: fields(&mut random, id, !profile.gets_only),
             extends: !plain,
             hop_by_hop: match plain {
                 true => Vec::new(),
@@ -132,7 +133,7 @@ pub struct Answer {
 impl Answer {
     pub fn of(profile: &Profile, spec: &Spec) -> Answer {
         let mut random = Random::of(profile.seed ^ 0xA45, spec.id);
-        let plain = profile.plain;
+        let plain = profile.plain || profile.gets_only;
         let status = match plain {
             true => 200,
             false => random.pick(&[200, 200, 200, 200, 200, 204, 304, 404]),
@@ -142,7 +143,7 @@ impl Answer {
         let shape = match random.below(10) {
             _ if status == 204 => Shape::None,
             0 if !plain => Shape::UntilClose(length),
-            1..=3 if !is_old => Shape::Chunked(length),
+            1..=3 if !is_old && !profile.gets_only => Shape::Chunked(length),
             _ => Shape::Length(length),
         };
         let until_close = matches!(shape, Shape::UntilClose(_));
@@ -160,7 +161,7 @@ impl Answer {
             closes: until_close || (!plain && (is_old || random.chance(100))),
             has_date: random.chance(500),
             extends: !plain,
-            fields: fields(&mut random, spec.id ^ 0xFFFF),
+            fields: fields(&mut random, spec.id ^ 0xFFFF, !profile.gets_only),
         }
     }
 
@@ -222,14 +223,14 @@ fn length(random: &mut Random, most: u64) -> usize {
     random.between(0, most) as usize
 }
 
-fn fields(random: &mut Random, id: u64) -> Vec<(String, String)> {
+fn fields(random: &mut Random, id: u64, pads: bool) -> Vec<(String, String)> {
     let mut list = vec![("X-Id".to_string(), id.to_string())];
     for number in 0..random.below(6) {
         let name = random.pick(&["Accept", "User-Agent", "X-Long-Name-Of-A-Field", "Via-Not"]);
         let value = format!("v{number}, {}", random.next());
         list.push((name.to_string(), value));
     }
-    if random.chance(60) {
+    if pads && random.chance(60) {
         let length = random.between(100, 6_000) as usize;
         list.push(("X-Pad".to_string(), "p".repeat(length)));
     }

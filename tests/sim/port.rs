@@ -95,6 +95,8 @@ pub struct Port {
     pub sockets_max: usize,
     pub operations: Vec<Operation>,
     pub backlog: VecDeque<usize>,
+    /// Before that the backlog is not looked at: the kernel has other things to do.
+    pub ripe_at: u64,
     pub inbox: VecDeque<usize>,
     /// Its listener is open.
     pub listens: bool,
@@ -115,6 +117,7 @@ impl Port {
             sockets_max: profile.sockets_max,
             operations: Vec::new(),
             backlog: VecDeque::new(),
+            ripe_at: 0,
             inbox: VecDeque::new(),
             listens: true,
             woken: false,
@@ -145,8 +148,12 @@ impl Port {
         for operation in &self.operations {
             if let Some(done) = operation.done.front() {
                 next = next.min(done.at);
-            } else if let Deed::Connect { at, .. } = operation.deed {
-                next = next.min(at);
+                continue;
+            }
+            match operation.deed {
+                Deed::Connect { at, .. } => next = next.min(at),
+                Deed::Accept if !self.backlog.is_empty() => next = next.min(self.ripe_at),
+                Deed::Accept | Deed::Receive { .. } | Deed::Send { .. } | Deed::Wake => {}
             }
         }
         next
@@ -223,6 +230,9 @@ fn accept(world: &mut World, port: usize, cancelled: bool) -> Effect {
         return Some((Err(Errno::ECANCELED), None, true));
     }
     let conn = *world.ports[port].backlog.front()?;
+    if world.now < world.ports[port].ripe_at {
+        return None;
+    }
     if world.random.chance(world.profile.jitter.accept_ends) {
         // Interrupted by something that is nobody's fault; the connection stays where it is.
         let error = world

@@ -80,6 +80,8 @@ pub struct Profile {
     pub workers: usize,
     /// Requests that even a relay of bytes forwards rightly: for the simulator's own tests.
     pub plain: bool,
+    /// Small GETs alone, over connections that last: for counting.
+    pub gets_only: bool,
     pub jitter: Jitter,
     pub faults: Faults,
     pub small: u32,
@@ -143,6 +145,7 @@ impl Profile {
             family,
             workers: 1,
             plain: false,
+            gets_only: false,
             jitter: Jitter::default(),
             faults: Faults::default(),
             small: 256,

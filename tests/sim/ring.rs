@@ -231,6 +231,7 @@ impl Ring for SimRing {
             );
             port.table.remove(&socket.0);
             cancel_on(port, conn);
+            port::execute(world, index); // what was in flight ends before the socket does
             let lossy = world.random.chance(500);
             world.conns[conn].close_by_halb(lossy);
             world.poke(conn);

@@ -126,6 +126,9 @@ impl World {
             SocketAddr::from(([192, 0, 2, actor as u8 + 1], 1024 + number as u16 % 50_000));
         let conn = self.add_conn(actor, address);
         self.ports[port].backlog.push_back(conn);
+        if self.random.chance(self.profile.jitter.late) {
+            self.ports[port].ripe_at = self.now + self.random.below(5 * MILLISECOND);
+        }
         self.note(|| format!("client {actor} connects: conn {conn} to worker {port}"));
         Some(conn)
     }
@@ -158,7 +161,8 @@ impl World {
     /// When something happens next by itself.
     fn next_event(&self) -> u64 {
         let actors = self.wakes.iter().copied().min().unwrap_or(NEVER);
-        let ports = self.ports.iter().map(Port::next_event).min();
+        let live = self.ports.iter().filter(|port| !port.stopped);
+        let ports = live.map(Port::next_event).min();
         actors.min(ports.unwrap_or(NEVER))
     }
 
