@@ -144,7 +144,7 @@ impl Client {
             true => link.held = Some((body, world.now + SECOND)),
             false => link.output.extend(body),
         }
-        let lingers = !world.profile.plain && world.random.chance(300);
+        let lingers = !(world.profile.plain || world.profile.gets_only) && world.random.chance(300);
         link.last_sent = spec.closes || (self.number == self.requests && !lingers);
         // An old client cannot know whether the connection will last.
         link.manner.pipelines &= !spec.is_old;

@@ -118,9 +118,11 @@ fn a_small_request_costs_four_operations() {
         profile.body_max = 128;
         play(&profile, &run::halb).counts
     });
-    let of = |counts: &RingCounts| [counts.recvs, counts.sends, counts.connects, counts.others];
+    let of = |counts: &RingCounts| {
+        [counts.recvs, counts.sends, counts.connects, counts.others].map(u64::cast_signed)
+    };
     let [few, many] = costs.each_ref().map(of);
-    let more: Vec<u64> = many.iter().zip(few).map(|(many, few)| many - few).collect();
+    let more: Vec<i64> = many.iter().zip(few).map(|(many, few)| many - few).collect();
     assert_eq!(
         more,
         [200, 200, 0, 0],

@@ -51,6 +51,7 @@ pub type Maker = dyn Fn(SimRing, usize, &Arc<Plan>, &Arc<Plane>) -> Box<dyn Subj
 pub struct Report {
     pub exact: usize,
     pub requests: usize,
+    /// What the rings did until the first clients had ended.
     pub counts: RingCounts,
 }
 
@@ -113,6 +114,7 @@ struct Run {
     workers: Vec<Option<Box<dyn Subject>>>,
     plane: Arc<Plane>,
     turns: u64,
+    counts: RingCounts,
 }
 
 impl Run {
@@ -126,6 +128,7 @@ impl Run {
             workers: (0..profile.workers).map(make).collect(),
             plane,
             turns: 0,
+            counts: RingCounts::default(),
         }
     }
 
@@ -139,6 +142,7 @@ impl Run {
             }
             None => {
                 self.until(NEVER);
+                self.counts = counts(&self.world.borrow());
                 self.recover();
                 self.stop(Order::Finish);
             }
@@ -233,7 +237,10 @@ impl Run {
     fn account(&self, profile: &Profile) -> Report {
         let world = self.world.borrow();
         let calm = profile.calmed();
-        let mut report = Report::default();
+        let mut report = Report {
+            counts: self.counts,
+            ..Report::default()
+        };
         for (id, outcome) in &world.ledger.outcomes {
             let late = *id >= (profile.clients * 1000) as u64 && profile.stop.is_none();
             let judged_by = if late && *id / 1000 >= profile.clients as u64 {
@@ -245,15 +252,20 @@ impl Run {
             report.requests += 1;
             report.exact += usize::from(*outcome == Outcome::Exact);
         }
-        for port in &world.ports {
-            report.counts.recvs += port.counts.recvs;
-            report.counts.sends += port.counts.sends;
-            report.counts.accepts += port.counts.accepts;
-            report.counts.connects += port.counts.connects;
-            report.counts.others += port.counts.others;
-        }
         report
     }
+}
+
+fn counts(world: &World) -> RingCounts {
+    let mut sum = RingCounts::default();
+    for port in &world.ports {
+        sum.recvs += port.counts.recvs;
+        sum.sends += port.counts.sends;
+        sum.accepts += port.counts.accepts;
+        sum.connects += port.counts.connects;
+        sum.others += port.counts.others;
+    }
+    sum
 }
 
 /// Everything the worker at `index` had has come back.
