@@ -389,6 +389,8 @@ impl Link {
         if let Some(count) = world.conns[self.conn].write(&self.output[..most]) {
             self.output.drain(..count);
             self.moved += count;
+            let (conn, left) = (self.conn, self.output.len());
+            world.note(|| format!("client on conn {conn} writes {count}, {left} left"));
             if count > 0 {
                 self.since = world.now;
             }
