@@ -263,7 +263,8 @@ impl<R: Ring> Worker<R> {
         self.forget_client_if_quiet(key);
     }
 
-    fn on_client_input(&mut self, key: Key) {
+    /// Goes on with what a client has sent.
+    pub(super) fn on_client_input(&mut self, key: Key) {
         let Some(client) = self.clients.get(key) else {
             return;
         };
