@@ -104,7 +104,7 @@ impl<R: Ring> Worker<R> {
                 Starved::ClientReceive(key) => self.receive_from_client_again(key),
                 Starved::UpstreamReceive(key) => self.receive_from_upstream_again(key),
                 Starved::Request(key) => self.read_request_again(key),
-                Starved::Download(key) => self.pump_download(key),
+                Starved::Download(key) => self.forward_head_again(key),
             }
         }
     }

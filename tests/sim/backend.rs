@@ -129,7 +129,8 @@ impl Backend {
             return None;
         }
         let conn = &world.conns[self.conn];
-        let mut next = if idle { self.idle_until } else { NEVER };
+        let tires = idle && world.profile.faults.backend > 0;
+        let mut next = if tires { self.idle_until } else { NEVER };
         if !self.output.is_empty() && conn.has_room() || self.is_due_to_close(conn.is_taken()) {
             next = next.min(self.next_write.max(world.now + 1));
         }
