@@ -1,12 +1,14 @@
 //! A relay of bytes that knows nothing of HTTP: one connection to a backend for each client's. It stands in
 //! for the worker in the simulator's own tests, whole or with a fault that the simulator has to find.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halb::model::plan::Plan;
 use halb::plane::Order;
 use halb::plane::Plane;
 use halb::ring::arena::Buffer;
+use halb::ring::arena::HEADROOM;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
 use halb::ring::port::Into;
@@ -78,7 +80,7 @@ pub struct Naive {
     couples: Vec<Couple>,
     accepting: bool,
     finishing: bool,
-    ranges: std::collections::BTreeMap<(u32, usize), (usize, usize)>,
+    ranges: BTreeMap<(u32, usize), (usize, usize)>,
     kept: Vec<Buffer>,
     moves: u64,
 }
@@ -93,7 +95,7 @@ impl Naive {
             couples: Vec::new(),
             accepting: false,
             finishing: false,
-            ranges: std::collections::BTreeMap::new(),
+            ranges: BTreeMap::new(),
             kept: Vec::new(),
             moves: 0,
         };
@@ -195,7 +197,7 @@ impl Naive {
     }
 
     fn pass(&mut self, slot: u32, side: usize, mut buffer: Buffer, count: usize) {
-        let start = halb::ring::arena::HEADROOM;
+        let start = HEADROOM;
         let mut range = start..start + count;
         self.moves += 1;
         let now = self.moves == 5;

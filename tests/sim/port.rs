@@ -192,7 +192,7 @@ fn step(world: &mut World, port: usize, operation: &mut Operation) -> bool {
         } => send(world, *conn, buffer, range, operation.cancelled),
         Deed::Wake => {
             let woken = std::mem::take(&mut world.ports[port].woken);
-            woken.then(|| (Ok(0), None, true))
+            woken.then_some((Ok(0), None, true))
         }
     };
     let Some((result, buffer, last)) = done else {
@@ -214,7 +214,10 @@ fn step(world: &mut World, port: usize, operation: &mut Operation) -> bool {
 type Effect = Option<(Result<u32, Errno>, Option<Buffer>, bool)>;
 
 fn lateness(world: &mut World) -> u64 {
-    let late = world.profile.jitter.late;
+    let (late, shuffle) = (world.profile.jitter.late, world.profile.jitter.shuffle);
+    if late == 0 && shuffle == 0 {
+        return 5 * MICROSECOND; // in the order they were done, as a kernel at rest does it
+    }
     let random = &mut world.random;
     if !random.chance(late) {
         return random.below(30 * MICROSECOND);
@@ -312,7 +315,7 @@ fn receive(
     let count = shorten(world, range.len());
     let result = world.conns[conn].receive(&mut buffer[range.start..range.start + count]);
     world.poke(conn);
-    if picks && result.is_ok_and(|count| count > 0) || !picks {
+    if !picks || result.is_ok_and(|count| count > 0) {
         return Some((result.map(|count| count as u32), Some(buffer), true));
     }
     world.ports[port].arena.give_back(buffer);

@@ -84,6 +84,8 @@ pub struct Profile {
     pub gets_only: bool,
     pub jitter: Jitter,
     pub faults: Faults,
+    /// Something there is too little of.
+    pub filled: bool,
     pub small: u32,
     pub large: u32,
     /// Descriptors each worker may have.
@@ -148,6 +150,7 @@ impl Profile {
             gets_only: false,
             jitter: Jitter::default(),
             faults: Faults::default(),
+            filled: false,
             small: 256,
             large: 64,
             sockets_max: 4000,
@@ -169,9 +172,9 @@ impl Profile {
     pub fn calmed(&self) -> Profile {
         Profile {
             faults: Faults::default(),
-            family: match self.family {
-                Family::Full => Family::Full,
-                _ => Family::Calm,
+            family: match self.filled {
+                true => Family::Full,
+                false => Family::Calm,
             },
             ..self.clone()
         }
@@ -202,6 +205,7 @@ impl Profile {
     }
 
     fn fill(&mut self, random: &mut Random) {
+        self.filled = true;
         match random.below(3) {
             0 => {
                 self.small = random.between(2, 6) as u32;

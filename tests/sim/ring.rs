@@ -24,6 +24,7 @@ use crate::port::LISTENER;
 use crate::port::Operation;
 use crate::port::Port;
 use crate::profile::MICROSECOND;
+use crate::profile::SECOND;
 use crate::world::NEVER;
 use crate::world::World;
 
@@ -114,7 +115,7 @@ impl Ring for SimRing {
     }
 
     fn unix_seconds(&self) -> u64 {
-        self.with(|world| 1_000_000_000 + world.now / crate::profile::SECOND)
+        self.with(|world| 1_000_000_000 + world.now / SECOND)
     }
 
     fn accept(&mut self, listener: Socket, token: Token) {
@@ -201,7 +202,7 @@ impl Ring for SimRing {
     fn cancel(&mut self, socket: Socket) {
         let index = self.index;
         if socket.0 == LISTENER {
-            self.with_port(|port| end_accepting(port));
+            self.with_port(end_accepting);
             return;
         }
         let conn = self.conn(socket, "cancel");
