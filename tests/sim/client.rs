@@ -184,6 +184,9 @@ impl Client {
                 panic!("client {}: {fault}", self.index);
             }
             let Some((head, body)) = link.begun.take() else {
+                if link.ends {
+                    link.input.clear(); // the body of an answer to a HEAD that was not read as one
+                }
                 assert!(
                     link.input.is_empty() || !link.waiting.is_empty(),
                     "client {}: {} bytes that nobody asked for",
@@ -390,8 +393,8 @@ impl Link {
             self.output.drain(..count);
             self.moved += count;
             let (conn, left) = (self.conn, self.output.len());
-            world.note(|| format!("client on conn {conn} writes {count}, {left} left"));
             if count > 0 {
+                world.note(|| format!("client on conn {conn} writes {count}, {left} left"));
                 self.since = world.now;
             }
         } else {

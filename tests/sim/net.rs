@@ -214,6 +214,11 @@ impl Conn {
         Some(count)
     }
 
+    /// What can be written at once.
+    pub fn room(&self) -> usize {
+        self.inward.capacity - self.inward.bytes.len()
+    }
+
     /// There is room to write, or news of the end.
     pub fn has_room(&self) -> bool {
         !self.stalled && self.inward.bytes.len() < self.inward.capacity
