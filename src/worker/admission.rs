@@ -100,7 +100,7 @@ impl<R: Ring> Worker<R> {
     }
 
     /// The connection stays with this worker.
-    fn settle(&mut self, socket: Socket) {
+    pub(super) fn settle(&mut self, socket: Socket) {
         let peer = if self.clients.is_full() {
             None
         } else {

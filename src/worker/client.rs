@@ -171,7 +171,13 @@ impl<R: Ring> Worker<R> {
             Ok(Some(request)) => self.begin_session(key, &request),
             Ok(None) if client.stream.ended => self.close_client(key),
             Ok(None) => {
+                let begins = client.phase == Phase::Idle;
                 client.phase = Phase::Reading;
+                if begins && self.order != Order::Run {
+                    // It was to begin soon; now that it has, it may take its time.
+                    let deadline = self.now_plus(self.plan.client_timeout);
+                    self.set_client_deadline(key, deadline);
+                }
                 self.receive_from_client(key, Arrival::Now);
             }
             Err(refusal) => self.reply(key, Ending::Refused(refusal), false, true),
@@ -263,7 +269,8 @@ impl<R: Ring> Worker<R> {
         self.forget_client_if_quiet(key);
     }
 
-    fn on_client_input(&mut self, key: Key) {
+    /// Goes on with what a client has sent.
+    pub(super) fn on_client_input(&mut self, key: Key) {
         let Some(client) = self.clients.get(key) else {
             return;
         };

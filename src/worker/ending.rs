@@ -128,7 +128,8 @@ impl<R: Ring> Worker<R> {
         if let Some((upstream_key, upstream)) = upstream
             && upstream.state == State::Busy(key)
         {
-            let wanted = upstream.stream.sending || (upstream.stream.receiving && !body_awaited);
+            // A session that waits for a buffer waits for the output, too: it must end some time.
+            let wanted = upstream.stream.sending || !(body_awaited || client.stream.sending);
             let timeout = self.plan.server_timeout.filter(|_| wanted);
             let deadline = self.now_plus(timeout);
             self.set_upstream_deadline(upstream_key, deadline);

@@ -1,11 +1,17 @@
 //! Orders: finish what was begun, or stop at once.
 
+use std::time::Duration;
+
 use crate::http::ending::Ending;
 use crate::plane::Order;
 use crate::ring::port::Ring;
 use crate::worker::Progress;
 use crate::worker::Worker;
+use crate::worker::client::Client;
 use crate::worker::client::Phase;
+
+/// How long a connection that was accepted before a graceful stop may take to ask its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
 impl<R: Ring> Worker<R> {
     /// Does what control ordered, once.
@@ -25,7 +31,16 @@ impl<R: Ring> Worker<R> {
 
     /// Whether anything is left.
     pub(super) fn progress(&mut self) -> Progress {
-        if self.order == Order::Run || self.clients.len() > 0 {
+        if self.order == Order::Run {
+            return Progress::Running;
+        }
+        while let Some(socket) = self.ring.adopt() {
+            self.settle(socket); // handed over by one who had not heard of the order yet
+        }
+        if self.order == Order::Stop {
+            self.close_clients();
+        }
+        if self.clients.len() > 0 {
             return Progress::Running;
         }
         for key in self.upstreams.keys() {
@@ -43,14 +58,13 @@ impl<R: Ring> Worker<R> {
         self.order = Order::Finish;
         self.stop_by = Some(self.ring.now() + self.plan.grace);
         self.close_listeners();
+        let by = self.ring.now() + FIRST_REQUEST;
         for key in self.clients.keys() {
-            let idle = |phase: Phase| phase == Phase::Idle;
-            if self
-                .clients
-                .get(key)
-                .is_some_and(|client| idle(client.phase))
-            {
-                self.close_client(key);
+            let idle = |c: &&Client| c.phase == Phase::Idle;
+            match self.clients.get(key).filter(idle).map(|c| c.served) {
+                Some(true) => self.close_client(key),
+                Some(false) => self.set_client_deadline(key, by),
+                None => {}
             }
         }
     }
@@ -61,6 +75,10 @@ impl<R: Ring> Worker<R> {
         }
         self.order = Order::Stop;
         self.stop_by = None;
+        self.close_clients();
+    }
+
+    fn close_clients(&mut self) {
         for key in self.clients.keys() {
             let phase = self.clients.get(key).map(|client| client.phase);
             if let Some(Phase::Busy(session)) = phase {

@@ -65,6 +65,9 @@ impl<R: Ring> Worker<R> {
         if fresh_enough && now.since(upstream.used) > JUST_USED {
             return None;
         }
+        if !upstream.stream.receiving {
+            return None; // it found no buffer, so its end or stray bytes could not be seen
+        }
         upstream.state = State::Busy(session);
         self.pools[output].pop();
         Some(key)
