@@ -131,3 +131,17 @@ fn a_response_without_a_body_costs_no_more() {
     };
     exchange.cost().check(&SMALL_EXCHANGE, REQUESTS);
 }
+
+/// As much of a body as one receive brings, which does not fit into a small buffer beside the new head.
+#[test]
+fn a_body_that_fills_a_buffer_travels_with_its_head() {
+    let mut request = b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n".to_vec();
+    request.resize(request.len() + 4000, b'x');
+    let exchange = Exchange {
+        request: &request,
+        request_body_bytes: 4000,
+        response: &response(4000),
+        response_body_bytes: 4000,
+    };
+    exchange.cost().check(&SMALL_EXCHANGE, REQUESTS);
+}

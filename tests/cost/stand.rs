@@ -238,7 +238,7 @@ pub fn put(mut stream: &TcpStream, bytes: &[u8]) {
 
 /// Reads one message: up to the empty line, and as many bytes behind it. Nothing may follow.
 pub fn get(mut stream: &TcpStream, body_bytes: usize) -> Vec<u8> {
-    let mut message = vec![0; 4096];
+    let mut message = vec![0; 8192];
     let mut used = 0;
     loop {
         used += match stream.read(&mut message[used..]).unwrap() {
