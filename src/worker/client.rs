@@ -21,6 +21,8 @@ use crate::worker::stream::Sent;
 use crate::worker::stream::Stream;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
+use crate::worker::time::unschedule;
+use crate::worker::wheel::Owner;
 
 /// How long a client gets to read our last words before the connection is closed for good.
 const LINGER: Duration = Duration::from_secs(2);
@@ -260,7 +262,7 @@ impl<R: Ring> Worker<R> {
             return;
         }
         client.stream.closed = true;
-        client.stream.deadline = NEVER;
+        unschedule(&mut self.wheel, &mut client.stream, Owner::Client(key));
         let busy = !client.stream.is_quiet();
         self.ring.close(client.stream.socket, busy);
         let (held, placed) = (client.stream.take_held(), client.placed);

@@ -26,6 +26,7 @@ use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Taken;
 use crate::worker::transfer::add_to_head;
+use crate::worker::transfer::make_room;
 use crate::worker::transfer::take_piece;
 
 impl<R: Ring> Worker<R> {
@@ -205,6 +206,9 @@ impl<R: Ring> Worker<R> {
         let Download::Under(relay) = &mut session.download else {
             return;
         };
+        if !relay.finished() {
+            make_room(&mut self.ring, &upstream.stream, &mut buffer, length);
+        }
         match add_to_head(
             &mut self.ring,
             &mut upstream.stream,

@@ -172,7 +172,19 @@ impl<R: Ring> Worker<R> {
 fn schedule(wheel: &mut Wheel, stream: &mut Stream, owner: Owner, deadline: Instant) {
     stream.deadline = deadline;
     if deadline < stream.scheduled {
+        if stream.scheduled != NEVER {
+            wheel.remove(owner, stream.entry);
+        }
         stream.scheduled = deadline;
-        wheel.insert(owner, deadline);
+        stream.entry = wheel.insert(owner, deadline);
+    }
+}
+
+/// A stream that has closed waits for nothing.
+pub(super) fn unschedule(wheel: &mut Wheel, stream: &mut Stream, owner: Owner) {
+    stream.deadline = NEVER;
+    if stream.scheduled != NEVER {
+        stream.scheduled = NEVER;
+        wheel.remove(owner, stream.entry);
     }
 }
