@@ -151,6 +151,7 @@ impl Backend {
             }
         }
         let steady = matches!(world.profile.family, Family::Calm | Family::CalmPair);
+        let steady = steady && !world.profile.recovers;
         let busy = self.request.is_some() || self.answering || !self.input.is_empty();
         let server = self.server;
         world.note(|| {

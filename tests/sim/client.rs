@@ -184,8 +184,8 @@ impl Client {
                 panic!("client {}: {fault}", self.index);
             }
             let Some((head, body)) = link.begun.take() else {
-                if link.ends {
-                    link.input.clear(); // the body of an answer to a HEAD that was not read as one
+                if link.waiting.is_empty() && (link.ends || link.turned_ill) {
+                    link.input.clear(); // a 503 before it asked, or a body to a HEAD not read as one
                 }
                 assert!(
                     link.input.is_empty() || !link.waiting.is_empty(),

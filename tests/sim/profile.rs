@@ -84,6 +84,8 @@ pub struct Profile {
     pub gets_only: bool,
     pub jitter: Jitter,
     pub faults: Faults,
+    /// The storm is over, but not everything that began in it.
+    pub recovers: bool,
     /// Something there is too little of.
     pub filled: bool,
     pub small: u32,
@@ -150,6 +152,7 @@ impl Profile {
             gets_only: false,
             jitter: Jitter::default(),
             faults: Faults::default(),
+            recovers: false,
             filled: false,
             small: 256,
             large: 64,
@@ -172,6 +175,7 @@ impl Profile {
     pub fn calmed(&self) -> Profile {
         Profile {
             faults: Faults::default(),
+            recovers: true,
             family: match self.filled {
                 true => Family::Full,
                 false => Family::Calm,
