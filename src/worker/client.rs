@@ -132,7 +132,7 @@ impl<R: Ring> Worker<R> {
         }
         match client.phase {
             Phase::Busy(session) => self.pump_download(session),
-            Phase::Replying { close: true } => self.close_politely(key),
+            Phase::Replying { close: true } => self.close_politely(key, false),
             Phase::Replying { close: false } => self.await_request(key),
             Phase::Waiting | Phase::Idle | Phase::Reading | Phase::Lingering => {}
         }
@@ -145,7 +145,7 @@ impl<R: Ring> Worker<R> {
         };
         client.phase = Phase::Idle;
         if self.order != Order::Run {
-            self.close_politely(key);
+            self.close_politely(key, true);
             return;
         }
         let deadline = self.now_plus(self.plan.client_timeout);
@@ -234,14 +234,14 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Closes after a last response: at once when the client has nothing unread on the way, else only our side
-    /// first, since a close with unread input resets the connection and takes the response with it.
-    pub(super) fn close_politely(&mut self, key: Key) {
+    /// Closes after a last response: at once when the request was read whole and nothing came behind it, else only
+    /// our side first, since a close with unread input resets the connection and takes the response with it.
+    pub(super) fn close_politely(&mut self, key: Key, whole: bool) {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
         let stream = &mut client.stream;
-        if stream.ended || (stream.receiving && !stream.has_bytes()) {
+        if stream.ended || (whole && stream.receiving && !stream.has_bytes()) {
             self.close_client(key);
             return;
         }

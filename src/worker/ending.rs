@@ -24,16 +24,14 @@ impl<R: Ring> Worker<R> {
         let Some(session) = self.sessions.remove(key) else {
             return;
         };
-        let (client, persistent) = (
-            session.client,
-            session.persistent && session.upload.finished(),
-        );
+        let (client, whole) = (session.client, session.upload.finished());
+        let persistent = session.persistent && whole;
         self.count_output(session.output, |counts| counts.sessions_total.add(1));
         self.clear_away(session);
         if persistent {
             self.await_request(client);
         } else {
-            self.close_politely(client);
+            self.close_politely(client, whole);
         }
     }
 

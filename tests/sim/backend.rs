@@ -220,8 +220,8 @@ impl Backend {
         let id = id.unwrap_or_else(|| panic!("backend {}: no number in {head:?}", self.server));
         let spec = Spec::of(&world.profile, id);
         world.note(|| format!("backend {} conn {}: got {id}", self.server, self.conn));
-        let names: Vec<&str> = world.servers.iter().map(|one| one.name.as_str()).collect();
-        let framing = check_head(&world.profile, &spec, head, &names)
+        let name = &world.servers[self.server].name;
+        let framing = check_head(&world.profile, &spec, head, name)
             .unwrap_or_else(|fault| panic!("request {id} at backend {}: {fault}", self.server));
         world.ledger.arrived(&spec);
         self.ill = draw(&world.profile, &mut world.random);
@@ -367,12 +367,7 @@ fn draw(profile: &Profile, random: &mut Random) -> Option<Ill> {
 }
 
 /// Whether `head` is what `spec`'s client sent, as an intermediary passes it on.
-fn check_head(
-    profile: &Profile,
-    spec: &Spec,
-    head: &Head,
-    names: &[&str],
-) -> Result<Framing, String> {
+fn check_head(profile: &Profile, spec: &Spec, head: &Head, name: &str) -> Result<Framing, String> {
     let first = format!("{} {} HTTP/1.1", spec.method, spec.target());
     if head.first != first {
         return Err(format!("{:?} instead of {first:?}", head.first));
@@ -380,8 +375,7 @@ fn check_head(
     let host = head.one("host")?.unwrap_or_default();
     let right = match spec.has_host {
         true => host == HOST,
-        // The output's own name; after a second try, that of the first one it was meant for.
-        false => names.contains(&host),
+        false => host == name, // the output's own name, also after a second try
     };
     if !right {
         return Err(format!("Host: {host}"));
