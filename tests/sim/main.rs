@@ -10,6 +10,7 @@
 mod backend;
 mod client;
 mod ledger;
+mod malformed;
 mod message;
 mod naive;
 mod net;

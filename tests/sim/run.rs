@@ -305,7 +305,7 @@ fn plan(world: &World) -> Plan {
     let outputs = outputs.map(|(index, server)| PlannedOutput {
         id: OutputId::from_index(index).expect("few servers"),
         name: server.name.clone(),
-        address: Some(server.address),
+        address: (profile.plain || index >= profile.unresolved).then_some(server.address),
         weight: 1,
         backup: false,
     });
