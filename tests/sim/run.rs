@@ -27,7 +27,7 @@ use crate::world::NEVER;
 use crate::world::World;
 
 /// More turns than any sound run takes.
-const TURNS_MAX: u64 = 500_000;
+const TURNS_MAX: u64 = 2_000_000;
 /// Clients that come when the faults are over, and what they ask.
 const LATE_CLIENTS: usize = 2;
 const LATE_REQUESTS: usize = 2;

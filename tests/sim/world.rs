@@ -18,7 +18,7 @@ use crate::random::Random;
 
 pub const NEVER: u64 = u64::MAX;
 /// More steps than any sound run takes.
-const STEPS_MAX: u64 = 400_000;
+const STEPS_MAX: u64 = 2_000_000;
 
 /// Somebody at the other end of a connection.
 pub enum Actor {
