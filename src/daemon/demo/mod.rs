@@ -5,9 +5,9 @@ mod backend;
 mod control;
 mod serve;
 mod site;
-mod verb;
 #[cfg(test)]
 mod tests;
+mod verb;
 
 use std::fmt::Write as _;
 use std::io;
