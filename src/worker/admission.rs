@@ -72,7 +72,8 @@ impl<R: Ring> Worker<R> {
     /// A connection from one of our own listeners.
     pub(super) fn on_arrival(&mut self, socket: Socket) {
         self.plane.add_load(self.index);
-        if self.order == Order::Run
+        // Not the order that this worker knows: another may have ended by a newer one.
+        if self.plane.order() == Order::Run
             && let Some(home) = self.plane.better_home(self.index)
         {
             self.plane.add_load(home);
@@ -101,13 +102,13 @@ impl<R: Ring> Worker<R> {
 
     /// The connection stays with this worker.
     fn settle(&mut self, socket: Socket) {
-        let peer = if self.clients.is_full() {
+        let peer = if self.clients.is_full() || self.order == Order::Stop {
             None
         } else {
             self.ring.peer(socket)
         };
         let Some(peer) = peer else {
-            self.ring.close(socket, false); // it has gone already, or there is no slot to keep it in
+            self.ring.close(socket, false); // it has gone already, or it cannot stay
             self.plane.sub_load(self.index);
             return;
         };
@@ -134,8 +135,12 @@ impl<R: Ring> Worker<R> {
         };
         client.phase = Phase::Idle;
         client.placed = true;
-        let deadline = self.now_plus(self.plan.client_timeout);
-        self.set_client_deadline(key, deadline);
+        if self.order == Order::Run {
+            let deadline = self.now_plus(self.plan.client_timeout);
+            self.set_client_deadline(key, deadline);
+        } else {
+            self.await_last_request(key);
+        }
         self.receive_from_client(key, Arrival::Now);
     }
 

@@ -1,11 +1,20 @@
 //! Orders: finish what was begun, or stop at once.
 
+use std::time::Duration;
+
 use crate::http::ending::Ending;
 use crate::plane::Order;
 use crate::ring::port::Ring;
 use crate::worker::Progress;
 use crate::worker::Worker;
 use crate::worker::client::Phase;
+use crate::worker::table::Key;
+
+/// Once a stop was ordered, how long a connection that has not brought a request yet gets for its first one: what was
+/// on its way by then is served, and a connection that stays silent does not hold the stop up.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// … and one that is kept alive for its next: long enough for what the kernel has received already.
+const NEXT_REQUEST: Duration = Duration::from_millis(100);
 
 impl<R: Ring> Worker<R> {
     /// Does what control ordered, once.
@@ -44,15 +53,23 @@ impl<R: Ring> Worker<R> {
         self.stop_by = Some(self.ring.now() + self.plan.grace);
         self.close_listeners();
         for key in self.clients.keys() {
-            let idle = |phase: Phase| phase == Phase::Idle;
             if self
                 .clients
                 .get(key)
-                .is_some_and(|client| idle(client.phase))
+                .is_some_and(|client| client.phase == Phase::Idle)
             {
-                self.close_client(key);
+                self.await_last_request(key);
             }
         }
+    }
+
+    /// Sets the deadline of a connection without a request while HALB is stopping.
+    pub(super) fn await_last_request(&mut self, key: Key) {
+        let served = self.clients.get(key).is_some_and(|client| client.served);
+        let patience = if served { NEXT_REQUEST } else { FIRST_REQUEST };
+        let usual = self.plan.client_timeout;
+        let deadline = self.now_plus(Some(usual.map_or(patience, |usual| usual.min(patience))));
+        self.set_client_deadline(key, deadline);
     }
 
     fn stop_now(&mut self) {

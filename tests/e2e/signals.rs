@@ -79,6 +79,32 @@ fn what_is_under_way_is_finished_and_nobody_new_is_let_in() {
 }
 
 #[test]
+fn a_request_that_came_before_the_stop_is_served() {
+    let backend = Backend::named("served");
+    for workers in ["workers = 1", "workers = 2"] {
+        let node = Node::start(&[backend.address], workers);
+        let mut kept = node.connect();
+        kept.get("/");
+        assert_eq!(kept.response().text(), "served");
+        // Asleep, it finds connections, requests and the order to stop all at once.
+        node.process.signal(Signal::SIGSTOP);
+        let mut clients: Vec<Client> = (0..20).map(|_| node.connect()).collect();
+        for client in &mut clients {
+            client.get("/");
+        }
+        kept.get("/");
+        node.process.signal(Signal::SIGTERM);
+        node.process.signal(Signal::SIGCONT);
+        clients.push(kept);
+        for client in &mut clients {
+            assert_eq!(client.response().text(), "served");
+            client.is_closed();
+        }
+        node.ends();
+    }
+}
+
+#[test]
 fn an_answer_without_end_is_cut_after_the_grace() {
     let backend = endless();
     let node = Node::start(&[backend.address], "grace = 0.5");
