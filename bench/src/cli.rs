@@ -53,6 +53,12 @@ pub enum Verb {
     },
 }
 
+/// Generator and origin share a process, and each connection may need a descriptor on both ends, beside those
+/// that contenders keep in their pools: more does not fit into 20,000.
+const CONNECTIONS_MAX: usize = 6000;
+/// Idle connections share few to the origin, but for the relay's.
+const IDLE_MAX: usize = 9500;
+
 #[derive(Args)]
 pub struct CompareOptions {
     /// Kept-alive connections, each number a table.
@@ -121,6 +127,11 @@ impl CompareOptions {
         }
         if !(0.0..=60.0).contains(&self.warm_seconds) {
             return Err(Trouble::new("a warm-up has 0 to 60 seconds"));
+        }
+        let most = self.connections.iter().copied().max().unwrap_or(0);
+        if most > CONNECTIONS_MAX || self.idle.is_some_and(|idle| idle > IDLE_MAX) {
+            let text = format!("at most {CONNECTIONS_MAX} connections, {IDLE_MAX} idle ones");
+            return Err(Trouble::new(text));
         }
         let mut contenders = self.only.clone();
         contenders.push(Contender::Direct); // its figures are needed to read all others
@@ -211,6 +222,8 @@ mod tests {
     fn what_cannot_be_is_refused() {
         assert!(plan(&["--load-core", "0"]).is_err());
         assert!(plan(&["--rounds", "0"]).is_err());
+        assert!(plan(&["--connections", "64,6001"]).is_err());
+        assert!(plan(&["--idle", "9501"]).is_err());
         assert!(plan(&["--seconds", "NaN"]).is_err());
     }
 }

@@ -28,8 +28,8 @@ pub enum Woken {
 }
 
 impl Interrupt {
-    /// To be called before anything is started. Programs started later do not inherit it: the standard
-    /// library clears the mask for them.
+    /// To be called before anything is started. Programs started later inherit the mask, so whoever starts one
+    /// has to lift it there.
     pub fn hold() -> Result<Interrupt, Trouble> {
         let mut signals = SigSet::empty();
         signals.add(Signal::SIGINT);

@@ -15,6 +15,7 @@ use std::time::Instant;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
 use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -136,6 +137,10 @@ pub fn become_pinned(core: usize, command: &[String]) -> Result<(), Trouble> {
     };
     halb::ring::thread::pin(core).during(&format!("binding to core {core}"))?;
     set_pdeathsig(Signal::SIGTERM).during("asking to end with the harness")?;
+    // The harness holds signals back for itself; what is blocked stays blocked across an exec.
+    SigSet::all()
+        .thread_unblock()
+        .during("letting signals through")?;
     let error = Command::new(program).args(arguments).exec();
     Err(Trouble::new(format!("starting {program}: {error}")))
 }

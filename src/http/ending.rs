@@ -64,6 +64,8 @@ pub enum Ending {
     ServerTimeout,
     /// No buffer was free to carry it.
     NoBuffer,
+    /// No descriptor, or no memory of the kernel's, was free for a connection to an output.
+    NoDescriptor,
     /// HALB itself is stopping.
     Stopping,
 }
@@ -95,7 +97,7 @@ impl Ending {
             | Ending::BrokenResponse(_)
             | Ending::ResponseBody(_)
             | Ending::ServerTimeout => Fault::Output,
-            Ending::NoBuffer | Ending::Stopping => Fault::Halb,
+            Ending::NoBuffer | Ending::NoDescriptor | Ending::Stopping => Fault::Halb,
         }
     }
 
@@ -113,6 +115,7 @@ impl Ending {
             | Ending::ConnectFailed
             | Ending::ConnectTimeout
             | Ending::NoBuffer
+            | Ending::NoDescriptor
             | Ending::Stopping => Some(503),
             Ending::ServerTimeout => Some(504),
         }
@@ -140,6 +143,7 @@ impl Ending {
             Ending::ResponseBody(BodyFault::Truncated) => "response_truncated",
             Ending::ServerTimeout => "server_timeout",
             Ending::NoBuffer => "no_buffer",
+            Ending::NoDescriptor => "no_descriptor",
             Ending::Stopping => "stopping",
         }
     }

@@ -66,6 +66,35 @@ pub fn request(
     out.put(b"\r\n")
 }
 
+/// Whether the head that goes out names the output itself, because the client named no host.
+pub fn names_output(request: &Request) -> bool {
+    request.target.form != Form::Absolute && request.host.is_empty()
+}
+
+/// Names another output in a head that [`request`] wrote at the start of `buffer` for a client that named no host;
+/// `used` bytes are written in all. Returns how many are then.
+pub fn rename_output(buffer: &mut [u8], used: usize, name: &str) -> Result<usize, Full> {
+    const HOST: &[u8] = b"\r\nHost: ";
+    let written = buffer.get(..used).ok_or(Full)?;
+    let line = written
+        .windows(HOST.len())
+        .position(|bytes| bytes == HOST)
+        .ok_or(Full)?;
+    let start = line + HOST.len();
+    let length = written[start..]
+        .iter()
+        .position(|byte| *byte == b'\r')
+        .ok_or(Full)?;
+    let end = start + name.len();
+    let grown = (used + name.len())
+        .checked_sub(length)
+        .filter(|grown| *grown <= buffer.len());
+    let grown = grown.ok_or(Full)?;
+    buffer.copy_within(start + length..used, end);
+    buffer[start..end].copy_from_slice(name.as_bytes());
+    Ok(grown)
+}
+
 /// How a response goes on to a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Onward {
@@ -152,7 +181,7 @@ pub fn response(
 fn new_host<'h>(request: &Request, bytes: &'h [u8], rules: &RequestRules<'h>) -> Option<&'h [u8]> {
     match request.target.form {
         Form::Absolute => Some(request.target.authority.of(bytes)),
-        Form::Origin | Form::Asterisk if request.host.is_empty() => {
+        Form::Origin | Form::Asterisk if names_output(request) => {
             Some(rules.default_host.as_bytes())
         }
         Form::Origin | Form::Asterisk => None,

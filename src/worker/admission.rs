@@ -72,8 +72,7 @@ impl<R: Ring> Worker<R> {
     /// A connection from one of our own listeners.
     pub(super) fn on_arrival(&mut self, socket: Socket) {
         self.plane.add_load(self.index);
-        // Not the order that this worker knows: another may have ended by a newer one.
-        if self.plane.order() == Order::Run
+        if self.order == Order::Run
             && let Some(home) = self.plane.better_home(self.index)
         {
             self.plane.add_load(home);
@@ -101,14 +100,14 @@ impl<R: Ring> Worker<R> {
     }
 
     /// The connection stays with this worker.
-    fn settle(&mut self, socket: Socket) {
-        let peer = if self.clients.is_full() || self.order == Order::Stop {
+    pub(super) fn settle(&mut self, socket: Socket) {
+        let peer = if self.clients.is_full() {
             None
         } else {
             self.ring.peer(socket)
         };
         let Some(peer) = peer else {
-            self.ring.close(socket, false); // it has gone already, or it cannot stay
+            self.ring.close(socket, false); // it has gone already, or there is no slot to keep it in
             self.plane.sub_load(self.index);
             return;
         };
@@ -139,7 +138,7 @@ impl<R: Ring> Worker<R> {
             let deadline = self.now_plus(self.plan.client_timeout);
             self.set_client_deadline(key, deadline);
         } else {
-            self.await_last_request(key);
+            self.await_last_request(key); // from another worker, or after a wait for its place
         }
         self.receive_from_client(key, Arrival::Now);
     }

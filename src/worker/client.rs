@@ -21,6 +21,8 @@ use crate::worker::stream::Sent;
 use crate::worker::stream::Stream;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
+use crate::worker::time::unschedule;
+use crate::worker::wheel::Owner;
 
 /// How long a client gets to read our last words before the connection is closed for good.
 const LINGER: Duration = Duration::from_secs(2);
@@ -130,7 +132,7 @@ impl<R: Ring> Worker<R> {
         }
         match client.phase {
             Phase::Busy(session) => self.pump_download(session),
-            Phase::Replying { close: true } => self.close_politely(key),
+            Phase::Replying { close: true } => self.close_politely(key, false),
             Phase::Replying { close: false } => self.await_request(key),
             Phase::Waiting | Phase::Idle | Phase::Reading | Phase::Lingering => {}
         }
@@ -143,7 +145,7 @@ impl<R: Ring> Worker<R> {
         };
         client.phase = Phase::Idle;
         if self.order != Order::Run {
-            self.close_politely(key);
+            self.close_politely(key, true);
             return;
         }
         let deadline = self.now_plus(self.plan.client_timeout);
@@ -171,7 +173,13 @@ impl<R: Ring> Worker<R> {
             Ok(Some(request)) => self.begin_session(key, &request),
             Ok(None) if client.stream.ended => self.close_client(key),
             Ok(None) => {
+                let begins = client.phase == Phase::Idle;
                 client.phase = Phase::Reading;
+                if begins && self.order != Order::Run {
+                    // It was to begin soon; now that it has, it may take its time.
+                    let deadline = self.now_plus(self.plan.client_timeout);
+                    self.set_client_deadline(key, deadline);
+                }
                 self.receive_from_client(key, Arrival::Now);
             }
             Err(refusal) => self.reply(key, Ending::Refused(refusal), false, true),
@@ -226,14 +234,14 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Closes after a last response: at once when the client has nothing unread on the way, else only our side
-    /// first, since a close with unread input resets the connection and takes the response with it.
-    pub(super) fn close_politely(&mut self, key: Key) {
+    /// Closes after a last response: at once when the request was read whole and nothing came behind it, else only
+    /// our side first, since a close with unread input resets the connection and takes the response with it.
+    pub(super) fn close_politely(&mut self, key: Key, whole: bool) {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
         let stream = &mut client.stream;
-        if stream.ended || (stream.receiving && !stream.has_bytes()) {
+        if stream.ended || (whole && stream.receiving && !stream.has_bytes()) {
             self.close_client(key);
             return;
         }
@@ -254,7 +262,7 @@ impl<R: Ring> Worker<R> {
             return;
         }
         client.stream.closed = true;
-        client.stream.deadline = NEVER;
+        unschedule(&mut self.wheel, &mut client.stream, Owner::Client(key));
         let busy = !client.stream.is_quiet();
         self.ring.close(client.stream.socket, busy);
         let (held, placed) = (client.stream.take_held(), client.placed);
@@ -263,7 +271,8 @@ impl<R: Ring> Worker<R> {
         self.forget_client_if_quiet(key);
     }
 
-    fn on_client_input(&mut self, key: Key) {
+    /// Goes on with what a client has sent.
+    pub(super) fn on_client_input(&mut self, key: Key) {
         let Some(client) = self.clients.get(key) else {
             return;
         };

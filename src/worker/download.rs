@@ -18,12 +18,15 @@ use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::Kind;
 use crate::worker::Worker;
+use crate::worker::client::Client;
 use crate::worker::session::Download;
 use crate::worker::session::First;
+use crate::worker::session::Session;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Taken;
 use crate::worker::transfer::add_to_head;
+use crate::worker::transfer::make_room;
 use crate::worker::transfer::take_piece;
 
 impl<R: Ring> Worker<R> {
@@ -44,6 +47,23 @@ impl<R: Ring> Worker<R> {
             Download::Under(_) => self.relay_response(key),
         }
         self.renew_deadlines(key);
+    }
+
+    /// Tries once more to forward a head for which there was no buffer. Only success renews the patience.
+    pub(super) fn forward_head_again(&mut self, key: Key) {
+        let awaited = |session: &Session| matches!(session.download, Download::Awaited);
+        let Some(session) = self.sessions.get(key).filter(|session| awaited(session)) else {
+            return;
+        };
+        let client = session.client;
+        let is_sending = |one: &Client| one.stream.sending;
+        if self.clients.get(client).is_none_or(is_sending) {
+            return;
+        }
+        self.read_response(key);
+        if self.clients.get(client).is_some_and(is_sending) {
+            self.renew_deadlines(key);
+        }
     }
 
     /// Reads the response's head from what has come, or asks for more.
@@ -186,6 +206,9 @@ impl<R: Ring> Worker<R> {
         let Download::Under(relay) = &mut session.download else {
             return;
         };
+        if !relay.finished() {
+            make_room(&mut self.ring, &upstream.stream, &mut buffer, length);
+        }
         match add_to_head(
             &mut self.ring,
             &mut upstream.stream,

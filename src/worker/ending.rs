@@ -24,16 +24,14 @@ impl<R: Ring> Worker<R> {
         let Some(session) = self.sessions.remove(key) else {
             return;
         };
-        let (client, persistent) = (
-            session.client,
-            session.persistent && session.upload.finished(),
-        );
+        let (client, whole) = (session.client, session.upload.finished());
+        let persistent = session.persistent && whole;
         self.count_output(session.output, |counts| counts.sessions_total.add(1));
         self.clear_away(session);
         if persistent {
             self.await_request(client);
         } else {
-            self.close_politely(client);
+            self.close_politely(client, whole);
         }
     }
 
@@ -128,7 +126,8 @@ impl<R: Ring> Worker<R> {
         if let Some((upstream_key, upstream)) = upstream
             && upstream.state == State::Busy(key)
         {
-            let wanted = upstream.stream.sending || (upstream.stream.receiving && !body_awaited);
+            // A session that waits for a buffer waits for the output, too: it must end some time.
+            let wanted = upstream.stream.sending || !(body_awaited || client.stream.sending);
             let timeout = self.plan.server_timeout.filter(|_| wanted);
             let deadline = self.now_plus(timeout);
             self.set_upstream_deadline(upstream_key, deadline);

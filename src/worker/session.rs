@@ -1,5 +1,7 @@
 //! A session: one exchange, from a request's head to the end of its response.
 
+use nix::errno::Errno;
+
 use crate::balance::choice::Set;
 use crate::http::body::Relay;
 use crate::http::ending::Ending;
@@ -36,6 +38,8 @@ pub struct Session {
     pub persistent: bool,
     pub upload: Relay,
     pub first: First,
+    /// The client named no host, so the head names the output.
+    pub names_output: bool,
     /// The whole request lies in the first buffer: it can be sent again.
     pub whole: bool,
     pub download: Download,
@@ -108,6 +112,7 @@ impl<R: Ring> Worker<R> {
             persistent: request.persistent,
             upload: Relay::new(request.body, request.body),
             first: First::Ready(buffer, length),
+            names_output: forward::names_output(request),
             whole: false,
             download: Download::Awaited,
             reusable: false,
@@ -154,6 +159,10 @@ impl<R: Ring> Worker<R> {
                 }
                 self.pump_upload(key);
             }
+            // It is we who are short of something, and would be at another output, too.
+            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => {
+                self.fail(key, Ending::NoDescriptor);
+            }
             Err(_) => self.try_another(key, Ending::ConnectFailed),
         }
     }
@@ -182,10 +191,26 @@ impl<R: Ring> Worker<R> {
         };
         self.vacate(output);
         self.occupy(next);
-        if let Some(session) = self.sessions.get_mut(key) {
-            session.output = next;
+        if self.readdress(key, next).is_ok() {
+            self.connect(key);
+        } else {
+            self.fail(key, ending);
         }
-        self.connect(key);
+    }
+
+    /// Turns a session that was never sent to another output.
+    fn readdress(&mut self, key: Key, output: usize) -> Result<(), Full> {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Ok(());
+        };
+        session.output = output;
+        if let First::Ready(buffer, length) = &mut session.first
+            && let Some(planned) = self.plan.outputs.get(output)
+            && session.names_output
+        {
+            *length = forward::rename_output(buffer, *length, &planned.name)?;
+        }
+        Ok(())
     }
 
     /// A session occupies an output.

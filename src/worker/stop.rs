@@ -7,13 +7,13 @@ use crate::plane::Order;
 use crate::ring::port::Ring;
 use crate::worker::Progress;
 use crate::worker::Worker;
+use crate::worker::client::Client;
 use crate::worker::client::Phase;
 use crate::worker::table::Key;
 
-/// Once a stop was ordered, how long a connection that has not brought a request yet gets for its first one: what was
-/// on its way by then is served, and a connection that stays silent does not hold the stop up.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
-/// … and one that is kept alive for its next: long enough for what the kernel has received already.
+/// How long a connection that was accepted before a graceful stop may take to ask its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
+/// … and a kept-alive one its next: long enough for what the kernel has received already.
 const NEXT_REQUEST: Duration = Duration::from_millis(100);
 
 impl<R: Ring> Worker<R> {
@@ -34,7 +34,16 @@ impl<R: Ring> Worker<R> {
 
     /// Whether anything is left.
     pub(super) fn progress(&mut self) -> Progress {
-        if self.order == Order::Run || self.clients.len() > 0 {
+        if self.order == Order::Run {
+            return Progress::Running;
+        }
+        while let Some(socket) = self.ring.adopt() {
+            self.settle(socket); // handed over by one who had not heard of the order yet
+        }
+        if self.order == Order::Stop {
+            self.close_clients();
+        }
+        if self.clients.len() > 0 {
             return Progress::Running;
         }
         for key in self.upstreams.keys() {
@@ -53,11 +62,8 @@ impl<R: Ring> Worker<R> {
         self.stop_by = Some(self.ring.now() + self.plan.grace);
         self.close_listeners();
         for key in self.clients.keys() {
-            if self
-                .clients
-                .get(key)
-                .is_some_and(|client| client.phase == Phase::Idle)
-            {
+            let idle = |client: &Client| client.phase == Phase::Idle;
+            if self.clients.get(key).is_some_and(idle) {
                 self.await_last_request(key);
             }
         }
@@ -78,6 +84,10 @@ impl<R: Ring> Worker<R> {
         }
         self.order = Order::Stop;
         self.stop_by = None;
+        self.close_clients();
+    }
+
+    fn close_clients(&mut self) {
         for key in self.clients.keys() {
             let phase = self.clients.get(key).map(|client| client.phase);
             if let Some(Phase::Busy(session)) = phase {

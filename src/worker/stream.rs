@@ -40,6 +40,8 @@ pub struct Stream {
     pub deadline: Instant,
     /// What the wheel was last asked for.
     pub scheduled: Instant,
+    /// The number of that entry; while `scheduled` is not [`NEVER`].
+    pub entry: u32,
 }
 
 /// What a completed receive brought.
@@ -79,6 +81,7 @@ impl Stream {
             unsent: 0..0,
             deadline: NEVER,
             scheduled: NEVER,
+            entry: 0,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::worker::Worker;
 use crate::worker::stream::NEVER;
 use crate::worker::stream::Stream;
 use crate::worker::table::Key;
+use crate::worker::upstream::State;
 use crate::worker::wheel::Due;
 use crate::worker::wheel::Owner;
 use crate::worker::wheel::Wheel;
@@ -100,11 +101,42 @@ impl<R: Ring> Worker<R> {
         self.feed_at = None;
         for who in std::mem::take(&mut self.starved) {
             match who {
-                Starved::ClientReceive(key) => self.receive_from_client(key, Arrival::Now),
-                Starved::UpstreamReceive(key) => self.receive_from_upstream(key, Arrival::Now),
+                Starved::ClientReceive(key) => self.receive_from_client_again(key),
+                Starved::UpstreamReceive(key) => self.receive_from_upstream_again(key),
                 Starved::Request(key) => self.read_request_again(key),
-                Starved::Download(key) => self.pump_download(key),
+                Starved::Download(key) => self.forward_head_again(key),
             }
+        }
+    }
+
+    /// It may have received since; then what it holds is looked at first, for a receive would take that along.
+    fn receive_from_client_again(&mut self, key: Key) {
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        if client.stream.receiving || client.stream.closed {
+            return;
+        }
+        if client.stream.has_bytes() {
+            self.on_client_input(key);
+        } else if !client.stream.ended {
+            self.receive_from_client(key, Arrival::Now);
+        }
+    }
+
+    /// The same for an output's connection.
+    fn receive_from_upstream_again(&mut self, key: Key) {
+        let Some(upstream) = self.upstreams.get(key) else {
+            return;
+        };
+        if upstream.stream.receiving || upstream.stream.closed {
+            return;
+        }
+        match upstream.state {
+            State::Busy(session) if upstream.stream.has_bytes() => self.pump_download(session),
+            _ if upstream.stream.ended => {}
+            State::Busy(_) | State::Idle => self.receive_from_upstream(key, Arrival::Now),
+            State::Connecting(_) | State::Closed => {}
         }
     }
 
@@ -140,7 +172,19 @@ impl<R: Ring> Worker<R> {
 fn schedule(wheel: &mut Wheel, stream: &mut Stream, owner: Owner, deadline: Instant) {
     stream.deadline = deadline;
     if deadline < stream.scheduled {
+        if stream.scheduled != NEVER {
+            wheel.remove(owner, stream.entry);
+        }
         stream.scheduled = deadline;
-        wheel.insert(owner, deadline);
+        stream.entry = wheel.insert(owner, deadline);
+    }
+}
+
+/// A stream that has closed waits for nothing.
+pub(super) fn unschedule(wheel: &mut Wheel, stream: &mut Stream, owner: Owner) {
+    stream.deadline = NEVER;
+    if stream.scheduled != NEVER {
+        stream.scheduled = NEVER;
+        wheel.remove(owner, stream.entry);
     }
 }

@@ -88,6 +88,20 @@ pub fn add_to_head<R: Ring>(
     Ok(end)
 }
 
+/// Puts a head into a large buffer, if the bytes of the body at hand do not fit beside it but would there: to
+/// copy them costs less than a send of their own.
+pub fn make_room<R: Ring>(ring: &mut R, stream: &Stream, first: &mut Buffer, length: usize) {
+    let wanted = stream.bytes().len() + HEADROOM + TAILROOM;
+    let fits = wanted <= first.len() - length;
+    if fits || first.size() == Size::Large || stream.bytes().len() > SMALL_BYTES {
+        return;
+    }
+    if let Some(mut larger) = ring.lease(Size::Large) {
+        larger[..length].copy_from_slice(&first[..length]);
+        ring.give_back(std::mem::replace(first, larger));
+    }
+}
+
 fn keep_rest<R: Ring>(ring: &mut R, stream: &mut Stream, rest: &[u8]) -> bool {
     let fits_small = rest.len() + HEADROOM + TAILROOM <= SMALL_BYTES;
     let size = if fits_small { Size::Small } else { Size::Large };

@@ -10,6 +10,7 @@ use crate::worker::session::First;
 use crate::worker::table::Key;
 use crate::worker::transfer::Taken;
 use crate::worker::transfer::add_to_head;
+use crate::worker::transfer::make_room;
 use crate::worker::transfer::take_piece;
 use crate::worker::upstream::State;
 
@@ -26,6 +27,10 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let relay = &mut session.upload;
+        // What may be sent again is kept until the response comes: too long for a large buffer.
+        if !relay.finished() && !session.method.is_idempotent() {
+            make_room(&mut self.ring, &client.stream, buffer, *length);
+        }
         match add_to_head(&mut self.ring, &mut client.stream, relay, buffer, *length) {
             Ok(end) => {
                 *length = end;

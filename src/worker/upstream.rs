@@ -18,6 +18,8 @@ use crate::worker::stream::Sent;
 use crate::worker::stream::Stream;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
+use crate::worker::time::unschedule;
+use crate::worker::wheel::Owner;
 
 /// An idle connection is closed after this; shorter than what backends usually keep theirs (nginx: 75 s), so
 /// that we close first and no request meets a closing connection.
@@ -64,6 +66,9 @@ impl<R: Ring> Worker<R> {
         let upstream = self.upstreams.get_mut(key)?;
         if fresh_enough && now.since(upstream.used) > JUST_USED {
             return None;
+        }
+        if !upstream.stream.receiving {
+            return None; // it found no buffer, so its end or stray bytes could not be seen
         }
         upstream.state = State::Busy(session);
         self.pools[output].pop();
@@ -230,7 +235,7 @@ impl<R: Ring> Worker<R> {
         }
         upstream.state = State::Closed;
         upstream.stream.closed = true;
-        upstream.stream.deadline = NEVER;
+        unschedule(&mut self.wheel, &mut upstream.stream, Owner::Upstream(key));
         let busy = !upstream.stream.is_quiet();
         self.ring.close(upstream.stream.socket, busy);
         let held = upstream.stream.take_held();

@@ -1,6 +1,7 @@
 //! A coarse timer wheel. Deadlines move with every request, so an entry is not moved with them: when it comes
 //! due its owner is asked, and put in again if the deadline has moved on. A busy connection costs the wheel
-//! nothing; a silent one, one entry.
+//! nothing; a silent one, one entry; one that has closed, none: at so many new connections a second as a core
+//! takes, entries that stayed until they came due would be millions.
 
 use crate::model::time::Instant;
 use crate::worker::table::Key;
@@ -29,8 +30,14 @@ pub struct Due {
 
 struct Entry {
     due: Due,
+    before: u32,
     next: u32,
+    /// Which slot it is in; `FREE` when in none.
+    position: u16,
 }
+
+const FREE: u16 = u16::MAX;
+const _: () = assert!(SLOTS < FREE as usize);
 
 /// The wheel.
 pub struct Wheel {
@@ -54,17 +61,26 @@ impl Wheel {
         }
     }
 
-    /// `owner` wants to be asked at `at`, or up to one slot later.
-    pub fn insert(&mut self, owner: Owner, at: Instant) {
+    /// `owner` wants to be asked at `at`, or up to one slot later. Returns the number of the entry.
+    pub fn insert(&mut self, owner: Owner, at: Instant) -> u32 {
         let slot = slot_of(at).max(self.next_slot);
-        let position = position_of(slot);
-        let entry = Entry {
+        let index = self.store(Entry {
             due: Due { owner, at },
-            next: self.heads[position],
-        };
-        let index = self.store(entry);
-        self.heads[position] = index;
-        self.occupied[position / 64] |= 1 << (position % 64);
+            before: NONE,
+            next: NONE,
+            position: FREE,
+        });
+        self.link(index, position_of(slot));
+        index
+    }
+
+    /// `owner` no longer wants what `index` was the number of. Nothing happens if that has come due already.
+    pub fn remove(&mut self, owner: Owner, index: u32) {
+        let entry = self.entries.get(index as usize);
+        if entry.is_some_and(|entry| entry.position != FREE && entry.due.owner == owner) {
+            self.unlink(index);
+            self.release(index);
+        }
     }
 
     /// Appends everything that is due at `now`.
@@ -100,21 +116,60 @@ impl Wheel {
     }
 
     fn empty(&mut self, position: usize, current: u64, due: &mut Vec<Due>) {
-        let mut index = std::mem::replace(&mut self.heads[position], NONE);
-        self.occupied[position / 64] &= !(1 << (position % 64));
+        let mut index = self.heads[position];
         while index != NONE {
-            let Entry { due: entry, next } = self.entries[index as usize];
+            let Entry {
+                due: entry, next, ..
+            } = self.entries[index as usize];
             if slot_of(entry.at) <= current {
                 due.push(entry);
-                self.entries[index as usize].next = self.free;
-                self.free = index;
-            } else {
-                self.entries[index as usize].next = self.heads[position];
-                self.heads[position] = index;
-                self.occupied[position / 64] |= 1 << (position % 64);
+                self.unlink(index);
+                self.release(index);
             }
             index = next;
         }
+    }
+
+    /// Puts an entry at the head of a slot.
+    fn link(&mut self, index: u32, position: usize) {
+        let next = std::mem::replace(&mut self.heads[position], index);
+        if next != NONE {
+            self.entries[next as usize].before = index;
+        }
+        let entry = &mut self.entries[index as usize];
+        entry.before = NONE;
+        entry.next = next;
+        entry.position = u16::try_from(position).unwrap_or(FREE);
+        self.occupied[position / 64] |= 1 << (position % 64);
+    }
+
+    /// Takes an entry out of its slot.
+    fn unlink(&mut self, index: u32) {
+        let Entry {
+            before,
+            next,
+            position,
+            ..
+        } = self.entries[index as usize];
+        let position = usize::from(position);
+        if next != NONE {
+            self.entries[next as usize].before = before;
+        }
+        if before != NONE {
+            self.entries[before as usize].next = next;
+            return;
+        }
+        self.heads[position] = next;
+        if next == NONE {
+            self.occupied[position / 64] &= !(1 << (position % 64));
+        }
+    }
+
+    fn release(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        entry.position = FREE;
+        entry.next = self.free;
+        self.free = index;
     }
 
     fn store(&mut self, entry: Entry) -> u32 {
@@ -194,6 +249,34 @@ mod tests {
         let mut due = Vec::new();
         wheel.expire(at(1017), &mut due);
         assert_eq!(due.len(), 1);
+    }
+
+    #[test]
+    fn what_is_removed_never_comes_and_its_entry_is_used_again() {
+        let mut wheel = Wheel::new(at(0));
+        // In one slot, so that the first, the middle and the last of its list are taken out.
+        for gone in 0..3 {
+            let entries: Vec<u32> = (0..3)
+                .map(|slot| wheel.insert(owner(slot), at(100)))
+                .collect();
+            wheel.remove(owner(gone), entries[gone as usize]);
+            wheel.remove(owner(gone), entries[gone as usize]);
+            let called: Vec<Owner> = run(&mut wheel).iter().map(|(due, _)| due.owner).collect();
+            assert_eq!(called.len(), 2);
+            assert!(!called.contains(&owner(gone)));
+        }
+        assert_eq!(wheel.next(), None);
+        assert_eq!(wheel.entries.len(), 3);
+    }
+
+    #[test]
+    fn a_number_that_belongs_to_another_by_now_removes_nothing() {
+        let mut wheel = Wheel::new(at(0));
+        let old = wheel.insert(owner(1), at(10));
+        assert_eq!(run(&mut wheel).len(), 1);
+        assert_eq!(wheel.insert(owner(2), at(50)), old);
+        wheel.remove(owner(1), old);
+        assert_eq!(run(&mut wheel).len(), 1);
     }
 
     #[test]

@@ -81,6 +81,11 @@ pub struct Run {
     pub machine_us: f64,
     /// The same, less that of the direct run of this round.
     pub beyond_us: Option<f64>,
+    /// Time of contender and station together per request.
+    pub known_us: f64,
+    /// The same, less that of the direct run of this round: sees work that moved to the generator's core, and
+    /// not what others do on the machine.
+    pub known_beyond_us: Option<f64>,
     pub p50_us: f64,
     pub p90_us: f64,
     pub p99_us: f64,
@@ -102,7 +107,7 @@ pub struct Cores {
 }
 
 impl Run {
-    /// `direct_us`: the machine's time per request of this round's direct run, if it was clean.
+    /// A contender's run, or the direct one.
     pub fn of(
         contender: Contender,
         scene: Scene,
@@ -132,6 +137,8 @@ impl Run {
             user_us: own.then(|| each_us(window.watched.user_ns())),
             machine_us: each_us(busy as f64),
             beyond_us: None,
+            known_us: each_us(known as f64),
+            known_beyond_us: None,
             p50_us: load.latency.p50_us,
             p90_us: load.latency.p90_us,
             p99_us: load.latency.p99_us,
@@ -148,9 +155,11 @@ impl Run {
     }
 
     /// Takes the direct run of the same round into account.
-    pub fn less(mut self, direct_us: Option<f64>) -> Run {
-        if self.contender != Contender::Direct {
-            self.beyond_us = direct_us.map(|direct_us| self.machine_us - direct_us);
+    pub fn less(mut self, direct: Option<&Run>) -> Run {
+        let clean = direct.filter(|direct| !direct.marks.contains(&Mark::Errors));
+        if let (Some(direct), false) = (clean, self.contender == Contender::Direct) {
+            self.beyond_us = Some(self.machine_us - direct.machine_us);
+            self.known_beyond_us = Some(self.known_us - direct.known_us);
         }
         self
     }
@@ -211,18 +220,27 @@ mod tests {
     }
 
     fn run(load: Load, same_tree: bool) -> Run {
+        run_of(Contender::Halb, load, same_tree)
+    }
+
+    fn run_of(contender: Contender, load: Load, same_tree: bool) -> Run {
         let cores = Cores { proxy: 0, load: 1 };
-        Run::of(Contender::Halb, SCENE, 0, load, cores, same_tree)
+        Run::of(contender, SCENE, 0, load, cores, same_tree)
     }
 
     #[test]
     fn a_request_costs_what_was_spent_divided_by_requests() {
-        let run = run(load(21_000_000, 50_000_000), true).less(Some(40.0));
+        let mut straight = load(0, 40_000_000);
+        straight.window.watched = Spent::default();
+        let direct = run_of(Contender::Direct, straight, true);
+        assert_eq!(direct.process_us, None);
+        let run = run(load(21_000_000, 50_000_000), true).less(Some(&direct));
         assert!((run.rate - 10_000.0).abs() < 1e-6);
         assert!((run.process_us.unwrap() - 20.0).abs() < 1e-9);
         assert!((run.user_us.unwrap() - 10.0).abs() < 1e-9);
         assert!((run.machine_us - 71.0).abs() < 1e-9);
         assert!((run.beyond_us.unwrap() - 31.0).abs() < 1e-9);
+        assert!((run.known_beyond_us.unwrap() - 30.0).abs() < 1e-9);
         assert!((run.proxy_core - 0.21).abs() < 1e-9);
         assert_eq!(run.marks, []);
     }

@@ -14,7 +14,6 @@ use crate::compare::contender::Contender;
 use crate::compare::contender::Programs;
 use crate::compare::contender::Started;
 use crate::compare::figures::Cores;
-use crate::compare::figures::Mark;
 use crate::compare::figures::Run;
 use crate::compare::figures::Scene;
 use crate::compare::report::IdleFigure;
@@ -95,16 +94,18 @@ impl Comparison<'_> {
     ) -> Result<Next, Trouble> {
         for scene in self.plan.scenes.clone() {
             for round in 0..self.plan.rounds {
-                let mut direct_us = None;
+                let mut direct = None;
                 for one in started.iter_mut() {
                     let order = self.order(scene, one);
                     self.progress.tell(one.contender, scene, round);
                     let Reply::Done(outcome) = conductor.order(&order, interrupt)? else {
                         return Ok(Next::Stop);
                     };
-                    let run = self.run_of(outcome, one, scene, round)?.less(direct_us);
-                    if run.contender == Contender::Direct && !run.marks.contains(&Mark::Errors) {
-                        direct_us = Some(run.machine_us);
+                    let run = self
+                        .run_of(outcome, one, scene, round)?
+                        .less(direct.as_ref());
+                    if run.contender == Contender::Direct {
+                        direct = Some(run.clone());
                     }
                     self.report.runs.push(run);
                     if interrupt.seen() {

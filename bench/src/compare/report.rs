@@ -32,6 +32,7 @@ pub struct Cell {
     pub process_us: Option<Summary>,
     pub user_us: Option<Summary>,
     pub beyond_us: Option<Summary>,
+    pub known_beyond_us: Option<Summary>,
     pub p50_us: Option<Summary>,
     pub p90_us: Option<Summary>,
     pub p99_us: Option<Summary>,
@@ -50,6 +51,7 @@ pub struct Ratio {
     pub to: Contender,
     pub rate: Option<Summary>,
     pub process: Option<Summary>,
+    pub known: Option<Summary>,
     pub machine: Option<Summary>,
 }
 
@@ -125,6 +127,7 @@ pub fn cells(scene: Scene, runs: &[Run], contenders: &[Contender]) -> Vec<Cell> 
             process_us: condense(|run| run.process_us),
             user_us: condense(|run| run.user_us),
             beyond_us: condense(|run| run.beyond_us),
+            known_beyond_us: condense(|run| run.known_beyond_us),
             p50_us: condense(|run| Some(run.p50_us)),
             p90_us: condense(|run| Some(run.p90_us)),
             p99_us: condense(|run| Some(run.p99_us)),
@@ -138,6 +141,7 @@ pub fn cells(scene: Scene, runs: &[Run], contenders: &[Contender]) -> Vec<Cell> 
                     to: *other,
                     rate: against(|run| Some(run.rate), *other),
                     process: against(|run| run.process_us, *other),
+                    known: against(|run| run.known_beyond_us, *other),
                     machine: against(|run| run.beyond_us, *other),
                 })
                 .collect(),

@@ -130,43 +130,33 @@ fn per_megabyte(text: &mut String, scene: Scene, cells: &[&Cell]) -> std::fmt::R
 }
 
 fn ratios(text: &mut String, cells: &[&Cell]) -> std::fmt::Result {
+    let mut lines = Vec::new();
+    for cell in cells {
+        let others = cell.ratios.iter().filter(|ratio| match cell.contender {
+            Contender::Halb => true,
+            Contender::Haproxy => ratio.to != Contender::Halb,
+            Contender::Direct | Contender::Relay | Contender::Nginx => false,
+        });
+        lines.extend(others.map(|ratio| (cell.contender, ratio)));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
     writeln!(
         text,
-        "  ratios of CPU per request, by process | by machine beyond direct; of req/s"
+        "  {:20} {:>9} {:>17} {:>15} {:>8}",
+        "ratios", "process", "process+generator", "whole machine", "req/s"
     )?;
-    for cell in cells
-        .iter()
-        .filter(|cell| cell.contender == Contender::Halb)
-    {
-        for ratio in &cell.ratios {
-            writeln!(
-                text,
-                "    halb / {:8} {:>6} | {:>6}; {:>6}",
-                ratio.to.name(),
-                median(ratio.process, 3),
-                median(ratio.machine, 3),
-                median(ratio.rate, 2)
-            )?;
-        }
-    }
-    for cell in cells
-        .iter()
-        .filter(|cell| cell.contender == Contender::Haproxy)
-    {
-        for ratio in cell
-            .ratios
-            .iter()
-            .filter(|ratio| ratio.to != Contender::Halb)
-        {
-            writeln!(
-                text,
-                "    haproxy / {:8} {:>6} | {:>6}; {:>6}",
-                ratio.to.name(),
-                median(ratio.process, 3),
-                median(ratio.machine, 3),
-                median(ratio.rate, 2)
-            )?;
-        }
+    for (contender, ratio) in lines {
+        let name = format!("{} / {}", contender.name(), ratio.to.name());
+        writeln!(
+            text,
+            "  {name:20} {:>9} {:>17} {:>15} {:>8}",
+            median(ratio.process, 3),
+            median(ratio.known, 3),
+            median(ratio.machine, 3),
+            median(ratio.rate, 2)
+        )?;
     }
     Ok(())
 }

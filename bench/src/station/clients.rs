@@ -85,6 +85,8 @@ struct Client {
     receiving: bool,
     closing: bool,
     waiting: bool,
+    /// No answer has come on it yet.
+    untried: bool,
     since: Instant,
     response: Response,
     /// Kept for long answers.
@@ -97,6 +99,7 @@ pub struct Clients {
     request: Vec<u8>,
     table: Slots<Client>,
     waiting: usize,
+    untried: usize,
     sources_used: u32,
 }
 
@@ -107,6 +110,7 @@ impl Clients {
             question,
             table: Slots::new(),
             waiting: 0,
+            untried: 0,
             sources_used: 0,
         }
     }
@@ -119,6 +123,11 @@ impl Clients {
     /// Questions without answer.
     pub fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Connections on which no answer has come yet.
+    pub fn untried(&self) -> usize {
+        self.untried
     }
 
     /// The slots in use, in order.
@@ -142,10 +151,12 @@ impl Clients {
             receiving: false,
             closing: false,
             waiting: false,
+            untried: true,
             since: now,
             response: Response::expecting(self.question.body_bytes),
             large: None,
         });
+        self.untried += 1;
         ring.connect(
             socket,
             &self.question.target,
@@ -210,9 +221,8 @@ impl Clients {
             return;
         }
         client.closing = true;
-        if std::mem::take(&mut client.waiting) {
-            self.waiting -= 1;
-        }
+        self.waiting -= usize::from(std::mem::take(&mut client.waiting));
+        self.untried -= usize::from(std::mem::take(&mut client.untried));
         match &client.own {
             None => ring.close(client.socket, client.in_flight > 0),
             // It closes when it is dropped, and that is when nothing of it is in flight.
@@ -320,6 +330,7 @@ impl Clients {
                 let client = self.table.at(slot)?;
                 client.waiting = false;
                 self.waiting -= 1;
+                self.untried -= usize::from(std::mem::take(&mut client.untried));
                 let nanos = ring
                     .now()
                     .as_nanos()

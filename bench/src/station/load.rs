@@ -19,8 +19,10 @@ use crate::station::order::Outcome;
 use crate::station::order::Reading;
 use crate::station::order::Window;
 
-/// Connections opened at a time, well under any listener's backlog.
-pub const OPENING_MAX: usize = 128;
+/// Connections at a time that wait for their first answer. The kernel completes a handshake long before a
+/// proxy accepts; without this bound the backlogs of the proxy and of the origin overflow, and what the kernel
+/// drops then comes again only seconds later.
+const UNTRIED_MAX: usize = 128;
 /// All connections must stand within this, or the run is called off.
 const OPENING_LIMIT: Duration = Duration::from_secs(20);
 /// An answer that was due at the end and has not come after this is lost.
@@ -46,9 +48,8 @@ pub struct LoadJob {
     phase: Phase,
     /// Connections that are not closed by us.
     active: usize,
-    opening: usize,
-    /// Connections that have stood at least once.
-    stood: usize,
+    /// Connections that had their first answer and rest until all have.
+    resting: Vec<u32>,
     answered: u64,
     latency: Histogram<u64>,
     faults: Faults,
@@ -66,8 +67,7 @@ impl LoadJob {
                 until: ring.now() + OPENING_LIMIT,
             },
             active: 0,
-            opening: 0,
-            stood: 0,
+            resting: Vec::new(),
             answered: 0,
             latency: latency.map_err(|error| error.to_string())?,
             faults: Faults::default(),
@@ -98,11 +98,8 @@ impl LoadJob {
     pub fn on_event<R: Ring>(&mut self, ring: &mut R, event: Event) {
         match event {
             Event::Connected(slot) => {
-                self.opening -= 1;
-                self.stood += 1;
                 if self.running() {
                     self.clients.ask(ring, slot, ring.now());
-                    self.top_up(ring);
                 } else {
                     self.close(ring, slot);
                 }
@@ -117,9 +114,6 @@ impl LoadJob {
                 self.top_up(ring);
             }
             Event::Failed(slot, fault) => {
-                if let Fault::Connect(_) = fault {
-                    self.opening -= 1;
-                }
                 self.fault(ring, fault);
                 self.close(ring, slot);
                 self.top_up(ring);
@@ -132,7 +126,7 @@ impl LoadJob {
         let now = ring.now();
         match &self.phase {
             Phase::Opening { until } => self.opened(ring, now, *until),
-            Phase::Warming { until } if now >= *until => self.begin(now),
+            Phase::Warming { until } if now >= *until && self.resting.is_empty() => self.begin(now),
             Phase::Measuring { until, start } if now >= *until => {
                 match Reading::take(&self.order.watch) {
                     Ok(end) => self.window = Window::between(start, &end),
@@ -154,14 +148,27 @@ impl LoadJob {
     }
 
     fn opened<R: Ring>(&mut self, ring: &mut R, now: Instant, until: Instant) {
-        if self.stood >= self.order.connections {
+        let untried = self.clients.untried();
+        let all = self.active >= self.order.connections;
+        if all && (self.order.kind == Kind::Fresh || untried == 0) {
             self.phase = Phase::Warming {
                 until: now + Duration::from_millis(self.order.warm_ms),
             };
+            for _ in 0..UNTRIED_MAX {
+                self.rouse(ring);
+            }
         } else if now >= until {
-            let wanted = self.order.connections;
-            self.failure = Some(format!("{} of {wanted} connections stood", self.stood));
+            let (wanted, stood) = (self.order.connections, self.active - untried);
+            self.failure = Some(format!("{stood} of {wanted} connections stood"));
             self.drain(ring);
+        }
+    }
+
+    /// Sets one more resting connection to work. Each answer rouses another, so that the load doubles with
+    /// every exchange instead of coming all at once.
+    fn rouse<R: Ring>(&mut self, ring: &mut R) {
+        if let Some(slot) = self.resting.pop() {
+            self.clients.ask(ring, slot, ring.now());
         }
     }
 
@@ -189,11 +196,19 @@ impl LoadJob {
         }
         if self.order.kind == Kind::Fresh {
             // The answer said that the connection ends; it is over when it has.
-            self.clients.listen(ring, slot, Arrival::Now);
-        } else if self.running() {
-            self.clients.ask(ring, slot, ring.now());
-        } else {
-            self.close(ring, slot);
+            return self.clients.listen(ring, slot, Arrival::Now);
+        }
+        match self.phase {
+            Phase::Opening { .. } => {
+                self.resting.push(slot);
+                self.top_up(ring);
+            }
+            Phase::Warming { .. } => {
+                self.clients.ask(ring, slot, ring.now());
+                self.rouse(ring);
+            }
+            Phase::Measuring { .. } => self.clients.ask(ring, slot, ring.now()),
+            Phase::Draining { .. } | Phase::Closing | Phase::Over => self.close(ring, slot),
         }
     }
 
@@ -213,12 +228,12 @@ impl LoadJob {
     }
 
     fn top_up<R: Ring>(&mut self, ring: &mut R) {
-        while self.running() && self.active < self.order.connections && self.opening < OPENING_MAX {
+        while self.running()
+            && self.active < self.order.connections
+            && (self.order.kind == Kind::Fresh || self.clients.untried() < UNTRIED_MAX)
+        {
             match self.clients.open(ring, ring.now()) {
-                Ok(()) => {
-                    self.active += 1;
-                    self.opening += 1;
-                }
+                Ok(()) => self.active += 1,
                 Err(fault) => self.fault(ring, fault),
             }
         }

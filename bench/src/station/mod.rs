@@ -11,6 +11,8 @@ pub mod order;
 pub mod origin;
 pub mod pattern;
 pub mod response;
+#[cfg(test)]
+mod tests;
 
 use halb::model::time::Instant;
 use halb::ring::arena::Buffer;

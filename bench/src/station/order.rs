@@ -6,12 +6,16 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::machine::cpu;
 use crate::machine::cpu::Core;
 use crate::machine::cpu::CoreUse;
 use crate::machine::cpu::between;
 use crate::machine::memory::Memory;
+use crate::machine::monotonic_nanos;
 use crate::machine::process::Spent;
+use crate::machine::process::spent;
 use crate::trouble::Trouble;
+use crate::trouble::While;
 
 /// The first line the station writes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -123,10 +127,6 @@ impl Window {
 impl Reading {
     /// Reads everything, now.
     pub fn take(watch: &[i32]) -> Result<Reading, Trouble> {
-        use crate::machine::cpu;
-        use crate::machine::monotonic_nanos;
-        use crate::machine::process::spent;
-        use crate::trouble::While;
         let own = i32::try_from(std::process::id()).during("naming this process")?;
         Ok(Reading {
             at_ns: monotonic_nanos().during("reading the clock")?,

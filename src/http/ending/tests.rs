@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<Ending> {
         Ending::OutputGone,
         Ending::ServerTimeout,
         Ending::NoBuffer,
+        Ending::NoDescriptor,
         Ending::Stopping,
     ];
     let refusals = [
@@ -142,6 +143,7 @@ fn what_clients_are_told() {
         (Ending::ConnectTimeout, Some(503)),
         (Ending::ServerTimeout, Some(504)),
         (Ending::NoBuffer, Some(503)),
+        (Ending::NoDescriptor, Some(503)),
     ] {
         assert_eq!(ending.status(), status, "{ending:?}");
     }

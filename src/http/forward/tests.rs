@@ -317,3 +317,24 @@ fn a_missing_reason_leaves_its_space() {
         "HTTP/1.1 404 \r\nDate: d\r\nContent-Length: 0\r\n\r\n",
     );
 }
+
+#[test]
+fn another_output_takes_the_place_of_the_first_in_a_head_without_a_host() {
+    let from = "GET /a HTTP/1.0\r\nA: 1\r\n\r\n";
+    for name in ["b:1", "out2.test:8081", "a-much-longer-name.test:65535"] {
+        let mut head = sent(from, &rules()).into_bytes();
+        head.extend_from_slice(b"body");
+        let used = head.len();
+        head.resize(used + 32, 0);
+        let renamed = rename_output(&mut head, used, name).unwrap();
+        let expected = format!("GET /a HTTP/1.1\r\nHost: {name}\r\nA: 1\r\n\r\nbody");
+        assert_eq!(String::from_utf8_lossy(&head[..renamed]), expected);
+    }
+    let mut full = sent(from, &rules()).into_bytes();
+    let used = full.len();
+    assert_eq!(
+        rename_output(&mut full, used, "a-much-longer-name.test:65535"),
+        Err(Full)
+    );
+    assert_eq!(rename_output(&mut full, used + 1, "b"), Err(Full));
+}

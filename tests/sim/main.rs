@@ -1,0 +1,187 @@
+//! The real worker in a simulated world: a faked kernel, network, clock, clients and backends, all from a
+//! seed. Nothing here waits for anything real.
+//!
+//! - `cargo test --test sim`: 32 seeds of each of the eight families.
+//! - `SIM_SEED=17 cargo test --test sim`: seed 17 of every family (a failure names its family).
+//! - `SIM_SEEDS=0..5000 cargo test --test sim`: a long run.
+//! - `SIM_LINES=500`: how much of the trace a failure shows.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod client;
+mod ledger;
+mod message;
+mod naive;
+mod net;
+mod parse;
+mod port;
+mod profile;
+mod random;
+mod ring;
+mod run;
+mod world;
+
+use std::ops::Range;
+
+use halb::ring::port::RingCounts;
+
+use crate::naive::FLAWS;
+use crate::naive::Flaw;
+use crate::naive::Naive;
+use crate::profile::FAMILIES;
+use crate::profile::Family;
+use crate::profile::Profile;
+use crate::run::Report;
+use crate::run::attempt;
+use crate::run::play;
+
+/// Seeds of each family in the ordinary run.
+const SEEDS: u64 = 32;
+
+#[test]
+fn calm_is_answered_exactly() {
+    family(Family::Calm);
+}
+
+#[test]
+fn two_workers_answer_exactly() {
+    family(Family::CalmPair);
+}
+
+#[test]
+fn bad_clients_harm_nobody_else() {
+    family(Family::Clients);
+}
+
+#[test]
+fn bad_backends_are_survived() {
+    family(Family::Backends);
+}
+
+#[test]
+fn full_tables_are_survived() {
+    family(Family::Full);
+}
+
+#[test]
+fn a_graceful_stop_finishes_what_was_accepted() {
+    family(Family::Finish);
+}
+
+#[test]
+fn a_stop_at_once_returns_everything() {
+    family(Family::Stop);
+}
+
+#[test]
+fn everything_at_once_is_survived() {
+    family(Family::Everything);
+}
+
+fn family(family: Family) {
+    let seeds = seeds();
+    let mut sum = Report::default();
+    for seed in seeds {
+        let report = play(&Profile::of(family, seed), &run::halb);
+        sum.exact += report.exact;
+        sum.requests += report.requests;
+    }
+    assert!(
+        sum.exact > 0,
+        "{family:?}: nothing was answered, so nothing was tried"
+    );
+}
+
+/// `SIM_SEED`, `SIM_SEEDS`, or the ordinary ones.
+fn seeds() -> Range<u64> {
+    let number = |text: &str| text.trim().parse().ok();
+    if let Ok(text) = std::env::var("SIM_SEED") {
+        let seed: u64 = number(&text).expect("SIM_SEED is a number");
+        return seed..seed + 1;
+    }
+    if let Ok(text) = std::env::var("SIM_SEEDS") {
+        let (first, end) = text.split_once("..").expect("SIM_SEEDS is like 0..1000");
+        return number(first).expect("a number")..number(end).expect("a number");
+    }
+    0..SEEDS
+}
+
+/// The price of a request, without a clock: in the steady state four operations of the ring, no more.
+#[test]
+fn a_small_request_costs_four_operations() {
+    let costs = [40, 140].map(|requests| {
+        let mut profile = Profile::quiet(1, Family::Calm);
+        profile.gets_only = true;
+        profile.clients = 1;
+        profile.servers = 1;
+        profile.requests = requests;
+        profile.body_max = 128;
+        play(&profile, &run::halb).counts
+    });
+    let of = |counts: &RingCounts| {
+        [counts.recvs, counts.sends, counts.connects, counts.others].map(u64::cast_signed)
+    };
+    let [few, many] = costs.each_ref().map(of);
+    let more: Vec<i64> = many.iter().zip(few).map(|(many, few)| many - few).collect();
+    assert_eq!(
+        more,
+        [200, 200, 0, 0],
+        "recvs, sends, connects, others of 100 requests"
+    );
+}
+
+// The simulator itself.
+
+#[test]
+fn a_sound_relay_passes() {
+    for seed in 0..40 {
+        let report = play(&plain(seed), &relay(Flaw::None));
+        let stopped = plain(seed).stop.is_some();
+        assert!(
+            stopped || report.exact == report.requests,
+            "seed {seed}: {report:?}"
+        );
+    }
+}
+
+#[test]
+fn every_flaw_is_found() {
+    for (flaw, words) in FLAWS {
+        let fault = |seed| attempt(&plain(seed), &relay(flaw), false).err();
+        let found =
+            (0..200).find(|seed| fault(*seed).is_some_and(|(fault, _)| fault.contains(words)));
+        assert!(found.is_some(), "{flaw:?} is not found as {words:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for family in FAMILIES {
+        let profile = Profile {
+            plain: true,
+            ..Profile::of(family, 7)
+        };
+        let runs = [(); 2].map(|()| match attempt(&profile, &relay(Flaw::None), false) {
+            Ok(report) => format!("{report:?}"),
+            Err((fault, _)) => fault,
+        });
+        assert_eq!(runs[0], runs[1]);
+    }
+}
+
+fn plain(seed: u64) -> Profile {
+    let family = if seed % 4 == 3 {
+        Family::Finish
+    } else {
+        Family::Calm
+    };
+    Profile {
+        plain: true,
+        workers: 1,
+        ..Profile::of(family, seed)
+    }
+}
+
+fn relay(flaw: Flaw) -> Box<run::Maker> {
+    Box::new(move |ring, _, plan, plane| Box::new(Naive::new(ring, plan, plane, flaw)))
+}

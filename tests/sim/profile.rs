@@ -1,0 +1,235 @@
+//! What kind of world a seed is played in.
+
+use std::time::Duration;
+
+use halb::plane::Order;
+
+use crate::random::Random;
+
+pub const MICROSECOND: u64 = 1_000;
+pub const MILLISECOND: u64 = 1_000_000;
+pub const SECOND: u64 = 1_000_000_000;
+
+/// The families of worlds. In the calm ones nothing excuses a request that is not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// Nothing but requests; completions come as they please.
+    Calm,
+    /// The same over two workers.
+    CalmPair,
+    /// Clients that leave, stall, dribble; connections that break.
+    Clients,
+    /// Outputs that refuse, break, stall, talk garbage.
+    Backends,
+    /// Too few buffers, descriptors and places.
+    Full,
+    /// A graceful stop at any moment of calm traffic.
+    Finish,
+    /// A stop at once, at any moment, with every fault on.
+    Stop,
+    /// Every fault, two workers, a graceful stop.
+    Everything,
+}
+
+pub const FAMILIES: [Family; 8] = [
+    Family::Calm,
+    Family::CalmPair,
+    Family::Clients,
+    Family::Backends,
+    Family::Full,
+    Family::Finish,
+    Family::Stop,
+    Family::Everything,
+];
+
+/// How unruly the kernel is, per mille. None of this excuses anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Jitter {
+    /// Reads and writes that move less than they could, down to one byte.
+    pub short: u64,
+    /// Completions that come long after their operation was done.
+    pub late: u64,
+    /// Turns that bring nothing.
+    pub empty: u64,
+    /// `ENOBUFS` though there are buffers.
+    pub starved: u64,
+    /// Accepting that ends by itself, with or without an error.
+    pub accept_ends: u64,
+    /// Only some of what completed is seen, in any order.
+    pub shuffle: u64,
+}
+
+/// What breaks, per mille.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// A client's connection that is ended badly.
+    pub client: u64,
+    /// A backend's exchange that is.
+    pub backend: u64,
+    /// A connection to a backend that fails.
+    pub connect: u64,
+    /// A socket that cannot be opened.
+    pub open: u64,
+}
+
+/// One world.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub seed: u64,
+    pub family: Family,
+    pub workers: usize,
+    /// Requests that even a relay of bytes forwards rightly: for the simulator's own tests.
+    pub plain: bool,
+    /// Small GETs alone, over connections that last: for counting.
+    pub gets_only: bool,
+    pub jitter: Jitter,
+    pub faults: Faults,
+    /// The storm is over, but not everything that began in it.
+    pub recovers: bool,
+    /// Something there is too little of.
+    pub filled: bool,
+    pub small: u32,
+    pub large: u32,
+    /// Descriptors each worker may have.
+    pub sockets_max: usize,
+    pub max_connections: u64,
+    pub servers: usize,
+    pub clients: usize,
+    pub requests: usize,
+    /// An order to stop, and when.
+    pub stop: Option<(Order, u64)>,
+    pub client_timeout: Duration,
+    pub server_timeout: Duration,
+    pub conn_timeout: Duration,
+    pub queue_timeout: Duration,
+    pub grace: Duration,
+    pub body_max: u64,
+}
+
+impl Profile {
+    /// The world of `seed` in `family`.
+    pub fn of(family: Family, seed: u64) -> Profile {
+        let mut random = Random::of(seed, 0xFA_0000 + family as u64);
+        let mut profile = Profile::quiet(seed, family);
+        profile.jitter = jitter(&mut random);
+        profile.servers = random.between(1, 4) as usize;
+        profile.clients = random.between(1, 7) as usize;
+        profile.requests = random.between(1, 8) as usize;
+        profile.body_max = random.pick(&[0, 40, 5_000, 5_000, 70_000, 200_000]);
+        if profile.body_max > 10_000 {
+            profile.clients = profile.clients.min(4);
+            profile.requests = profile.requests.min(4);
+        }
+        let moment = random.below(30 * MILLISECOND);
+        match family {
+            Family::Calm => {}
+            Family::CalmPair => profile.workers = 2,
+            Family::Clients => profile.faults.client = random.pick(&[50, 300, 800]),
+            Family::Backends => profile.break_backends(&mut random),
+            Family::Full => profile.fill(&mut random),
+            Family::Finish => profile.stop = Some((Order::Finish, moment)),
+            Family::Stop => {
+                profile.break_everything(&mut random);
+                profile.workers = random.between(1, 2) as usize;
+                profile.stop = Some((Order::Stop, moment));
+            }
+            Family::Everything => {
+                profile.break_everything(&mut random);
+                profile.workers = 2;
+                profile.stop = random.chance(500).then_some((Order::Finish, moment * 20));
+            }
+        }
+        profile
+    }
+
+    /// A world where everything goes by the book, with room for all.
+    pub fn quiet(seed: u64, family: Family) -> Profile {
+        Profile {
+            seed,
+            family,
+            workers: 1,
+            plain: false,
+            gets_only: false,
+            jitter: Jitter::default(),
+            faults: Faults::default(),
+            recovers: false,
+            filled: false,
+            small: 256,
+            large: 64,
+            sockets_max: 4000,
+            max_connections: 1000,
+            servers: 2,
+            clients: 4,
+            requests: 4,
+            stop: None,
+            client_timeout: Duration::from_secs(10),
+            server_timeout: Duration::from_secs(8),
+            conn_timeout: Duration::from_secs(4),
+            queue_timeout: Duration::from_secs(4),
+            grace: Duration::from_secs(30),
+            body_max: 5_000,
+        }
+    }
+
+    /// The same world after the storm.
+    pub fn calmed(&self) -> Profile {
+        Profile {
+            faults: Faults::default(),
+            recovers: true,
+            family: match self.filled {
+                true => Family::Full,
+                false => Family::Calm,
+            },
+            ..self.clone()
+        }
+    }
+
+    /// The longest that anybody may be left without any sign.
+    pub fn patience(&self) -> u64 {
+        let longest = self.client_timeout
+            + self.server_timeout * 2
+            + self.conn_timeout * 3
+            + self.queue_timeout * 2
+            + Duration::from_secs(10);
+        longest.as_nanos() as u64
+    }
+
+    fn break_backends(&mut self, random: &mut Random) {
+        self.faults.backend = random.pick(&[30, 200, 600]);
+        self.faults.connect = random.pick(&[0, 100, 500]);
+        self.faults.open = random.pick(&[0, 0, 50]);
+    }
+
+    fn break_everything(&mut self, random: &mut Random) {
+        self.break_backends(random);
+        self.faults.client = random.pick(&[50, 300]);
+        if random.chance(300) {
+            self.fill(random);
+        }
+    }
+
+    fn fill(&mut self, random: &mut Random) {
+        self.filled = true;
+        match random.below(3) {
+            0 => {
+                self.small = random.between(2, 6) as u32;
+                self.large = random.between(1, 3) as u32;
+            }
+            1 => self.sockets_max = random.between(2, 6) as usize,
+            _ => self.max_connections = random.between(1, 3),
+        }
+        self.faults.open = random.pick(&[0, 100]);
+    }
+}
+
+fn jitter(random: &mut Random) -> Jitter {
+    let mut pick = |list: &[u64]| random.pick(list);
+    Jitter {
+        short: pick(&[0, 100, 500, 950]),
+        late: pick(&[0, 20, 200]),
+        empty: pick(&[0, 50]),
+        starved: pick(&[0, 20, 200]),
+        accept_ends: pick(&[0, 100, 500]),
+        shuffle: pick(&[0, 500, 1000]),
+    }
+}

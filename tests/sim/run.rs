@@ -1,0 +1,325 @@
+//! One run: a world, the workers in it, an order to stop, and the accounts at the end.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use halb::model::output::OutputId;
+use halb::model::plan::Plan;
+use halb::model::plan::PlannedOutput;
+use halb::plane::Order;
+use halb::plane::Plane;
+use halb::ring::port::RingCounts;
+use halb::ring::port::Socket;
+use halb::worker::Progress;
+use halb::worker::Worker;
+
+use crate::ledger::Outcome;
+use crate::port::Deed;
+use crate::port::LISTENER;
+use crate::profile::Profile;
+use crate::profile::SECOND;
+use crate::ring::SimRing;
+use crate::ring::state;
+use crate::world::NEVER;
+use crate::world::World;
+
+/// More turns than any sound run takes.
+const TURNS_MAX: u64 = 500_000;
+/// Clients that come when the faults are over, and what they ask.
+const LATE_CLIENTS: usize = 2;
+const LATE_REQUESTS: usize = 2;
+
+/// What is tried out: HALB's worker, or a relay that shows what the simulator finds.
+pub trait Subject {
+    fn turn(&mut self) -> Progress;
+}
+
+impl Subject for Worker<SimRing> {
+    fn turn(&mut self) -> Progress {
+        Worker::turn(self)
+    }
+}
+
+/// Makes the worker at an index.
+pub type Maker = dyn Fn(SimRing, usize, &Arc<Plan>, &Arc<Plane>) -> Box<dyn Subject>;
+
+/// What a sound run came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub exact: usize,
+    pub requests: usize,
+    /// What the rings did until the first clients had ended.
+    pub counts: RingCounts,
+}
+
+/// HALB's own worker.
+pub fn halb(ring: SimRing, index: usize, plan: &Arc<Plan>, plane: &Arc<Plane>) -> Box<dyn Subject> {
+    let listeners = vec![Socket(LISTENER)];
+    let (plan, plane) = (Arc::clone(plan), Arc::clone(plane));
+    Box::new(Worker::new(ring, index, listeners, plan, plane))
+}
+
+/// Plays `profile`. A failure is told with its seed and the last things that happened.
+pub fn play(profile: &Profile, maker: &Maker) -> Report {
+    match attempt(profile, maker, false) {
+        Ok(report) => report,
+        Err((fault, _)) => {
+            let trace = match attempt(profile, maker, true) {
+                Ok(_) => vec!["it does not happen again: the run is not deterministic".into()],
+                Err((_, trace)) => trace,
+            };
+            let shown: usize = std::env::var("SIM_LINES")
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(60);
+            let tail = &trace[trace.len().saturating_sub(shown)..];
+            panic!(
+                "seed {} ({:?}): {fault}\nreplay: SIM_SEED={} cargo test --test sim\n{}",
+                profile.seed,
+                profile.family,
+                profile.seed,
+                tail.join("\n")
+            );
+        }
+    }
+}
+
+/// Plays `profile`; what went wrong, if anything did.
+pub fn attempt(
+    profile: &Profile,
+    maker: &Maker,
+    traced: bool,
+) -> Result<Report, (String, Vec<String>)> {
+    let world = Rc::new(RefCell::new(World::new(profile.clone(), traced)));
+    let run = AssertUnwindSafe(|| Run::new(&world, maker).play());
+    catch_unwind(run).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        let trace = match world.try_borrow() {
+            Ok(world) => world.trace().cloned().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        (
+            text.unwrap_or_else(|| "a panic without words".into()),
+            trace,
+        )
+    })
+}
+
+struct Run {
+    world: Rc<RefCell<World>>,
+    workers: Vec<Option<Box<dyn Subject>>>,
+    plane: Arc<Plane>,
+    turns: u64,
+    counts: RingCounts,
+}
+
+impl Run {
+    fn new(world: &Rc<RefCell<World>>, maker: &Maker) -> Run {
+        let profile = world.borrow().profile.clone();
+        let plan = Arc::new(plan(&world.borrow()));
+        let plane = Arc::new(Plane::new(profile.workers, profile.max_connections));
+        let make = |index| Some(maker(SimRing::new(world, index), index, &plan, &plane));
+        Run {
+            world: Rc::clone(world),
+            workers: (0..profile.workers).map(make).collect(),
+            plane,
+            turns: 0,
+            counts: RingCounts::default(),
+        }
+    }
+
+    fn play(mut self) -> Report {
+        let profile = self.world.borrow().profile.clone();
+        match profile.stop {
+            Some((order, moment)) => {
+                let moment = self.world.borrow().now + moment;
+                self.until(moment);
+                self.stop(order);
+            }
+            None => {
+                self.until(NEVER);
+                self.counts = counts(&self.world.borrow());
+                self.recover();
+                self.stop(Order::Finish);
+            }
+        }
+        self.leave();
+        self.account(&profile)
+    }
+
+    /// Turns until every client has ended, or until `moment`.
+    fn until(&mut self, moment: u64) {
+        self.world.borrow_mut().alarm = moment;
+        while self.world.borrow().busy_clients > 0 && self.world.borrow().now < moment {
+            self.turn();
+        }
+        self.world.borrow_mut().alarm = NEVER;
+    }
+
+    /// The faults are over, what they left behind times out, and then everything has to work.
+    fn recover(&mut self) {
+        let rest = {
+            let mut world = self.world.borrow_mut();
+            world.calm_down();
+            world.note(|| "the faults are over".into());
+            let rest = world.profile.patience();
+            for _ in 0..LATE_CLIENTS {
+                world.add_client(LATE_REQUESTS, rest);
+            }
+            world.now + rest
+        };
+        self.until(rest);
+        self.until(NEVER);
+    }
+
+    fn stop(&mut self, order: Order) {
+        self.plane.set_order(order);
+        let limit = {
+            let mut world = self.world.borrow_mut();
+            world.note(|| format!("order: {order:?}"));
+            for index in 0..self.workers.len() {
+                world.wake(index);
+            }
+            let grace = match order {
+                Order::Finish => world.profile.grace.as_nanos() as u64,
+                Order::Run | Order::Stop => 0,
+            };
+            world.now + grace + 5 * SECOND
+        };
+        self.world.borrow_mut().alarm = limit;
+        while self.workers.iter().any(Option::is_some) {
+            self.turn();
+            let world = self.world.borrow();
+            assert!(
+                world.now < limit,
+                "the order {order:?} is not carried out in time: {}",
+                state(&world)
+            );
+        }
+    }
+
+    /// Clients see the end.
+    fn leave(&mut self) {
+        let mut world = self.world.borrow_mut();
+        world.alarm = NEVER;
+        while world.busy_clients > 0 {
+            assert!(world.advance(NEVER), "clients wait for nobody");
+        }
+    }
+
+    /// One turn of one worker.
+    fn turn(&mut self) {
+        self.turns += 1;
+        assert!(
+            self.turns < TURNS_MAX,
+            "the run does not end: {}",
+            state(&self.world.borrow())
+        );
+        let live: Vec<usize> = (0..self.workers.len())
+            .filter(|index| self.workers[*index].is_some())
+            .collect();
+        let index = self.world.borrow_mut().random.pick(&live);
+        let worker = self.workers[index].as_mut().expect("it is live");
+        if worker.turn() == Progress::Stopped {
+            let mut world = self.world.borrow_mut();
+            world.note(|| format!("worker {index} has stopped"));
+            world.ports[index].stopped = true;
+            world.ports[index].listens = false;
+            self.workers[index] = None;
+            home(&world, index);
+        }
+    }
+
+    fn account(&self, profile: &Profile) -> Report {
+        let world = self.world.borrow();
+        let calm = profile.calmed();
+        let mut report = Report {
+            counts: self.counts,
+            ..Report::default()
+        };
+        for (id, outcome) in &world.ledger.outcomes {
+            let late = *id >= (profile.clients * 1000) as u64 && profile.stop.is_none();
+            let judged_by = if late && *id / 1000 >= profile.clients as u64 {
+                &calm
+            } else {
+                profile
+            };
+            world.ledger.judge(judged_by, *id, outcome);
+            report.requests += 1;
+            report.exact += usize::from(*outcome == Outcome::Exact);
+        }
+        report
+    }
+}
+
+fn counts(world: &World) -> RingCounts {
+    let mut sum = RingCounts::default();
+    for port in &world.ports {
+        sum.recvs += port.counts.recvs;
+        sum.sends += port.counts.sends;
+        sum.accepts += port.counts.accepts;
+        sum.connects += port.counts.connects;
+        sum.others += port.counts.others;
+    }
+    sum
+}
+
+/// Everything the worker at `index` had has come back.
+fn home(world: &World, index: usize) {
+    let port = &world.ports[index];
+    let operations = port.operations.iter();
+    let in_flight = operations
+        .filter(|one| !matches!(one.deed, Deed::Wake))
+        .count();
+    assert_eq!(
+        in_flight,
+        0,
+        "stopped with operations in flight: {}",
+        state(world)
+    );
+    assert!(
+        port.table.is_empty(),
+        "stopped with open sockets: {}",
+        state(world)
+    );
+    assert_eq!(
+        port.arena.away(),
+        0,
+        "stopped with buffers away: {}",
+        state(world)
+    );
+    assert!(
+        port.inbox.is_empty(),
+        "stopped over a full inbox: {}",
+        state(world)
+    );
+}
+
+fn plan(world: &World) -> Plan {
+    let profile = &world.profile;
+    let outputs = world.servers.iter().enumerate();
+    let outputs = outputs.map(|(index, server)| PlannedOutput {
+        id: OutputId::from_index(index).expect("few servers"),
+        name: server.name.clone(),
+        address: Some(server.address),
+        weight: 1,
+        backup: false,
+    });
+    Plan {
+        outputs: outputs.collect(),
+        client_timeout: Some(profile.client_timeout),
+        server_timeout: Some(profile.server_timeout),
+        conn_timeout: Some(profile.conn_timeout),
+        queue_timeout: Some(profile.queue_timeout),
+        grace: profile.grace,
+        max_head_bytes: 16_384,
+        max_connections: profile.max_connections,
+        forwarded: !profile.plain,
+        trusted_proxies: Vec::new(),
+        via: false,
+    }
+}
