@@ -18,7 +18,9 @@ pub const BACKLOG: i32 = 4096;
 
 /// The congestion control for connections to outputs, which stand in the same data centre: where the
 /// machine's default is `bbr`, every paced packet costs a timer that a local network does not need.
-const LOCAL_CONGESTION: &str = "cubic";
+/// The first that is not refused; `reno` is built into every kernel and allowed to everybody, while a process
+/// without CAP_NET_ADMIN may choose `cubic` only where `net.ipv4.tcp_allowed_congestion_control` has it.
+const LOCAL_CONGESTION: [&str; 2] = ["cubic", "reno"];
 
 /// An address that is held for this process: nobody of another user can listen on it, and the listeners
 /// of this one can.
@@ -63,16 +65,17 @@ pub fn local_address(socket: BorrowedFd<'_>) -> Result<SocketAddr, Errno> {
 
 /// What a ring needs to know to open sockets to outputs.
 pub(super) struct Opener {
-    /// Whether choosing [`LOCAL_CONGESTION`] is worth a call: it is not the default and was not refused.
-    choose_congestion: bool,
+    /// Those of [`LOCAL_CONGESTION`] that were not refused yet; none when the default is one of them.
+    congestion: &'static [&'static str],
 }
 
 impl Opener {
     /// Looks once at the machine's default.
     pub(super) fn new() -> Opener {
         let default = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+        let unwanted = default.is_ok_and(|name| !LOCAL_CONGESTION.contains(&name.trim()));
         Opener {
-            choose_congestion: default.is_ok_and(|name| name.trim() != LOCAL_CONGESTION),
+            congestion: if unwanted { &LOCAL_CONGESTION } else { &[] },
         }
     }
 
@@ -86,14 +89,16 @@ impl Opener {
         if let Err(error) = socket.set_tcp_nodelay(true) {
             return (Err(errno(error)), 2);
         }
-        if !self.choose_congestion {
-            return (Ok(socket.into()), 2);
+        let mut calls = 2;
+        while let [first, others @ ..] = self.congestion {
+            calls += 1;
+            if socket.set_tcp_congestion(first.as_bytes()).is_ok() {
+                break;
+            }
+            // ENOENT: not loaded; EPERM: not allowed. Neither changes: it is not asked for again.
+            self.congestion = others;
         }
-        // Refused (ENOENT: not loaded; EPERM: not allowed): the default serves too; do not ask again.
-        self.choose_congestion = socket
-            .set_tcp_congestion(LOCAL_CONGESTION.as_bytes())
-            .is_ok();
-        (Ok(socket.into()), 3)
+        (Ok(socket.into()), calls)
     }
 }
 
@@ -170,14 +175,21 @@ mod tests {
         let socket = socket2::Socket::from(socket.unwrap());
         assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.nonblocking().unwrap());
-        assert!((2..=3).contains(&calls));
-        let known = "/proc/sys/net/ipv4/tcp_available_congestion_control";
-        if std::fs::read_to_string(known)
-            .unwrap()
-            .contains(LOCAL_CONGESTION)
-        {
-            let name = socket.tcp_congestion().unwrap();
-            assert!(name.starts_with(LOCAL_CONGESTION.as_bytes()), "{name:?}");
+        assert!((2..=4).contains(&calls));
+    }
+
+    #[test]
+    fn a_congestion_control_that_is_refused_is_asked_for_once() {
+        let mut opener = Opener {
+            congestion: &["no such one", "reno"],
+        };
+        for expected in [4, 3] {
+            let (socket, calls) = opener.open(&loopback());
+            assert_eq!(calls, expected);
+            let name = socket2::Socket::from(socket.unwrap()).tcp_congestion();
+            assert!(name.unwrap().starts_with(b"reno"));
         }
+        let mut content = Opener { congestion: &[] };
+        assert_eq!(content.open(&loopback()).1, 2);
     }
 }
