@@ -155,7 +155,7 @@ impl<R: Ring> Worker<R> {
         // A place may have come free between the look and the word that says we wait.
         self.admit_waiting();
         self.relieve();
-        if self.waiting.len() == 1 && self.plane.anyone_waits() {
+        if self.plane.anyone_waits() {
             self.wake_others(|_| true); // they may have idle connections to close
         }
         self.pause_or_resume();
@@ -186,7 +186,7 @@ impl<R: Ring> Worker<R> {
     }
 
     /// While somebody waits, the longest-idle kept-alive connections give up their places.
-    fn relieve(&mut self) {
+    pub(super) fn relieve(&mut self) {
         while self.plane.anyone_waits() {
             let Some(key) = self.longest_idle() else {
                 break;

@@ -165,6 +165,7 @@ impl<R: Ring> Worker<R> {
                 client.phase = Phase::Idle;
                 self.enter_idle(key);
                 self.receive_from_client(key, Arrival::Later);
+                self.relieve(); // who began to wait after the last response's head had gone
             }
             return;
         }

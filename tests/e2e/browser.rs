@@ -10,11 +10,10 @@ use crate::process::says;
 #[test]
 fn a_browser_shows_the_demo() {
     let mut demo = Process::start(node::program().arg("demo"));
-    let address = node::listening(&mut demo);
-    demo.line("Ctrl-C ends the demo.");
+    let said = demo.line("HALB demo: ");
+    let url = said.split(' ').next().unwrap();
     let profile = Folder::new();
     let profile = format!("--user-data-dir={}", profile.path("profile").display());
-    let url = format!("http://{address}/");
     let page = says(
         "chromium",
         &[
@@ -29,7 +28,7 @@ fn a_browser_shows_the_demo() {
             "--disable-dev-shm-usage",
             &profile,
             "--dump-dom",
-            &url,
+            url,
         ],
     );
     let answered = (1..=4).any(|number| page.contains(&format!("out{number} answered")));
