@@ -98,7 +98,7 @@ fn chunks_that_are_wrong_are_refused_once_they_come() {
 #[test]
 fn half_a_head_is_answered_with_408() {
     let backend = Backend::named("reached");
-    let node = Node::start(&[backend.address], "client_timeout = 0.5");
+    let node = Node::start(&[backend.address], "client_timeout = 1");
     let response = answer(&node, b"GET / HTTP/1.1\r\nHost:");
     assert_eq!(response.status, 408);
     assert_eq!(response.field("Connection"), Some("close"));
@@ -108,7 +108,7 @@ fn half_a_head_is_answered_with_408() {
 #[test]
 fn a_body_that_stops_is_answered_with_408() {
     let backend = Backend::named("reached");
-    let node = Node::start(&[backend.address], "client_timeout = 0.5");
+    let node = Node::start(&[backend.address], "client_timeout = 1");
     let response = answer(
         &node,
         b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
@@ -120,7 +120,7 @@ fn a_body_that_stops_is_answered_with_408() {
 #[test]
 fn an_idle_connection_just_closes() {
     let backend = Backend::named("reached");
-    let node = Node::start(&[backend.address], "client_timeout = 0.5");
+    let node = Node::start(&[backend.address], "client_timeout = 1");
     let mut fresh = node.connect();
     let mut used = node.connect();
     used.get("/");

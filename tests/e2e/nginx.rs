@@ -68,11 +68,13 @@ impl Drop for Nginx {
 }
 
 fn configuration(name: &str, address: SocketAddr) -> String {
-    // Everything it writes goes below its own folder.
+    // Everything it writes goes below its own folder. Started by root, its worker stays root, so that it can
+    // read its files wherever the repository is; started by anybody else, it ignores the line.
     format!(
         r#"
 daemon off;
 worker_processes 1;
+user root root;
 pid nginx.pid;
 error_log stderr warn;
 events {{ worker_connections 512; }}

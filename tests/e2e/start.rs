@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::backend::Backend;
@@ -167,4 +168,40 @@ fn a_name_that_does_not_resolve_takes_down_its_output_only() {
         "{said}"
     );
     node.stop();
+}
+
+#[test]
+fn connections_that_stay_are_spread_over_the_workers() {
+    let backend = Backend::named("served");
+    let node = Node::start(&[backend.address], "workers = 2");
+    let before = descriptors(&node);
+    let mut clients: Vec<Client> = (0..40).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.get("/");
+        assert_eq!(client.response().text(), "served"); // so it has found its worker
+    }
+    let after = descriptors(&node);
+    let added: Vec<usize> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
+    // 40 clients and a connection or two to the backend; a difference of three or so is left alone.
+    assert_eq!(added.len(), 2);
+    assert!(
+        added.iter().all(|count| (17..=25).contains(count)),
+        "{added:?}"
+    );
+    drop(clients);
+    node.stop();
+}
+
+/// How many each worker has open, in its table of its own.
+fn descriptors(node: &Node) -> Vec<usize> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", node.process.id())).unwrap();
+    let mut paths: Vec<PathBuf> = tasks.map(|task| task.unwrap().path()).collect();
+    paths.sort();
+    let is_worker = |task: &PathBuf| {
+        let name = std::fs::read_to_string(task.join("comm")).unwrap();
+        name.starts_with("halb-worker-")
+    };
+    let workers = paths.into_iter().filter(is_worker);
+    let count = |task: PathBuf| std::fs::read_dir(task.join("fd")).unwrap().count();
+    workers.map(count).collect()
 }
