@@ -79,6 +79,14 @@ fn what_is_under_way_is_finished_and_nobody_new_is_let_in() {
 }
 
 #[test]
+fn a_stop_right_after_the_start_is_graceful() {
+    let backend = Backend::named("unused");
+    for _ in 0..10 {
+        Node::start(&[backend.address], "workers = 2").stop();
+    }
+}
+
+#[test]
 fn a_request_that_came_before_the_stop_is_served() {
     let backend = Backend::named("served");
     for workers in ["workers = 1", "workers = 2"] {
