@@ -145,7 +145,7 @@ impl<R: Ring> Worker<R> {
         };
         client.phase = Phase::Idle;
         if self.order != Order::Run {
-            self.close_politely(key, true);
+            self.close_politely(key, false);
             return;
         }
         let deadline = self.now_plus(self.plan.client_timeout);
@@ -235,14 +235,15 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Closes after a last response: at once when the request was read whole and nothing came behind it, else only
-    /// our side first, since a close with unread input resets the connection and takes the response with it.
-    pub(super) fn close_politely(&mut self, key: Key, whole: bool) {
+    /// Closes after a last response: at once when it was the `last` also for the client and nothing came behind
+    /// it, else only our side first. What has not been read yet, such as a pipelined request, would make the close
+    /// a reset that takes the response with it (RFC 9112 §9.6).
+    pub(super) fn close_politely(&mut self, key: Key, last: bool) {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
         let stream = &mut client.stream;
-        if stream.ended || (whole && stream.receiving && !stream.has_bytes()) {
+        if stream.ended || (last && stream.receiving && !stream.has_bytes()) {
             self.close_client(key);
             return;
         }

@@ -25,13 +25,13 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let (client, whole) = (session.client, session.upload.finished());
-        let persistent = session.persistent && whole;
+        let (persistent, last) = (session.persistent && whole, whole && !session.asks_more);
         self.count_output(session.output, |counts| counts.sessions_total.add(1));
         self.clear_away(session);
         if persistent {
             self.await_request(client);
         } else {
-            self.close_politely(client, whole);
+            self.close_politely(client, last);
         }
     }
 

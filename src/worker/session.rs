@@ -34,6 +34,8 @@ pub struct Session {
     pub output: usize,
     pub method: Method,
     pub version: Version,
+    /// The client may ask again on its connection, maybe before it has read this response.
+    pub asks_more: bool,
     /// The client will take another response on its connection.
     pub persistent: bool,
     pub upload: Relay,
@@ -109,6 +111,7 @@ impl<R: Ring> Worker<R> {
             output,
             method: request.method,
             version: request.version,
+            asks_more: request.persistent,
             persistent: request.persistent,
             upload: Relay::new(request.body, request.body),
             first: First::Ready(buffer, length),

@@ -22,8 +22,8 @@ impl<R: Ring> Worker<R> {
         let ordered = self.plane.order();
         let late = self.stop_by.is_some_and(|by| by <= self.ring.now());
         let order = if late { Order::Stop } else { ordered };
-        if order == self.order {
-            return;
+        if order == self.order || self.order == Order::Stop {
+            return; // a stop is the last word, also one that followed from a late finish
         }
         match order {
             Order::Run => {}

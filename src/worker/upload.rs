@@ -145,7 +145,10 @@ impl<R: Ring> Worker<R> {
             Ok(Taken::More) if client.stream.ended => self.fail(key, Ending::ClientGone),
             Ok(Taken::More) => self.receive_from_client(client_key, Arrival::Now),
             Ok(Taken::Done) => {}
-            Ok(Taken::NoBuffer) => self.fail(key, Ending::NoBuffer),
+            Ok(Taken::NoBuffer) => {
+                session.persistent = false; // the beginning of the next request is lost
+                self.fail(key, Ending::NoBuffer);
+            }
             Err(fault) => self.fail(key, Ending::RequestBody(fault)),
         }
     }

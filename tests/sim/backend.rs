@@ -324,6 +324,7 @@ impl Backend {
                 world.conns[self.conn].close();
                 false
             }
+            _ if self.output.is_empty() => self.finish(world), // all of it went before it stalled
             _ => {
                 self.output.clear();
                 self.output.push(0); // it never comes to that

@@ -195,6 +195,7 @@ fn own(spec: &Spec, head: &Head, body: &Body, status: u16) -> Result<Outcome, St
 /// A body whose end cannot be told from its breaking off.
 fn may_be_short(profile: &Profile, ledger: &Ledger, spec: &Spec, body: &Body) -> bool {
     let broken = profile.faults.backend > 0 || profile.stop.is_some();
+    let broken = broken || profile.family == Family::Full;
     ledger.shortened.contains(&spec.id) || (broken && body.is_until_close())
 }
 

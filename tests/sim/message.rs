@@ -184,7 +184,8 @@ impl Answer {
             text += "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n";
         }
         // Closing a connection that looked persistent is a fault; one that never looked so may stay silent.
-        let says_so = !self.is_old && !matches!(self.shape, Shape::UntilClose(_));
+        let shows_so = self.carries_body && matches!(self.shape, Shape::UntilClose(_));
+        let says_so = !self.is_old && !shows_so;
         if self.closes && (says_so || random.chance(500)) {
             text += "Connection: close\r\n";
         }
@@ -231,7 +232,7 @@ fn fields(random: &mut Random, id: u64, pads: bool) -> Vec<(String, String)> {
         list.push((name.to_string(), value));
     }
     if pads && random.chance(60) {
-        let length = random.between(100, 6_000) as usize;
+        let length = random.between(100, 5_000) as usize;
         list.push(("X-Pad".to_string(), "p".repeat(length)));
     }
     list

@@ -137,6 +137,7 @@ impl Profile {
                 profile.break_everything(&mut random);
                 profile.workers = 2;
                 profile.stop = random.chance(500).then_some((Order::Finish, moment * 20));
+                profile.grace = Duration::from_secs(random.pick(&[0, 2, 60]));
             }
         }
         profile
@@ -162,11 +163,11 @@ impl Profile {
             clients: 4,
             requests: 4,
             stop: None,
-            client_timeout: Duration::from_secs(10),
+            client_timeout: Duration::from_secs(20),
             server_timeout: Duration::from_secs(8),
             conn_timeout: Duration::from_secs(4),
             queue_timeout: Duration::from_secs(4),
-            grace: Duration::from_secs(30),
+            grace: Duration::from_secs(60),
             body_max: 5_000,
         }
     }

@@ -280,11 +280,18 @@ impl Ring for SimRing {
     }
 
     fn adopt(&mut self) -> Option<Socket> {
-        self.with_port(|port| {
-            let conn = *port.inbox.front()?;
-            let number = port.enter(conn)?;
-            port.inbox.pop_front();
-            Some(Socket(number))
+        let index = self.index;
+        self.with(|world| {
+            while let Some(conn) = world.ports[index].inbox.pop_front() {
+                if let Some(number) = world.ports[index].enter(conn) {
+                    return Some(Socket(number));
+                }
+                // As the kernel does it: without room in the table, what was sent is closed.
+                world.note(|| format!("conn {conn} is lost on its way to worker {index}"));
+                world.conns[conn].refuse();
+                world.poke(conn);
+            }
+            None
         })
     }
 
