@@ -207,7 +207,7 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    fn give_place_back(&mut self) {
+    pub(super) fn give_place_back(&mut self) {
         if !self.plane.places().give_back() {
             return;
         }
