@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::ledger::differ;
+use crate::malformed::Malformed;
 use crate::message::Answer;
 use crate::message::HOST;
 use crate::message::Shape;
@@ -201,6 +202,16 @@ impl Backend {
                 differ(spec.id, &body.bytes, &content)
             );
             assert!(
+                spec.malformed.is_none(),
+                "request {} is malformed and arrived whole",
+                spec.id
+            );
+            let trailers = match body.is_chunked() {
+                true => &spec.trailers.kept[..],
+                false => &[],
+            };
+            assert_eq!(body.trailers, trailers, "trailers of request {}", spec.id);
+            assert!(
                 self.input.is_empty(),
                 "backend {}: bytes behind {}",
                 self.server,
@@ -369,6 +380,9 @@ fn draw(profile: &Profile, random: &mut Random) -> Option<Ill> {
 
 /// Whether `head` is what `spec`'s client sent, as an intermediary passes it on.
 fn check_head(profile: &Profile, spec: &Spec, head: &Head, name: &str) -> Result<Framing, String> {
+    if let Some(Malformed::Head(_)) = spec.malformed {
+        return Err("it is malformed".into());
+    }
     let first = format!("{} {} HTTP/1.1", spec.method, spec.target());
     if head.first != first {
         return Err(format!("{:?} instead of {first:?}", head.first));

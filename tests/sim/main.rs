@@ -1,7 +1,7 @@
 //! The real worker in a simulated world: a faked kernel, network, clock, clients and backends, all from a
 //! seed. Nothing here waits for anything real.
 //!
-//! - `cargo test --test sim`: 32 seeds of each of the eight families.
+//! - `cargo test --test sim`: 32 seeds of each of the eight families, and those that once failed.
 //! - `SIM_SEED=17 cargo test --test sim`: seed 17 of every family (a failure names its family).
 //! - `SIM_SEEDS=0..5000 cargo test --test sim`: a long run.
 //! - `SIM_LINES=500`: how much of the trace a failure shows.
@@ -10,6 +10,7 @@
 mod backend;
 mod client;
 mod ledger;
+mod malformed;
 mod message;
 mod naive;
 mod net;
@@ -31,12 +32,16 @@ use crate::naive::Naive;
 use crate::profile::FAMILIES;
 use crate::profile::Family;
 use crate::profile::Profile;
-use crate::run::Report;
 use crate::run::attempt;
 use crate::run::play;
+use crate::run::told;
 
 /// Seeds of each family in the ordinary run.
 const SEEDS: u64 = 32;
+
+/// Seeds beyond those that show a fault which the worker once had. When worlds are drawn otherwise, look for new ones:
+/// bring the fault back and play some hundred seeds.
+const ONCE_FAILED: [(Family, u64); 0] = [];
 
 #[test]
 fn calm_is_answered_exactly() {
@@ -79,45 +84,44 @@ fn everything_at_once_is_survived() {
 }
 
 fn family(family: Family) {
-    let mut sum = Report::default();
+    let seeds = seeds(family);
+    let mut exact = 0;
     let mut failed = Vec::new();
-    for seed in seeds() {
+    for seed in seeds.iter().copied() {
         match attempt(&Profile::of(family, seed), &run::halb, false) {
-            Ok(report) => {
-                sum.exact += report.exact;
-                sum.requests += report.requests;
-            }
+            Ok(report) => exact += report.exact,
             Err((fault, _)) => failed.push((seed, fault)),
         }
     }
-    if let Some((seed, _)) = failed.first() {
+    if let Some((seed, fault)) = failed.first() {
         let list = failed
             .iter()
             .map(|(seed, fault)| format!("{seed}: {fault:.160}"));
-        eprintln!(
-            "{family:?} fails with\n{}",
-            list.collect::<Vec<_>>().join("\n")
-        );
-        play(&Profile::of(family, *seed), &run::halb);
+        let list: Vec<String> = list.collect();
+        let told = told(&Profile::of(family, *seed), &run::halb, fault);
+        panic!("{family:?} fails with\n{}\n{told}", list.join("\n"));
     }
     assert!(
-        sum.exact > 0,
+        exact > 0 || seeds.len() < SEEDS as usize,
         "{family:?}: nothing was answered, so nothing was tried"
     );
 }
 
-/// `SIM_SEED`, `SIM_SEEDS`, or the ordinary ones.
-fn seeds() -> Range<u64> {
+/// `SIM_SEED`, `SIM_SEEDS`, or the ordinary ones and those that once failed.
+fn seeds(family: Family) -> Vec<u64> {
     let number = |text: &str| text.trim().parse().ok();
     if let Ok(text) = std::env::var("SIM_SEED") {
-        let seed: u64 = number(&text).expect("SIM_SEED is a number");
-        return seed..seed + 1;
+        return vec![number(&text).expect("SIM_SEED is a number")];
     }
     if let Ok(text) = std::env::var("SIM_SEEDS") {
         let (first, end) = text.split_once("..").expect("SIM_SEEDS is like 0..1000");
-        return number(first).expect("a number")..number(end).expect("a number");
+        let seeds: Range<u64> = number(first).expect("a number")..number(end).expect("a number");
+        return seeds.collect();
     }
-    0..SEEDS
+    let once_failed = ONCE_FAILED.iter().filter(|(other, _)| *other == family);
+    (0..SEEDS)
+        .chain(once_failed.map(|(_, seed)| *seed))
+        .collect()
 }
 
 /// The price of a request, without a clock: in the steady state four operations of the ring, no more.

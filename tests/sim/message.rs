@@ -1,5 +1,6 @@
 //! Requests and responses that follow from their number alone, so that both ends know what has to arrive.
 
+use crate::malformed::Malformed;
 use crate::profile::Profile;
 use crate::random::Random;
 use crate::random::bytes_of;
@@ -40,6 +41,9 @@ pub struct Spec {
     pub fields: Vec<(String, String)>,
     /// Chunks carry extensions, which go no further.
     pub extends: bool,
+    pub trailers: Trailers,
+    /// It must not be accepted.
+    pub malformed: Option<Malformed>,
     /// Fields that must not arrive.
     pub hop_by_hop: Vec<(String, String)>,
 }
@@ -61,6 +65,9 @@ impl Spec {
             _ => Shape::None,
         };
         let closes = !plain && random.chance(if is_old { 600 } else { 120 });
+        if let Some(malformed) = Malformed::of(profile, id) {
+            return Spec::malformed(&mut random, id, malformed);
+        }
         Spec {
             id,
             method,
@@ -71,10 +78,33 @@ impl Spec {
             expects: !plain && !is_old && shape.length() > 0 && random.chance(100),
             fields: fields(&mut random, id, !profile.gets_only),
             extends: !plain,
+            trailers: Trailers::of(plain, profile.seed, id),
+            malformed: None,
             hop_by_hop: match plain {
                 true => Vec::new(),
                 false => hop_by_hop(&mut random, is_old, closes),
             },
+        }
+    }
+
+    fn malformed(random: &mut Random, id: u64, malformed: Malformed) -> Spec {
+        let (method, shape) = match malformed {
+            Malformed::Head(_) => ("GET", Shape::None),
+            Malformed::Body => ("POST", Shape::Chunked(random.between(0, 600) as usize)),
+        };
+        Spec {
+            id,
+            method,
+            is_old: false,
+            has_host: true,
+            shape,
+            closes: true,
+            expects: false,
+            fields: fields(random, id, false),
+            extends: false,
+            trailers: Trailers::default(),
+            malformed: Some(malformed),
+            hop_by_hop: Vec::new(),
         }
     }
 
@@ -88,6 +118,9 @@ impl Spec {
 
     /// The head, as its client writes it.
     pub fn head(&self) -> Vec<u8> {
+        if let Some(Malformed::Head(which)) = self.malformed {
+            return Malformed::head(which);
+        }
         let version = if self.is_old { "1.0" } else { "1.1" };
         let mut text = format!("{} {} HTTP/{version}\r\n", self.method, self.target());
         if self.has_host {
@@ -110,7 +143,18 @@ impl Spec {
 
     /// The body, as its client writes it.
     pub fn body(&self, random: &mut Random) -> Vec<u8> {
-        framed(self.shape, &self.content(), self.extends, random)
+        let mut bytes = framed(
+            self.shape,
+            &self.content(),
+            self.extends,
+            &self.trailers,
+            random,
+        );
+        if self.malformed == Some(Malformed::Body) {
+            bytes.truncate(bytes.len() - "0\r\n\r\n".len());
+            bytes.extend(b"-1\r\n0\r\n\r\n");
+        }
+        bytes
     }
 }
 
@@ -127,7 +171,47 @@ pub struct Answer {
     pub closes: bool,
     pub has_date: bool,
     pub extends: bool,
+    pub trailers: Trailers,
     pub fields: Vec<(String, String)>,
+}
+
+/// What stands behind the last chunk.
+#[derive(Clone, Debug, Default)]
+pub struct Trailers {
+    /// Has to arrive, in order.
+    pub kept: Vec<(String, String)>,
+    /// Must not arrive.
+    dropped: Option<&'static str>,
+}
+
+impl Trailers {
+    fn of(plain: bool, seed: u64, id: u64) -> Trailers {
+        let mut random = Random::of(seed ^ 0x7A1, id);
+        if plain || random.chance(600) {
+            return Trailers::default();
+        }
+        let field = |number| (format!("X-Trailer-{number}"), format!("{id} behind"));
+        let dropped = [
+            "Content-Length: 7",
+            "Host: elsewhere",
+            "Transfer-Encoding: chunked",
+        ];
+        Trailers {
+            kept: (0..random.below(4)).map(field).collect(),
+            dropped: random.chance(300).then(|| random.pick(&dropped)),
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut text = String::new();
+        if let Some(line) = self.dropped {
+            text += &format!("{line}\r\n");
+        }
+        for (name, value) in &self.kept {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text.into_bytes()
+    }
 }
 
 impl Answer {
@@ -161,6 +245,7 @@ impl Answer {
             closes: until_close || (!plain && (is_old || random.chance(100))),
             has_date: random.chance(500),
             extends: !plain,
+            trailers: Trailers::of(plain, profile.seed, spec.id ^ 0xFFFF),
             fields: fields(&mut random, spec.id ^ 0xFFFF, !profile.gets_only),
         }
     }
@@ -200,6 +285,7 @@ impl Answer {
                 self.shape,
                 &self.content(),
                 self.extends,
+                &self.trailers,
                 random,
             ));
         }
@@ -264,7 +350,13 @@ fn framing_line(shape: Shape) -> String {
     }
 }
 
-fn framed(shape: Shape, content: &[u8], extends: bool, random: &mut Random) -> Vec<u8> {
+fn framed(
+    shape: Shape,
+    content: &[u8],
+    extends: bool,
+    trailers: &Trailers,
+    random: &mut Random,
+) -> Vec<u8> {
     let Shape::Chunked(_) = shape else {
         return content.to_vec();
     };
@@ -288,6 +380,8 @@ fn framed(shape: Shape, content: &[u8], extends: bool, random: &mut Random) -> V
         }
         rest = behind;
     }
-    bytes.extend_from_slice(b"0\r\n\r\n");
+    bytes.extend_from_slice(b"0\r\n");
+    bytes.extend(trailers.bytes());
+    bytes.extend_from_slice(b"\r\n");
     bytes
 }

@@ -121,6 +121,10 @@ impl Body {
         self.finished
     }
 
+    pub fn is_chunked(&self) -> bool {
+        self.framing == Framing::Chunked
+    }
+
     /// It lasts until the connection closes.
     pub fn is_until_close(&self) -> bool {
         self.framing == Framing::UntilClose

@@ -64,6 +64,8 @@ pub struct Jitter {
 pub struct Faults {
     /// A client's connection that is ended badly.
     pub client: u64,
+    /// A client's request that is not to be accepted.
+    pub malformed: u64,
     /// A backend's exchange that is.
     pub backend: u64,
     /// A connection to a backend that fails.
@@ -94,6 +96,8 @@ pub struct Profile {
     pub sockets_max: usize,
     pub max_connections: u64,
     pub servers: usize,
+    /// So many of them, the first ones, have names that do not resolve. That excuses nothing: others are there.
+    pub unresolved: usize,
     pub clients: usize,
     pub requests: usize,
     /// An order to stop, and when.
@@ -120,11 +124,17 @@ impl Profile {
             profile.clients = profile.clients.min(4);
             profile.requests = profile.requests.min(4);
         }
+        if random.chance(300) {
+            profile.unresolved = random.between(0, 2).min(profile.servers as u64 - 1) as usize;
+        }
         let moment = random.below(30 * MILLISECOND);
         match family {
             Family::Calm => {}
             Family::CalmPair => profile.workers = 2,
-            Family::Clients => profile.faults.client = random.pick(&[50, 300, 800]),
+            Family::Clients => {
+                profile.faults.client = random.pick(&[50, 300, 800]);
+                profile.faults.malformed = random.pick(&[0, 100]);
+            }
             Family::Backends => profile.break_backends(&mut random),
             Family::Full => profile.fill(&mut random),
             Family::Finish => profile.stop = Some((Order::Finish, moment)),
@@ -160,6 +170,7 @@ impl Profile {
             sockets_max: 4000,
             max_connections: 1000,
             servers: 2,
+            unresolved: 0,
             clients: 4,
             requests: 4,
             stop: None,
@@ -175,7 +186,10 @@ impl Profile {
     /// The same world after the storm.
     pub fn calmed(&self) -> Profile {
         Profile {
-            faults: Faults::default(),
+            faults: Faults {
+                malformed: self.faults.malformed, // who began to ask it goes on
+                ..Faults::default()
+            },
             recovers: true,
             family: match self.filled {
                 true => Family::Full,
@@ -204,6 +218,7 @@ impl Profile {
     fn break_everything(&mut self, random: &mut Random) {
         self.break_backends(random);
         self.faults.client = random.pick(&[50, 300]);
+        self.faults.malformed = random.pick(&[0, 50]);
         if random.chance(300) {
             self.fill(random);
         }

@@ -66,25 +66,25 @@ pub fn halb(ring: SimRing, index: usize, plan: &Arc<Plan>, plane: &Arc<Plane>) -
 pub fn play(profile: &Profile, maker: &Maker) -> Report {
     match attempt(profile, maker, false) {
         Ok(report) => report,
-        Err((fault, _)) => {
-            let trace = match attempt(profile, maker, true) {
-                Ok(_) => vec!["it does not happen again: the run is not deterministic".into()],
-                Err((_, trace)) => trace,
-            };
-            let shown: usize = std::env::var("SIM_LINES")
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(60);
-            let tail = &trace[trace.len().saturating_sub(shown)..];
-            panic!(
-                "seed {} ({:?}): {fault}\nreplay: SIM_SEED={} cargo test --test sim\n{}",
-                profile.seed,
-                profile.family,
-                profile.seed,
-                tail.join("\n")
-            );
-        }
+        Err((fault, _)) => panic!("{}", told(profile, maker, &fault)),
     }
+}
+
+/// What to print of a run that failed with `fault`: how to play it again, and its end.
+pub fn told(profile: &Profile, maker: &Maker, fault: &str) -> String {
+    let trace = match attempt(profile, maker, true) {
+        Ok(_) => vec!["it does not happen again: the run is not deterministic".into()],
+        Err((_, trace)) => trace,
+    };
+    let shown: usize = std::env::var("SIM_LINES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(60);
+    let (seed, family) = (profile.seed, profile.family);
+    format!(
+        "seed {seed} ({family:?}): {fault}\nreplay: SIM_SEED={seed} cargo test --test sim\n{}",
+        trace[trace.len().saturating_sub(shown)..].join("\n")
+    )
 }
 
 /// Plays `profile`; what went wrong, if anything did.
@@ -305,7 +305,7 @@ fn plan(world: &World) -> Plan {
     let outputs = outputs.map(|(index, server)| PlannedOutput {
         id: OutputId::from_index(index).expect("few servers"),
         name: server.name.clone(),
-        address: Some(server.address),
+        address: (profile.plain || index >= profile.unresolved).then_some(server.address),
         weight: 1,
         backup: false,
     });
