@@ -123,6 +123,20 @@ impl Chooser {
         self.rotation.next(tier)
     }
 
+    /// The output for a request that `output` took and closed upon: another of its kind that nothing speaks
+    /// against, since a server that is going down may still accept, else the same again.
+    pub fn choose_again(&mut self, output: usize, now: Instant) -> usize {
+        self.forgive(now);
+        let is_backup = self.backups.contains(output);
+        let kind = if is_backup {
+            self.addressed.and(self.backups)
+        } else {
+            self.addressed.minus(self.backups)
+        };
+        let others = kind.minus(self.suspects).without(output);
+        self.rotation.next(others).unwrap_or(output)
+    }
+
     /// It refused or reset a connection: others are preferred for a while.
     pub fn suspect(&mut self, output: usize, now: Instant) {
         if let Some(until) = self.suspect_until.get_mut(output) {
@@ -187,6 +201,17 @@ mod tests {
         assert!(matches!(chooser.choose(Set::EMPTY, start), Some(0 | 1)));
         assert_eq!(chooser.choose(Set::first(2), start), Some(2));
         assert_eq!(chooser.choose(Set::first(3), start), None);
+    }
+
+    #[test]
+    fn again_is_another_of_its_kind_or_the_same() {
+        let mut chooser = Chooser::new(&plan(&[(true, false), (true, false), (true, true)]), 0);
+        let start = Instant::ZERO + Duration::from_secs(1);
+        assert_eq!(chooser.choose_again(0, start), 1);
+        assert_eq!(chooser.choose_again(1, start), 0);
+        assert_eq!(chooser.choose_again(2, start), 2, "there is one backup");
+        chooser.suspect(1, start);
+        assert_eq!(chooser.choose_again(0, start), 0, "no suspect, no backup");
     }
 
     #[test]

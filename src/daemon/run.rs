@@ -86,8 +86,14 @@ pub fn conclude(served: Result<(), StartError>) -> ExitCode {
     }
 }
 
+/// Workers that serve, and the signals that end it.
+pub struct Started {
+    pub workers: Workers,
+    signals: Signals,
+}
+
 /// Starts the workers that a configuration asks for.
-pub fn start(config: &Config) -> Result<Workers, StartError> {
+pub fn start(config: &Config) -> Result<Started, StartError> {
     let cores = worker_cores(config)?;
     let memory = memory_bytes(config)?;
     let budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
@@ -106,6 +112,10 @@ pub fn start(config: &Config) -> Result<Workers, StartError> {
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
     };
+    // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
+    // earlier, so that Ctrl-C still ends a start that waits for a name server.
+    let signals =
+        Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
     for address in workers.addresses() {
         let outputs = setup.plan.outputs.len();
@@ -118,14 +128,16 @@ pub fn start(config: &Config) -> Result<Workers, StartError> {
             ],
         );
     }
-    Ok(workers)
+    Ok(Started { workers, signals })
 }
 
 /// Serves until told to stop: SIGTERM and SIGUSR1 finish what was begun, a second SIGTERM, or SIGINT, stops at
 /// once.
-pub fn serve(workers: Workers) -> Result<(), StartError> {
-    let mut signals =
-        Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
+pub fn serve(started: Started) -> Result<(), StartError> {
+    let Started {
+        workers,
+        mut signals,
+    } = started;
     let (orders, closer) = (workers.orders(), signals.handle());
     let joiner = thread::Builder::new()
         .name("halb-joiner".to_owned())

@@ -20,6 +20,7 @@ use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind;
+use crate::ring::thread::block_signals;
 use crate::ring::thread::own_table;
 use crate::ring::thread::pin;
 pub use crate::worker::Leftovers;
@@ -49,6 +50,7 @@ pub enum WorkersError {
     Thread(std::io::Error),
     /// A worker's thread ended before it had said anything.
     Lost,
+    Signals(Errno),
     DescriptorTable(Errno),
     Ring(RingError),
 }
@@ -75,6 +77,9 @@ impl fmt::Display for WorkersError {
             }
             WorkersError::Thread(error) => write!(f, "cannot start a worker's thread: {error}"),
             WorkersError::Lost => write!(f, "a worker's thread ended at once"),
+            WorkersError::Signals(errno) => {
+                write!(f, "cannot keep signals from a worker: {}", errno.desc())
+            }
             WorkersError::DescriptorTable(errno) => {
                 write!(
                     f,
@@ -225,6 +230,7 @@ impl Seat {
     }
 
     fn prepare(&self) -> Result<Worker<KernelRing>, WorkersError> {
+        block_signals().map_err(WorkersError::Signals)?;
         own_table(&self.hub.descriptors()).map_err(WorkersError::DescriptorTable)?;
         if let Some(core) = self.core {
             // A core that has been taken away meanwhile costs speed, not correctness.

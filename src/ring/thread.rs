@@ -1,4 +1,5 @@
-//! What a worker's thread does for itself before it opens anything: its core, and its own descriptor table.
+//! What a worker's thread does for itself before it opens anything: signals, its core, and its own descriptor
+//! table.
 //!
 //! A private table (`unshare(CLONE_FILES)`) gives each worker the whole `RLIMIT_NOFILE` for itself, and no
 //! other thread's `open` or `close` touches its lock. The price: the table starts as a copy. Whatever is
@@ -17,6 +18,7 @@ use nix::sched::CpuSet;
 use nix::sched::sched_getaffinity;
 use nix::sched::sched_setaffinity;
 use nix::sched::unshare;
+use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 
 /// Standard input, output and error stay in every table.
@@ -35,6 +37,12 @@ pub fn pin(core: usize) -> Result<(), Errno> {
     let mut set = CpuSet::new();
     set.set(core)?;
     sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+/// Leaves all signals to other threads. A handler wakes whoever waits for the signal through a descriptor, and
+/// in a thread with a table of its own the same number is something else: a client's connection, perhaps.
+pub fn block_signals() -> Result<(), Errno> {
+    SigSet::all().thread_block()
 }
 
 /// Gives the calling thread a descriptor table of its own and closes in it all but standard input, output

@@ -134,8 +134,12 @@ impl<R: Ring> Worker<R> {
         };
         client.phase = Phase::Idle;
         client.placed = true;
-        let deadline = self.now_plus(self.plan.client_timeout);
-        self.set_client_deadline(key, deadline);
+        if self.order == Order::Run {
+            let deadline = self.now_plus(self.plan.client_timeout);
+            self.set_client_deadline(key, deadline);
+        } else {
+            self.await_last_request(key); // from another worker, or after a wait for its place
+        }
         self.receive_from_client(key, Arrival::Now);
     }
 
@@ -151,7 +155,7 @@ impl<R: Ring> Worker<R> {
         // A place may have come free between the look and the word that says we wait.
         self.admit_waiting();
         self.relieve();
-        if self.waiting.len() == 1 && self.plane.anyone_waits() {
+        if self.plane.anyone_waits() {
             self.wake_others(|_| true); // they may have idle connections to close
         }
         self.pause_or_resume();
@@ -182,7 +186,7 @@ impl<R: Ring> Worker<R> {
     }
 
     /// While somebody waits, the longest-idle kept-alive connections give up their places.
-    fn relieve(&mut self) {
+    pub(super) fn relieve(&mut self) {
         while self.plane.anyone_waits() {
             let Some(key) = self.longest_idle() else {
                 break;
@@ -203,7 +207,7 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    fn give_place_back(&mut self) {
+    pub(super) fn give_place_back(&mut self) {
         if !self.plane.places().give_back() {
             return;
         }

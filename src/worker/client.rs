@@ -165,6 +165,7 @@ impl<R: Ring> Worker<R> {
                 client.phase = Phase::Idle;
                 self.enter_idle(key);
                 self.receive_from_client(key, Arrival::Later);
+                self.relieve(); // who began to wait after the last response's head had gone
             }
             return;
         }
@@ -248,6 +249,10 @@ impl<R: Ring> Worker<R> {
         }
         client.phase = Phase::Lingering;
         self.ring.stop_sending(stream.socket);
+        // It has had all it will get: whoever waits need not wait for its close as well.
+        if std::mem::take(&mut client.placed) {
+            self.give_place_back();
+        }
         let deadline = self.now_plus(Some(LINGER));
         self.set_client_deadline(key, deadline);
         self.drain_client(key);

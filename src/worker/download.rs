@@ -108,11 +108,12 @@ impl<R: Ring> Worker<R> {
             First::Ready(buffer, length) | First::Kept(buffer, length) => {
                 session.first = First::Ready(buffer, length);
                 session.resent = true;
-                let upstream = session.upstream.take();
+                let (upstream, output) = (session.upstream.take(), session.output);
                 if let Some(upstream) = upstream {
                     self.close_upstream(upstream);
                 }
-                self.connect(key);
+                let next = self.chooser.choose_again(output, self.ring.now());
+                self.move_to(key, next, Ending::OutputGone);
             }
             First::Flying(_) | First::Gone => self.fail(key, Ending::OutputGone),
         }

@@ -192,16 +192,24 @@ impl<R: Ring> Worker<R> {
             self.fail(key, ending);
             return;
         };
-        self.vacate(output);
-        self.occupy(next);
-        if self.readdress(key, next).is_ok() {
+        self.move_to(key, next, ending);
+    }
+
+    /// Turns a session whose request is to be sent, or sent again, to an output, which may be the same.
+    pub(super) fn move_to(&mut self, key: Key, output: usize, ending: Ending) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        self.vacate(session.output);
+        self.occupy(output);
+        if self.readdress(key, output).is_ok() {
             self.connect(key);
         } else {
             self.fail(key, ending);
         }
     }
 
-    /// Turns a session that was never sent to another output.
+    /// Says so in the session, and in the request where that names its output.
     fn readdress(&mut self, key: Key, output: usize) -> Result<(), Full> {
         let Some(session) = self.sessions.get_mut(key) else {
             return Ok(());

@@ -9,9 +9,12 @@ use crate::worker::Progress;
 use crate::worker::Worker;
 use crate::worker::client::Client;
 use crate::worker::client::Phase;
+use crate::worker::table::Key;
 
 /// How long a connection that was accepted before a graceful stop may take to ask its first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
+/// … and a kept-alive one its next: long enough for what the kernel has received already.
+const NEXT_REQUEST: Duration = Duration::from_millis(100);
 
 impl<R: Ring> Worker<R> {
     /// Does what control ordered, once.
@@ -58,15 +61,21 @@ impl<R: Ring> Worker<R> {
         self.order = Order::Finish;
         self.stop_by = Some(self.ring.now() + self.plan.grace);
         self.close_listeners();
-        let by = self.ring.now() + FIRST_REQUEST;
         for key in self.clients.keys() {
-            let idle = |c: &&Client| c.phase == Phase::Idle;
-            match self.clients.get(key).filter(idle).map(|c| c.served) {
-                Some(true) => self.close_client(key),
-                Some(false) => self.set_client_deadline(key, by),
-                None => {}
+            let idle = |client: &Client| client.phase == Phase::Idle;
+            if self.clients.get(key).is_some_and(idle) {
+                self.await_last_request(key);
             }
         }
+    }
+
+    /// Sets the deadline of a connection without a request while HALB is stopping.
+    pub(super) fn await_last_request(&mut self, key: Key) {
+        let served = self.clients.get(key).is_some_and(|client| client.served);
+        let patience = if served { NEXT_REQUEST } else { FIRST_REQUEST };
+        let usual = self.plan.client_timeout;
+        let deadline = self.now_plus(Some(usual.map_or(patience, |usual| usual.min(patience))));
+        self.set_client_deadline(key, deadline);
     }
 
     fn stop_now(&mut self) {

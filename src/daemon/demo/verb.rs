@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::daemon::demo::DemoBackends;
 use crate::daemon::run;
 use crate::daemon::run::StartError;
-use crate::daemon::workers::Workers;
+use crate::daemon::run::Started;
 use crate::daemon::workers::WorkersError;
 use crate::model::load;
 use crate::model::load::Sources;
@@ -29,13 +29,13 @@ pub fn verb() -> ExitCode {
 
 fn demo() -> Result<(), StartError> {
     let backends = Arc::new(DemoBackends::start(BACKENDS).map_err(StartError::Other)?);
-    let workers = match balancer(&backends, FRONT) {
+    let started = match balancer(&backends, FRONT) {
         Err(StartError::Workers(WorkersError::Listen(_, Errno::EADDRINUSE))) => {
             balancer(&backends, SocketAddr::new(FRONT.ip(), 0))?
         }
         started => started?,
     };
-    if let Some(front) = workers.addresses().first() {
+    if let Some(front) = started.workers.addresses().first() {
         println!("{}", backends.invitation(*front));
     }
     let ordered = Arc::clone(&backends);
@@ -43,11 +43,11 @@ fn demo() -> Result<(), StartError> {
     keyboard
         .spawn(move || ordered.obey(io::stdin().lock(), io::stdout()))
         .map_err(StartError::Other)?;
-    run::serve(workers)
+    run::serve(started)
 }
 
 /// A balancer configured as a user would: by the properties' names.
-fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Workers, StartError> {
+fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, StartError> {
     let outputs = (1..).zip(&backends.addresses);
     let outputs = outputs.map(|(number, address)| (format!("out{number}"), address.to_string()));
     let front = ("in".to_owned(), front.to_string());

@@ -1,0 +1,221 @@
+//! A backend that does exactly what a test wants, byte by byte, on threads of the test.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::thread::JoinHandle;
+
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
+
+use crate::client::field;
+
+/// Ended, with all its connections, when dropped.
+pub struct Backend {
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    ended: AtomicBool,
+    requests: AtomicUsize,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+/// One connection to such a backend.
+pub struct Connection {
+    reader: BufReader<TcpStream>,
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    /// The how manieth connection this is.
+    pub number: usize,
+}
+
+pub struct Request {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Backend {
+    /// Does `serve` with each connection, on a thread of its own.
+    pub fn start(serve: impl Fn(&mut Connection) + Send + Sync + 'static) -> Backend {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let ours = Arc::clone(&shared);
+        let thread = thread::spawn(move || accept(&listener, &shared, &Arc::new(serve)));
+        Backend {
+            address,
+            shared: ours,
+            thread: Some(thread),
+        }
+    }
+
+    /// Answers every request with `name`, and keeps connections.
+    pub fn named(name: &'static str) -> Backend {
+        Backend::start(move |connection| {
+            while connection.request().is_some() {
+                connection.answer(name);
+            }
+        })
+    }
+
+    /// How many requests came whole.
+    pub fn requests(&self) -> usize {
+        self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.lock().unwrap().len()
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        // It wakes from its accept and sees that it has to end.
+        drop(TcpStream::connect(self.address));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // what went wrong on it, its test has noticed
+        }
+    }
+}
+
+fn accept<F>(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<F>)
+where
+    F: Fn(&mut Connection) + Send + Sync + 'static,
+{
+    let mut threads = Vec::new();
+    for number in 0.. {
+        let (stream, _) = listener.accept().unwrap();
+        if shared.ended.load(Ordering::SeqCst) {
+            break;
+        }
+        let kept = stream.try_clone().unwrap();
+        shared.connections.lock().unwrap().push(kept);
+        let mut connection = Connection {
+            reader: BufReader::new(stream.try_clone().unwrap()),
+            stream,
+            shared: Arc::clone(shared),
+            number,
+        };
+        let serve = Arc::clone(serve);
+        threads.push(thread::spawn(move || {
+            serve(&mut connection);
+            connection.close();
+        }));
+    }
+    for stream in shared.connections.lock().unwrap().iter() {
+        let _ = stream.shutdown(Shutdown::Both); // it may have ended already
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+impl Connection {
+    /// The next request, or `None` when no whole one comes any more.
+    pub fn request(&mut self) -> Option<Request> {
+        let head = self.head()?;
+        let body = self.body(&head)?;
+        self.shared.requests.fetch_add(1, Ordering::SeqCst);
+        Some(Request { head, body })
+    }
+
+    /// The head of the next request.
+    pub fn head(&mut self) -> Option<String> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+        }
+        Some(head)
+    }
+
+    /// The body that belongs to `head`.
+    pub fn body(&mut self, head: &str) -> Option<Vec<u8>> {
+        if field(head, "Transfer-Encoding").is_some() {
+            return self.chunked();
+        }
+        let length = field(head, "Content-Length").map_or(0, |n| n.parse().unwrap());
+        self.exactly(length)
+    }
+
+    pub fn exactly(&mut self, count: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Says bytes; whether they could be said.
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// A whole response with a known length.
+    pub fn answer(&mut self, body: &str) -> bool {
+        let length = body.len();
+        self.say(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    /// Waits until the other side has closed.
+    pub fn wait_for_close(&mut self) {
+        let mut rest = Vec::new();
+        let _ = self.reader.read_to_end(&mut rest); // a reset is a close as well
+    }
+
+    /// FIN, or a reset when there is something unread.
+    pub fn close(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both); // the other side may have been first
+    }
+
+    fn chunked(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.reader.read_line(&mut line).ok()?;
+            let length = usize::from_str_radix(line.trim_end(), 16).ok()?;
+            body.extend(self.exactly(length)?);
+            self.reader.read_line(&mut line).ok()?;
+            if length == 0 {
+                return Some(body);
+            }
+        }
+    }
+}
+
+/// An address at which connections are refused for as long as this lives: bound, and not listening.
+pub struct Refusing {
+    pub address: SocketAddr,
+    _socket: Socket,
+}
+
+impl Refusing {
+    pub fn new() -> Refusing {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any.into()).unwrap();
+        Refusing {
+            address: socket.local_addr().unwrap().as_socket().unwrap(),
+            _socket: socket,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The program as users meet it: the real `halb` in front of real servers, with real clients, on loopback.
+//!
+//! Every test ends with a graceful stop and the leak check: exit code 0, and nothing left. Nothing here waits
+//! for time; deadlines only make a broken test fail instead of hanging.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod client;
+mod nginx;
+mod node;
+mod process;
+mod python;
+
+mod against_nginx;
+mod answers;
+mod bodies;
+mod browser;
+mod failures;
+mod fields;
+mod load;
+mod maximum;
+mod signals;
+mod start;
+mod versions;

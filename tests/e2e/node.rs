@@ -1,0 +1,117 @@
+//! HALB itself, as a user starts it.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use crate::client::Client;
+use crate::process::Folder;
+use crate::process::Process;
+
+/// A running HALB. A test ends it with [`Node::stop`], which is the leak check.
+pub struct Node {
+    pub process: Process,
+    pub addresses: Vec<SocketAddr>,
+    _folder: Folder,
+}
+
+impl Node {
+    /// HALB in front of `outputs`, with `properties` besides.
+    pub fn start(outputs: &[SocketAddr], properties: &str) -> Node {
+        let mut text = format!("{properties}\n");
+        for (number, output) in (1..).zip(outputs) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "out{number} = \"{output}\"");
+        }
+        Node::from_text(&text)
+    }
+
+    /// HALB with a configuration that says only what the test is about; the rest is small.
+    pub fn from_text(properties: &str) -> Node {
+        let text = complete(properties);
+        let folder = Folder::new();
+        let file = folder.write("halb.toml", text.as_bytes());
+        let mut command = program();
+        command.args(["run", "-f"]).arg(file);
+        let mut process = Process::start(&mut command);
+        let listeners = text.split_once("\nin = ").unwrap().1;
+        let listeners = listeners.lines().next().unwrap().split(',').count();
+        let addresses = (0..listeners).map(|_| listening(&mut process)).collect();
+        Node {
+            process,
+            addresses,
+            _folder: folder,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// The body of a simple GET on a connection of its own.
+    pub fn get(&self, path: &str) -> String {
+        let mut client = self.connect();
+        client.get(path);
+        let response = client.response();
+        assert_eq!(response.status, 200, "{}", response.head);
+        response.text()
+    }
+
+    /// A graceful stop, after which nothing may be left.
+    pub fn stop(self) {
+        self.process.signal(Signal::SIGTERM);
+        self.ends();
+    }
+
+    /// It ends because it was told so earlier, and nothing is left.
+    pub fn ends(mut self) {
+        ends_well(&mut self.process);
+    }
+}
+
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
+    // A HALB_… variable of the person who tests would count more than the file.
+    command.env_clear();
+    command
+}
+
+/// The address in the next line that says where it listens.
+pub fn listening(process: &mut Process) -> SocketAddr {
+    let rest = process.line("event=listening in=");
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// The leak check: exit code 0, and everything has come home.
+pub fn ends_well(process: &mut Process) {
+    let status = process.end();
+    let history = process.history();
+    assert!(status.success(), "{status} of {history}");
+    assert!(history.ends_with("event=stopped left=nothing"), "{history}");
+}
+
+fn complete(properties: &str) -> String {
+    let mut text = format!("\n{properties}\n");
+    let defaults = [
+        ("in", "\"127.0.0.1:0\""),
+        ("workers", "1"),
+        ("resources", "{ memory = \"96MB\" }"),
+    ];
+    for (name, value) in defaults {
+        if !text.contains(&format!("\n{name} = ")) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name} = {value}");
+        }
+    }
+    text
+}
