@@ -95,14 +95,18 @@ impl Plane {
         debug_assert!(before > 0, "what was added is subtracted once");
     }
 
+    /// Connections of worker `index`, those on their way to it included.
+    pub fn load(&self, index: usize) -> u32 {
+        self.loads[index].0.load(Ordering::Relaxed)
+    }
+
     /// The worker that should take a connection which came to `index`: itself, unless another one has
     /// markedly fewer. The kernel's spreading over listeners is by hash: even for many connections, not for
     /// the few long-lived ones of a proxy in front of us.
     pub fn better_home(&self, index: usize) -> Option<usize> {
-        let load = |worker: usize| self.loads[worker].0.load(Ordering::Relaxed);
-        let least = (0..self.loads.len()).min_by_key(|worker| load(*worker))?;
-        let margin = LOAD_MARGIN + load(least) / LOAD_MARGIN_SHARE;
-        (load(index) > load(least) + margin).then_some(least)
+        let least = (0..self.loads.len()).min_by_key(|worker| self.load(*worker))?;
+        let margin = LOAD_MARGIN + self.load(least) / LOAD_MARGIN_SHARE;
+        (self.load(index) > self.load(least) + margin).then_some(least)
     }
 }
 
@@ -125,11 +129,7 @@ mod tests {
                 plane.add_load(home);
             }
         }
-        let loads: Vec<_> = plane
-            .loads
-            .iter()
-            .map(|l| l.0.load(Ordering::Relaxed))
-            .collect();
+        let loads: Vec<_> = (0..4).map(|worker| plane.load(worker)).collect();
         assert!(loads.iter().all(|load| (3..=6).contains(load)), "{loads:?}");
         let alone = Plane::new(1, 100);
         alone.add_load(0);

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::model::output::OUTPUTS_MAX;
+use crate::model::output::OutputId;
 
 /// A word with one writer: a plain load and store suffice, and no bus is locked.
 #[derive(Default)]
@@ -91,7 +92,12 @@ impl Default for OutputCounts {
 }
 
 impl OutputCounts {
-    pub fn of(&self, output: crate::model::output::OutputId) -> &OutputCount {
+    /// All of them, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &OutputCount> {
+        self.0.iter()
+    }
+
+    pub fn of(&self, output: OutputId) -> &OutputCount {
         &self.0[output.index()]
     }
 }

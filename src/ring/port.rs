@@ -49,6 +49,14 @@ pub enum Arrival {
     Later,
 }
 
+/// What came out of a worker's inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Adopted {
+    Socket(Socket),
+    /// There was no descriptor for it: the connection is closed.
+    Lost,
+}
+
 /// What became of one operation.
 pub struct Completion {
     pub token: Token,
@@ -126,7 +134,7 @@ pub trait Ring {
     fn await_wake(&mut self, token: Token);
 
     /// Sockets that other workers handed over, after a wake.
-    fn adopt(&mut self) -> Option<Socket>;
+    fn adopt(&mut self) -> Option<Adopted>;
 
     /// Hands `socket` to another worker, which finds it by `adopt`. The socket is gone from here, unless the
     /// other's inbox is full: then `false`, and it stays.

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use crate::plane::Order;
 use crate::plane::places::Ticket;
+use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
 use crate::ring::port::Ring;
 use crate::ring::port::Socket;
@@ -92,15 +93,23 @@ impl<R: Ring> Worker<R> {
             slot: 0,
             generation: 0,
         }));
-        while let Some(socket) = self.ring.adopt() {
-            self.settle(socket);
-        }
+        self.adopt();
         self.admit_waiting();
         self.relieve();
     }
 
+    /// Takes in what other workers handed over.
+    pub(super) fn adopt(&mut self) {
+        while let Some(adopted) = self.ring.adopt() {
+            match adopted {
+                Adopted::Socket(socket) => self.settle(socket),
+                Adopted::Lost => self.plane.sub_load(self.index),
+            }
+        }
+    }
+
     /// The connection stays with this worker.
-    pub(super) fn settle(&mut self, socket: Socket) {
+    fn settle(&mut self, socket: Socket) {
         let peer = if self.clients.is_full() {
             None
         } else {

@@ -37,9 +37,7 @@ impl<R: Ring> Worker<R> {
         if self.order == Order::Run {
             return Progress::Running;
         }
-        while let Some(socket) = self.ring.adopt() {
-            self.settle(socket); // handed over by one who had not heard of the order yet
-        }
+        self.adopt(); // handed over by one who had not heard of the order yet
         if self.order == Order::Stop {
             self.close_clients();
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use halb::ring::inbox::Hub;
+use halb::ring::port::Adopted;
 use halb::ring::port::Arrival;
 use halb::ring::port::Ring;
 use halb::ring::port::Socket;
@@ -81,7 +82,7 @@ fn a_socket_changes_hands_between_private_tables() {
             let mut rig = Rig::of_hub(hub, 1, 64);
             rig.ring.await_wake(token(1));
             assert_eq!(rig.wait(1).result, Ok(0));
-            let socket = rig.ring.adopt().unwrap();
+            let socket = adopted(&mut rig);
             assert_eq!(rig.ring.adopt(), None);
             rig.pick(socket, Arrival::Later, 2);
             let done = rig.wait(2);
@@ -128,12 +129,12 @@ fn a_socket_stays_when_the_inbox_is_full() {
     assert_eq!(picked(&done), b"here");
     rig.home(done);
     for _ in &peers {
-        let socket = other.ring.adopt().unwrap();
+        let socket = adopted(&mut other);
         other.ring.close(socket, false);
     }
     assert_eq!(other.ring.adopt(), None);
     assert!(rig.ring.hand_over(kept, 1), "there is room again");
-    let socket = other.ring.adopt().unwrap();
+    let socket = adopted(&mut other);
     other.ring.close(socket, false);
     rig.finish();
     other.finish();
@@ -166,4 +167,13 @@ fn a_private_table_neither_gives_nor_takes_descriptors() {
     assert_eq!(rest(&client), b"mine");
     drop(end_out);
     worker.join().unwrap();
+}
+
+/// The socket that somebody handed over.
+#[track_caller]
+fn adopted(rig: &mut Rig) -> Socket {
+    match rig.ring.adopt() {
+        Some(Adopted::Socket(socket)) => socket,
+        other => panic!("{other:?} instead of a socket"),
+    }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use halb::model::time::Instant;
 use halb::plane::Order;
 use halb::ring::arena::Buffer;
+use halb::ring::port::Adopted;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
 use halb::ring::port::Into;
@@ -279,19 +280,18 @@ impl Ring for SimRing {
         self.submit(token, Deed::Wake);
     }
 
-    fn adopt(&mut self) -> Option<Socket> {
+    fn adopt(&mut self) -> Option<Adopted> {
         let index = self.index;
         self.with(|world| {
-            while let Some(conn) = world.ports[index].inbox.pop_front() {
-                if let Some(number) = world.ports[index].enter(conn) {
-                    return Some(Socket(number));
-                }
-                // As the kernel does it: without room in the table, what was sent is closed.
-                world.note(|| format!("conn {conn} is lost on its way to worker {index}"));
-                world.conns[conn].refuse();
-                world.poke(conn);
+            let conn = world.ports[index].inbox.pop_front()?;
+            if let Some(number) = world.ports[index].enter(conn) {
+                return Some(Adopted::Socket(Socket(number)));
             }
-            None
+            // As the kernel does it: without room in the table, what was sent is closed.
+            world.note(|| format!("conn {conn} is lost on its way to worker {index}"));
+            world.conns[conn].refuse();
+            world.poke(conn);
+            Some(Adopted::Lost)
         })
     }
 

@@ -148,6 +148,7 @@ impl Run {
             }
         }
         self.leave();
+        at_rest(&self.plane);
         self.account(&profile)
     }
 
@@ -297,6 +298,17 @@ fn home(world: &World, index: usize) {
         "stopped over a full inbox: {}",
         state(world)
     );
+}
+
+/// Nothing is counted as under way any more, by nobody.
+fn at_rest(plane: &Plane) {
+    for (index, page) in plane.pages().iter().enumerate() {
+        assert_eq!(plane.load(index), 0, "worker {index} counts a load");
+        let active = page.connections_active.get();
+        assert_eq!(active, 0, "worker {index} counts connections");
+        let sessions: u64 = page.outputs.iter().map(|o| o.sessions_active.get()).sum();
+        assert_eq!(sessions, 0, "worker {index} counts sessions");
+    }
 }
 
 fn plan(world: &World) -> Plan {

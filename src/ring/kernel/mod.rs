@@ -65,6 +65,7 @@ use crate::ring::clock;
 use crate::ring::clock::Moment;
 use crate::ring::inbox::Hub;
 use crate::ring::inbox::Taken;
+use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
 use crate::ring::port::Completion;
 use crate::ring::port::Into;
@@ -465,13 +466,14 @@ impl Ring for KernelRing {
         self.counts.others += 1;
     }
 
-    fn adopt(&mut self) -> Option<Socket> {
-        loop {
-            self.counts.calls += 1;
-            match self.hub.take(self.index) {
-                Taken::Nothing => return None,
-                Taken::Socket(socket) => return Some(self.own(socket)),
-                Taken::Lost => self.faults.lost += 1,
+    fn adopt(&mut self) -> Option<Adopted> {
+        self.counts.calls += 1;
+        match self.hub.take(self.index) {
+            Taken::Nothing => None,
+            Taken::Socket(socket) => Some(Adopted::Socket(self.own(socket))),
+            Taken::Lost => {
+                self.faults.lost += 1;
+                Some(Adopted::Lost)
             }
         }
     }
