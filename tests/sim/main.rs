@@ -152,6 +152,19 @@ fn a_small_request_costs_four_operations() {
     );
 }
 
+/// A worker without a free descriptor loses what another hands over to it; nobody counts it any more.
+#[test]
+fn what_is_lost_between_workers_is_counted_by_nobody() {
+    for seed in 0..32 {
+        let mut profile = Profile::quiet(seed, Family::Full);
+        profile.filled = true;
+        profile.workers = 2;
+        profile.clients = 24;
+        profile.sockets_max = 3;
+        play(&profile, &run::halb);
+    }
+}
+
 // The simulator itself.
 
 #[test]
