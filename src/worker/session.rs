@@ -20,6 +20,7 @@ use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::Worker;
 use crate::worker::client::Phase;
+use crate::worker::stream::NEVER;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
 
@@ -133,6 +134,8 @@ impl<R: Ring> Worker<R> {
             client.phase = Phase::Busy(session_key);
             client.served = true;
         }
+        // The request is there; while a connection to the output opens, nobody waits for the client.
+        self.set_client_deadline(key, NEVER);
         self.add_body_to_first(session_key);
         self.connect(session_key);
     }
