@@ -287,7 +287,7 @@ impl<R: Ring> Worker<R> {
                 self.leave_idle(key);
                 self.read_request(key);
             }
-            Phase::Busy(session) => self.on_request_input(session),
+            Phase::Busy(session) => self.pump_upload(session),
             Phase::Lingering => self.drain_client(key),
             // Kept for later: the next request, or nothing.
             Phase::Replying { .. } | Phase::Waiting => {}

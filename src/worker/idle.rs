@@ -21,7 +21,8 @@ pub struct Idle {
 }
 
 impl<R: Ring> Worker<R> {
-    /// Puts a connection at the end of the list, if it has been served before.
+    /// Puts a connection at the end of the list, if it has been served before. It leaves with the first byte of its
+    /// next request, or when it closes.
     pub(super) fn enter_idle(&mut self, key: Key) {
         let before = self.idle.latest;
         let Some(client) = self.clients.get_mut(key) else {

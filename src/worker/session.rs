@@ -105,7 +105,6 @@ impl<R: Ring> Worker<R> {
         };
         self.count_request();
         self.consume_head(key, request);
-        self.leave_idle(key);
         let session = Session {
             client: key,
             upstream: None,

@@ -95,11 +95,6 @@ impl<R: Ring> Worker<R> {
         self.pump_download(key);
     }
 
-    /// Bytes, or the end of the stream, came from the client in the middle of a session.
-    pub(super) fn on_request_input(&mut self, key: Key) {
-        self.pump_upload(key);
-    }
-
     /// The output takes no more. It may have answered all the same, so what it said is read first.
     fn on_upload_broken(&mut self, key: Key) {
         let Some(upstream_key) = self.sessions.get(key).and_then(|session| session.upstream) else {
