@@ -22,6 +22,7 @@ pub fn open() -> Result<KernelRing, Trouble> {
     KernelRing::new(RingSetup {
         small_buffers: SMALL_BUFFERS,
         large_buffers: LARGE_BUFFERS,
+        pipes: 0,
         hub: hub.into(),
         index: 0,
     })

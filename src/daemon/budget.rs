@@ -8,21 +8,24 @@ use nix::sys::resource::setrlimit;
 
 use crate::ring::arena::LARGE_BYTES;
 use crate::ring::arena::SMALL_BYTES;
+use crate::ring::port::PIPE_BYTES;
 
 /// Text, stacks, rings, tables of the allocator: what the program takes before the first connection.
 const FIXED_BYTES: u64 = 16 << 20;
-/// One part in so many of the memory is for buffers.
+/// One part in so many of the memory is for buffers: half of it small ones, a quarter large ones, a quarter pipes.
 const BUFFER_SHARE: u64 = 4;
 /// A connection without buffers, with the one to an output that it may need: for each of the two 4.8 kB of the
 /// kernel's (file, inode, socket; Linux 6.18), 0.9 kB for its armed receive and less than 0.3 kB of ours.
 const CONNECTION_BYTES: u64 = 2 * 6 * 1024;
 /// A connection and the one to an output that it may need.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
-/// Descriptors of a worker that are no connections: standard ones, ring, listeners, doors of the workers.
-const DESCRIPTORS_RESERVED: u64 = 200;
+/// Descriptors of a worker that are no connections: standard ones, ring, listeners, doors of the workers, and two for
+/// each pipe.
+const DESCRIPTORS_RESERVED: u64 = 200 + 2 * PIPE_RANGE.1;
 /// Bounds per worker: below the least nothing flows, beyond the most none are ever in flight.
 const SMALL_RANGE: (u64, u64) = (512, 16_384);
 const LARGE_RANGE: (u64, u64) = (16, 1024);
+const PIPE_RANGE: (u64, u64) = (8, 256);
 
 /// What the process may use, divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,28 +37,32 @@ pub struct Budget {
     /// Buffers of each worker.
     pub small_buffers: u32,
     pub large_buffers: u32,
+    /// Pipes of each worker.
+    pub pipes: u32,
 }
 
 impl Budget {
     pub fn new(memory_bytes: u64, descriptors: u64, workers: u64) -> Budget {
-        let each = memory_bytes / BUFFER_SHARE / 2 / workers.max(1);
-        let count = |bytes: usize, (least, most): (u64, u64)| {
-            u32::try_from((each / bytes as u64).clamp(least, most)).unwrap_or(u32::MAX)
+        let each = memory_bytes / BUFFER_SHARE / workers.max(1);
+        let count = |share: u64, bytes: usize, (least, most): (u64, u64)| {
+            u32::try_from((share / bytes as u64).clamp(least, most)).unwrap_or(u32::MAX)
         };
         Budget {
             memory_bytes,
             descriptors,
             workers,
-            small_buffers: count(SMALL_BYTES, SMALL_RANGE),
-            large_buffers: count(LARGE_BYTES, LARGE_RANGE),
+            small_buffers: count(each / 2, SMALL_BYTES, SMALL_RANGE),
+            large_buffers: count(each / 4, LARGE_BYTES, LARGE_RANGE),
+            pipes: count(each / 4, PIPE_BYTES, PIPE_RANGE),
         }
     }
 
-    /// Bytes of all buffers together.
+    /// Bytes of all buffers together, and of what pipes may hold.
     pub fn buffer_bytes(&self) -> u64 {
         let small = u64::from(self.small_buffers) * SMALL_BYTES as u64;
         let large = u64::from(self.large_buffers) * LARGE_BYTES as u64;
-        (small + large) * self.workers
+        let pipes = u64::from(self.pipes) * PIPE_BYTES as u64;
+        (small + large + pipes) * self.workers
     }
 
     /// The most connections that memory and descriptors allow.
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn descriptors_bound_it_too() {
-        assert_eq!(Budget::new(1 << 40, 20_000, 2).max_connections(), 19_800);
+        assert_eq!(Budget::new(1 << 40, 20_000, 2).max_connections(), 19_288);
         assert_eq!(Budget::new(1 << 40, 100, 1).max_connections(), 1);
     }
 

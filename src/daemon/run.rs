@@ -111,6 +111,7 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
         cores,
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
+        pipes: budget.pipes,
     };
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.

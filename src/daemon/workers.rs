@@ -38,6 +38,7 @@ pub struct WorkersSetup {
     /// Buffers of each worker.
     pub small_buffers: u32,
     pub large_buffers: u32,
+    pub pipes: u32,
 }
 
 /// Why they could not be started.
@@ -239,6 +240,7 @@ impl Seat {
         let mut ring = KernelRing::new(RingSetup {
             small_buffers: self.setup.small_buffers,
             large_buffers: self.setup.large_buffers,
+            pipes: self.setup.pipes,
             hub: Arc::clone(&self.hub),
             index: self.index,
         })

@@ -5,7 +5,8 @@
 //! - Every operation that takes a [`Token`] completes with that token: once, but for `accept`, which
 //!   completes once per connection until a completion says `last`.
 //! - A buffer given to an operation comes back in its completion, whatever the result.
-//! - One `send` at a time per socket, and one `recv`; the caller sees to that.
+//! - One `send` at a time per socket, and one `recv`; the caller sees to that. `await_writable` counts as a
+//!   `send` in this, `await_readable` as a `recv`; while the bytes of a pipe go to a socket, none are sent to it.
 //! - `close` may be called with operations in flight when it is told so: they complete (with `ECANCELED`,
 //!   or with what they had done), and only then are their buffers back.
 
@@ -38,6 +39,28 @@ pub enum Into {
     Pick,
     /// This buffer, this part of it.
     Lease(Buffer, Range<usize>),
+}
+
+/// What is asked of a pipe: enough for one wake-up's worth of a fast sender, little enough that a slow client's
+/// share of the kernel's memory stays small.
+pub const PIPE_BYTES: usize = 256 * 1024;
+
+/// A pipe of this ring: bytes on their way from one socket to another that are never copied to us. It has one
+/// owner and has to be given back; what is in it then is lost.
+pub struct Pipe {
+    index: u32,
+}
+
+impl Pipe {
+    /// The pipe with this number of the ring's own; for whoever implements [`Ring`].
+    pub fn new(index: u32) -> Pipe {
+        Pipe { index }
+    }
+
+    /// Its number.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
 }
 
 /// When bytes are expected: it saves the kernel a try that would find nothing.
@@ -76,6 +99,7 @@ pub struct RingCounts {
     pub connects: u64,
     pub recvs: u64,
     pub sends: u64,
+    pub polls: u64,
     pub others: u64,
     /// Times the kernel was entered.
     pub enters: u64,
@@ -89,6 +113,8 @@ pub struct RingCounts {
     pub sockets: u64,
     /// Buffers leased out or held by an operation that was given one.
     pub buffers: u64,
+    /// Pipes leased out.
+    pub pipes: u64,
 }
 
 /// One worker's view of the kernel.
@@ -123,6 +149,28 @@ pub trait Ring {
 
     /// Sends the end of the stream (`shutdown(SHUT_WR)`); receiving goes on.
     fn stop_sending(&mut self, socket: Socket);
+
+    /// Makes the close of `socket` a reset: the other end must not take what it got for whole.
+    fn reset_at_close(&mut self, socket: Socket);
+
+    /// Completes (with 0) once bytes, the end of the stream or an error can be had from `socket`.
+    fn await_readable(&mut self, socket: Socket, token: Token);
+
+    /// Completes (with 0) once `socket` takes bytes again, or an error can be had from it.
+    fn await_writable(&mut self, socket: Socket, token: Token);
+
+    /// An empty pipe; none when all are taken.
+    fn lease_pipe(&mut self) -> Option<Pipe>;
+
+    /// Takes a pipe back.
+    fn give_back_pipe(&mut self, pipe: Pipe);
+
+    /// Moves at most `most` bytes from a socket into an empty pipe, at once. 0 is the end of the stream; `EAGAIN`:
+    /// there are none at the moment.
+    fn fill(&mut self, pipe: &Pipe, from: Socket, most: usize) -> Result<usize, Errno>;
+
+    /// Moves at most `most` bytes, which are in the pipe, to a socket, at once. `EAGAIN`: it takes none at the moment.
+    fn empty(&mut self, pipe: &Pipe, to: Socket, most: usize) -> Result<usize, Errno>;
 
     /// The address of the other end; `None` when it has already gone.
     fn peer(&mut self, socket: Socket) -> Option<SocketAddr>;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::Domain;
@@ -61,6 +62,12 @@ pub fn listener(address: &SocketAddr) -> Result<OwnedFd, Errno> {
 pub fn local_address(socket: BorrowedFd<'_>) -> Result<SocketAddr, Errno> {
     let address = SockRef::from(&socket).local_addr().map_err(errno)?;
     address.as_socket().ok_or(Errno::EAFNOSUPPORT)
+}
+
+/// Makes the close of a connection a reset (`SO_LINGER` with no time, socket(7)).
+pub(super) fn reset_at_close(socket: BorrowedFd<'_>) {
+    let set = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+    debug_assert!(set.is_ok(), "a socket of ours takes the option");
 }
 
 /// What a ring needs to know to open sockets to outputs.

@@ -104,6 +104,7 @@ impl Stand {
         let ring = KernelRing::new(RingSetup {
             small_buffers: 256,
             large_buffers: 16,
+            pipes: 4,
             hub: Arc::clone(&hub),
             index: 0,
         });

@@ -181,6 +181,7 @@ fn a_full_table_is_no_ring_and_the_error_says_so() {
     let setup = RingSetup {
         small_buffers: 2,
         large_buffers: 1,
+        pipes: 1,
         hub,
         index: 0,
     };

@@ -69,6 +69,7 @@ impl Rig {
         let ring = KernelRing::new(RingSetup {
             small_buffers,
             large_buffers: 4,
+            pipes: 2,
             hub,
             index,
         });

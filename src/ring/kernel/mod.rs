@@ -15,6 +15,7 @@
 
 mod gate;
 mod picks;
+mod pipes;
 mod reap;
 mod setup;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::cell::UnsafeCell;
 use std::mem;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::IntoRawFd;
 use std::os::fd::OwnedFd;
@@ -50,6 +52,7 @@ use self::gate::Entered;
 use self::gate::Gate;
 use self::gate::Wait;
 use self::picks::Picks;
+use self::pipes::Pipes;
 use self::reap::Holding;
 pub use self::setup::COMPLETION_ENTRIES;
 pub use self::setup::Facts;
@@ -69,6 +72,7 @@ use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
 use crate::ring::port::Completion;
 use crate::ring::port::Into;
+use crate::ring::port::Pipe;
 use crate::ring::port::Ring;
 use crate::ring::port::RingCounts;
 use crate::ring::port::Size;
@@ -91,6 +95,8 @@ pub struct RingSetup {
     pub small_buffers: u32,
     /// Buffers of [`Size::Large`].
     pub large_buffers: u32,
+    /// The most pipes there may be; each is made when it is first wanted.
+    pub pipes: u32,
     /// The doors of all workers, made before their threads started.
     pub hub: Arc<Hub>,
     /// Which of them this is.
@@ -111,6 +117,7 @@ pub struct KernelRing {
     gate: Gate,
     picks: Picks,
     arena: Arena,
+    pipes: Pipes,
     addresses: Vec<SockaddrStorage>,
     wake_word: Box<UnsafeCell<u64>>,
     awaiting_wake: bool,
@@ -145,6 +152,7 @@ impl KernelRing {
             gate,
             picks,
             arena,
+            pipes: Pipes::new(config.pipes),
             addresses: Vec::with_capacity(SUBMISSION_ENTRIES as usize),
             wake_word: Box::new(UnsafeCell::new(0)),
             awaiting_wake: false,
@@ -192,6 +200,14 @@ impl KernelRing {
         let entry = entry.user_data(reap::internal(socket.0));
         self.gate.push(&entry.flags(squeue::Flags::SKIP_SUCCESS));
         self.counts.others += 1;
+    }
+
+    /// Asks to be told, once, that a socket is ready.
+    fn poll(&mut self, socket: Socket, events: libc::c_short, token: Token) {
+        let events = u32::from(events.cast_unsigned());
+        let entry = opcode::PollAdd::new(Fd(socket.0), events).build();
+        self.start(entry, token, Holding::Nothing);
+        self.counts.polls += 1;
     }
 
     /// Submits early when the batch is full. What completes meanwhile waits for the next turn.
@@ -412,6 +428,37 @@ impl Ring for KernelRing {
         }
     }
 
+    fn reset_at_close(&mut self, socket: Socket) {
+        self.counts.calls += 1;
+        socket::reset_at_close(borrow(&socket));
+    }
+
+    fn await_readable(&mut self, socket: Socket, token: Token) {
+        self.poll(socket, libc::POLLIN, token);
+    }
+
+    fn await_writable(&mut self, socket: Socket, token: Token) {
+        self.poll(socket, libc::POLLOUT, token);
+    }
+
+    fn lease_pipe(&mut self) -> Option<Pipe> {
+        self.pipes.lease()
+    }
+
+    fn give_back_pipe(&mut self, pipe: Pipe) {
+        self.pipes.give_back(pipe);
+    }
+
+    fn fill(&mut self, pipe: &Pipe, from: Socket, most: usize) -> Result<usize, Errno> {
+        self.counts.calls += 1;
+        self.pipes.fill(pipe, borrow(&from), most)
+    }
+
+    fn empty(&mut self, pipe: &Pipe, to: Socket, most: usize) -> Result<usize, Errno> {
+        self.counts.calls += 1;
+        self.pipes.empty(pipe, borrow(&to), most)
+    }
+
     fn peer(&mut self, socket: Socket) -> Option<SocketAddr> {
         self.counts.calls += 1;
         let address: SockaddrStorage = getpeername(socket.0).ok()?; // ENOTCONN: it has gone
@@ -524,6 +571,7 @@ impl Ring for KernelRing {
         RingCounts {
             enters: self.gate.enters(),
             buffers: away as u64,
+            pipes: self.pipes.away() as u64,
             ..self.counts
         }
     }
@@ -542,6 +590,12 @@ impl Drop for KernelRing {
             Box::new(UnsafeCell::new(0)),
         ));
     }
+}
+
+/// For a call on one of our sockets.
+fn borrow(socket: &Socket) -> BorrowedFd<'_> {
+    // SAFETY: K4, the ring owns it, and nobody closes it while the call lasts: there is one thread.
+    unsafe { BorrowedFd::borrow_raw(socket.0) }
 }
 
 fn cancel_all(socket: Socket) -> squeue::Entry {

@@ -15,6 +15,7 @@ fn ring() -> KernelRing {
     KernelRing::new(RingSetup {
         small_buffers: 64,
         large_buffers: 2,
+        pipes: 1,
         hub: Arc::new(Hub::new(1).unwrap()),
         index: 0,
     })
