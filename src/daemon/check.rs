@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
+use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
 use crate::model::load::Loaded;
 use crate::model::load::Sources;
@@ -18,7 +19,7 @@ use crate::model::load::finding::Origin;
 use crate::model::load::names;
 
 /// More than any configuration needs; a device that never ends is refused.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// Why there is no configuration.
 pub enum Unusable {
@@ -85,7 +86,7 @@ fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unu
         sets: &options.sets,
         node: options.node.as_deref(),
         host_name: host_name.as_deref(),
-        read: &|path| read(path).map_err(|error| error.to_string()),
+        read: &|path| start_of(path, ERROR_PAGE_BYTES_MAX + 1).map_err(|error| error.to_string()),
     });
     match loaded {
         Ok(mut loaded) => {
@@ -148,15 +149,21 @@ fn unreadable(name: &str, error: &io::Error) -> Unusable {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
+    let bytes = start_of(path, FILE_BYTES_MAX + 1)?;
+    if bytes.len() <= FILE_BYTES_MAX {
         Ok(bytes)
     } else {
         Err(io::Error::other("it is longer than 1 MiB"))
     }
+}
+
+/// What is in a file, at most so many bytes of it.
+fn start_of(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(most as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn environment() -> Vec<(String, Option<String>)> {

@@ -18,10 +18,10 @@ pub struct ErrorPage {
 }
 
 impl ErrorPage {
-    /// The page in the file at `path`, or how long it is when that is too long.
-    pub fn new(path: &Path, bytes: Vec<u8>) -> Result<ErrorPage, usize> {
+    /// The page in the file at `path`, which holds `bytes`.
+    pub fn new(path: &Path, bytes: Vec<u8>) -> Result<ErrorPage, TooLong> {
         if bytes.len() > ERROR_PAGE_BYTES_MAX {
-            return Err(bytes.len());
+            return Err(TooLong);
         }
         Ok(ErrorPage {
             media_type: media_type(path, std::str::from_utf8(&bytes).is_ok()),
@@ -29,6 +29,10 @@ impl ErrorPage {
         })
     }
 }
+
+/// It is longer than [`ERROR_PAGE_BYTES_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
 
 /// One line of `error_files`: the file, and what was in it when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +103,7 @@ mod tests {
         for (length, expected) in [
             (0, Ok(0)),
             (ERROR_PAGE_BYTES_MAX, Ok(ERROR_PAGE_BYTES_MAX)),
-            (ERROR_PAGE_BYTES_MAX + 1, Err(ERROR_PAGE_BYTES_MAX + 1)),
+            (ERROR_PAGE_BYTES_MAX + 1, Err(TooLong)),
         ] {
             let got = ErrorPage::new(Path::new("/a"), vec![b'a'; length]);
             assert_eq!(got.map(|page| page.body.len()), expected);

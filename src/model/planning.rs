@@ -70,7 +70,7 @@ mod tests {
             sets: &[],
             node: None,
             host_name: None,
-            read: &|_| Ok(Vec::new()),
+            read: &|_| Ok(b"sorry".to_vec()),
         });
         loaded.expect("a sound configuration").config
     }
@@ -79,7 +79,8 @@ mod tests {
     fn a_plan_holds_what_the_configuration_says() {
         let config = config(
             "out2 = { address = 'web2:81', weight = 3 }\nout5 = '10.0.0.5'\nout9 = 'gone'\n\
-             backup_outputs = 'out5'\nclient_timeout = 0\nqueue_timeout = 0.5\nvia = true\n",
+             backup_outputs = 'out5'\nclient_timeout = 0\nqueue_timeout = 0.5\nvia = true\n\
+             error_files = { 503 = '/503.html' }\n",
         );
         let known: SocketAddr = "192.0.2.2:81".parse().unwrap();
         let mut asked = Vec::new();
@@ -123,6 +124,10 @@ mod tests {
             (plan.grace, plan.max_head_bytes),
             (Duration::from_secs(30), 16384)
         );
+        assert_eq!(plan.tunnel_timeout, Some(Duration::from_secs(3600)));
+        let pages = &plan.error_pages;
+        assert_eq!(pages.page(503).map(|page| &*page.body), Some(&b"sorry"[..]));
+        assert_eq!(pages.page(502), None);
         assert!(plan.forwarded && plan.via && plan.trusted_proxies.is_empty());
     }
 

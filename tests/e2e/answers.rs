@@ -44,6 +44,7 @@ const REFUSED: &[(&str, u16)] = &[
     ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405),
     ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+    ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 ];
 
 fn answer(node: &Node, request: &[u8]) -> Response {

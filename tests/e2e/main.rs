@@ -15,6 +15,7 @@ mod against_nginx;
 mod answers;
 mod bodies;
 mod browser;
+mod error_files;
 mod failures;
 mod fields;
 mod load;

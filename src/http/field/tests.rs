@@ -105,6 +105,7 @@ fn known_fields_are_recognised_in_any_case() {
         ("Max-Forwards", Known::MaxForwards),
         ("Cache-Control", Known::CacheControl),
         ("Content-Length", Known::ContentLength),
+        ("HTTP2-Settings", Known::Http2Settings),
         ("X-Forwarded-For", Known::XForwardedFor),
         ("Proxy-Connection", Known::ProxyConnection),
         ("X-Forwarded-Host", Known::XForwardedHost),
@@ -149,11 +150,12 @@ fn connection_may_name_so_many_fields() {
 #[test]
 fn what_was_read_before_is_forgotten() {
     let mut fields = Fields::new();
-    let first = b"Connection: close, keep-alive\r\nHost: a\r\n\r\n";
+    let first = b"Connection: close, keep-alive, upgrade\r\nHost: a\r\n\r\n";
     assert!(fields.read(first, 0).unwrap().is_some());
-    assert!(fields.close() && fields.keep_alive() && fields.has(Known::Host));
+    assert!(fields.close() && fields.keep_alive() && fields.upgrade() && fields.has(Known::Host));
     assert_eq!(fields.read(b"\r\n", 0), Ok(Some(2)));
-    assert!(!fields.close() && !fields.keep_alive() && !fields.has(Known::Host));
+    assert!(!fields.close() && !fields.keep_alive() && !fields.upgrade());
+    assert!(!fields.has(Known::Host));
     assert_eq!(fields.iter().count(), 0);
     assert_eq!(fields.all(Known::Host).count(), 0);
 }

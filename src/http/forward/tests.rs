@@ -160,6 +160,50 @@ fn trusted_proxies_are_believed() {
 }
 
 #[test]
+fn a_request_to_switch_goes_on_without_h2c() {
+    goes_out(
+        "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: h2c, websocket\r\nA: 1\r\nHTTP2-Settings: A\r\n\
+         Connection: keep-alive, Upgrade, HTTP2-Settings\r\nSec-WebSocket-Key: k\r\nUpgrade: b/2\r\n\r\n",
+        "GET /chat HTTP/1.1\r\nHost: a\r\nA: 1\r\nSec-WebSocket-Key: k\r\nConnection: upgrade\r\n\
+         Upgrade: websocket, b/2\r\n\r\n",
+    );
+    goes_out(
+        "POST / HTTP/1.1\r\nHost: a\r\nUpgrade: a\r\nConnection: upgrade\r\nContent-Length: 3\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: a\r\nContent-Length: 3\r\n\r\n",
+    );
+    for (version, fields) in [
+        (
+            "1.1",
+            "Connection: upgrade\r\nUpgrade: H2C\r\nHTTP2-Settings: A\r\n",
+        ),
+        ("1.1", "Connection: upgrade\r\nUpgrade: a b\r\n"),
+        ("1.1", "Upgrade: websocket\r\nhttp2-settings: A\r\n"),
+        ("1.0", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
+    ] {
+        goes_out(
+            &format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n"),
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        );
+    }
+}
+
+#[test]
+fn options_is_counted_down() {
+    for (method, value, left) in [
+        ("OPTIONS", "3", "2"),
+        ("OPTIONS", "01", "0"),
+        ("OPTIONS", "99999999999999999999", "18446744073709551614"),
+        ("OPTIONS", "x", "x"),
+        ("GET", "3", "3"),
+    ] {
+        goes_out(
+            &format!("{method} / HTTP/1.1\r\nHost: a\r\nMax-Forwards: {value}\r\n\r\n"),
+            &format!("{method} / HTTP/1.1\r\nHost: a\r\nMax-Forwards: {left}\r\n\r\n"),
+        );
+    }
+}
+
+#[test]
 fn via_names_the_version_that_came_in() {
     let rules = RequestRules {
         via: true,
@@ -173,7 +217,8 @@ fn via_names_the_version_that_came_in() {
 
 #[test]
 fn a_full_writer_is_an_error_at_every_length() {
-    let from = b"POST http://b/ HTTP/1.1\r\nHost: a\r\nA: 1\r\nContent-Length: 3\r\n\r\n";
+    let from = b"OPTIONS http://b/ HTTP/1.1\r\nHost: a\r\nA: 1\r\nContent-Length: 3\r\n\
+                 Connection: upgrade\r\nUpgrade: a, b\r\nMax-Forwards: 2\r\n\r\n";
     let mut fields = Fields::new();
     let parsed = crate::http::request::parse(from, 16384, &mut fields);
     let head = parsed.unwrap().unwrap();
@@ -312,6 +357,63 @@ fn an_interim_response_carries_its_own_fields_only() {
         &to_new(),
         "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
     );
+}
+
+#[test]
+fn a_switch_says_what_to_and_nothing_else() {
+    comes_back(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: close, Upgrade, X-Hop\r\nX-Hop: 1\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Accept: s\r\nContent-Length: 5\r\nUpgrade: b/2\r\n\r\n",
+        &ResponseRules {
+            close: true,
+            ..to_new()
+        },
+        "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s\r\nConnection: upgrade\r\n\
+         Upgrade: websocket, b/2\r\n\r\n",
+    );
+}
+
+#[test]
+fn only_a_426_says_what_it_would_switch_to() {
+    let rest = "\r\nDate: d\r\nContent-Length: 0\r\n";
+    let old = Version::Http10;
+    for (status, client, close, upgrade, expected) in [
+        (
+            426,
+            Version::Http11,
+            false,
+            "a/1, h2c",
+            "Connection: upgrade\r\nUpgrade: a/1\r\n",
+        ),
+        (
+            426,
+            Version::Http11,
+            true,
+            "a",
+            "Connection: close, upgrade\r\nUpgrade: a\r\n",
+        ),
+        (
+            426,
+            old,
+            false,
+            "a",
+            "Connection: keep-alive, upgrade\r\nUpgrade: a\r\n",
+        ),
+        (426, Version::Http11, false, "h2c", ""),
+        (426, Version::Http11, true, "a b", "Connection: close\r\n"),
+        (200, Version::Http11, false, "a", ""),
+    ] {
+        let rules = ResponseRules {
+            client,
+            close,
+            ..to_new()
+        };
+        comes_back(
+            &format!("HTTP/1.1 {status} X{rest}Connection: upgrade\r\nUpgrade: {upgrade}\r\n\r\n"),
+            &rules,
+            &format!("HTTP/1.1 {status} X{rest}{expected}\r\n"),
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use super::*;
 
+use std::path::Path;
+
 use crate::http::body::Framing;
 use crate::http::ending::Refusal;
 use crate::http::ending::tests::all;
@@ -7,6 +9,7 @@ use crate::http::field::Fields;
 use crate::http::request::Method;
 use crate::http::response;
 use crate::http::response::Asked;
+use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 
 const RULES: ReplyRules<'static> = ReplyRules {
     head_only: false,
@@ -88,5 +91,67 @@ fn a_full_writer_is_an_error() {
     for length in 0..whole {
         let mut out = Writer::new(&mut room[..length]);
         assert_eq!(write(Ending::NoOutput, &RULES, &mut out), Err(Full));
+    }
+}
+
+fn page(path: &str, body: &str) -> ErrorPage {
+    ErrorPage::new(Path::new(path), body.into()).unwrap()
+}
+
+#[test]
+fn a_page_of_the_operators_takes_the_place_of_our_own_words() {
+    let page = page("/503.json", "{}\n");
+    let rules = ReplyRules {
+        page: Some(&page),
+        ..RULES
+    };
+    let head = "HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+                Content-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: 5\r\n\
+                Connection: close\r\nContent-Length: 3\r\n\r\n";
+    assert_eq!(written(Ending::NoOutput, &rules), format!("{head}{{}}\n"));
+    let head_only = ReplyRules {
+        head_only: true,
+        ..rules
+    };
+    assert_eq!(written(Ending::NoOutput, &head_only), head);
+}
+
+#[test]
+fn an_empty_page_is_an_empty_body() {
+    let page = page("/405", "");
+    let rules = ReplyRules {
+        page: Some(&page),
+        ..RULES
+    };
+    let text = written(Ending::Refused(Refusal::Method), &rules);
+    assert!(text.contains("\r\nAllow: GET, HEAD,"));
+    assert!(text.ends_with("\r\nContent-Length: 0\r\n\r\n"));
+}
+
+/// The worker takes a buffer for the longest page, and for so many bytes besides.
+#[test]
+fn the_longest_page_leaves_room_for_every_head() {
+    let page = page("/a.html", &"a".repeat(ERROR_PAGE_BYTES_MAX));
+    let rules = ReplyRules {
+        page: Some(&page),
+        ..RULES
+    };
+    let mut room = vec![0; ERROR_PAGE_BYTES_MAX + REPLY_BYTES_MAX];
+    for ending in all() {
+        let mut out = Writer::new(&mut room);
+        assert_eq!(write(ending, &rules, &mut out), Ok(()), "{ending:?}");
+    }
+}
+
+#[test]
+fn the_last_hop_says_what_is_served_and_no_more() {
+    let page = page("/a", "never");
+    for page in [None, Some(&page)] {
+        assert_eq!(
+            written(Ending::LastHop, &ReplyRules { page, ..RULES }),
+            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\nConnection: close\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
     }
 }

@@ -9,6 +9,7 @@ use proptest::sample::select;
 
 use crate::http::body::Framing;
 use crate::http::field::Fields;
+use crate::http::field::Known;
 use crate::http::forward;
 use crate::http::forward::RequestRules;
 use crate::http::request::parse;
@@ -26,6 +27,7 @@ fn head() -> impl Strategy<Value = Vec<u8>> {
         b"OPTIONS * HTTP/1.0",
         b"OPTIONS http://b.test HTTP/1.1",
         b"GET / HTTP/2.0",
+        b"PRI * HTTP/2.0",
         b"get\t/ HTTP/1.1",
         b"CONNECT a:1 HTTP/1.1",
         b"PUT /\xc3\xa9 HTTP/1.0",
@@ -47,6 +49,11 @@ fn head() -> impl Strategy<Value = Vec<u8>> {
         b"X-Forwarded-For: 10.0.0.1",
         b"Expect: 100-continue",
         b"Trailer: A",
+        b"Connection: Upgrade",
+        b"Upgrade: websocket, h2c/1",
+        b"Upgrade: a b",
+        b"HTTP2-Settings: A",
+        b"Max-Forwards: 7",
         b" folded",
         b"bad name: 1",
         b"control: \x01",
@@ -129,6 +136,10 @@ proptest! {
         prop_assert_eq!(again.method, request.method);
         prop_assert_eq!(again.body, request.body);
         prop_assert!(again.persistent);
+        prop_assert_eq!(again.upgrade, request.upgrade);
+        prop_assert!(!again.last_hop, "7 hops are enough for two of us");
+        prop_assert_eq!(fields.has(Known::Upgrade), request.upgrade);
+        prop_assert!(!fields.has(Known::Http2Settings));
         prop_assert!(!again.host.is_empty());
         let framing_lines = fields.iter().filter(|field| {
             let name = field.name.of(&room[..used]);

@@ -489,6 +489,56 @@ fn expectations() {
 }
 
 #[test]
+fn who_asks_to_switch() {
+    const UPGRADE: &str = "Upgrade: websocket\r\n";
+    for (version, fields, asks) in [
+        ("1.1", ["Connection: Upgrade\r\n", UPGRADE], true),
+        ("1.7", ["Connection: x, upGrade\r\n", UPGRADE], true),
+        ("1.1", ["Connection: close, upgrade\r\n", UPGRADE], true),
+        ("1.0", ["Connection: upgrade\r\n", UPGRADE], false),
+        ("1.1", ["Connection: keep-alive\r\n", UPGRADE], false),
+        ("1.1", ["Connection: upgrades\r\n", UPGRADE], false),
+        ("1.1", ["", UPGRADE], false),
+        ("1.1", ["Connection: upgrade\r\n", ""], false),
+        (
+            "1.1",
+            ["Connection: upgrade\r\n", "Upgrade: h2c\r\n"],
+            false,
+        ),
+    ] {
+        let head = format!("GET / HTTP/{version}\r\nHost: a\r\n{}\r\n", fields.concat());
+        assert_eq!(good(&head).upgrade, asks, "{head:?}");
+    }
+}
+
+#[test]
+fn how_far_a_request_may_go() {
+    for (method, value, hops) in [
+        ("OPTIONS", "0", Some(0)),
+        ("OPTIONS", "000", Some(0)),
+        ("OPTIONS", " 10 ", Some(10)),
+        ("OPTIONS", "99999999999999999999", Some(u64::MAX)),
+        ("OPTIONS", "", None),
+        ("OPTIONS", "-1", None),
+        ("OPTIONS", "+1", None),
+        ("OPTIONS", "1 2", None),
+        ("OPTIONS", "1, 1", None),
+        ("OPTIONS", "0\r\nMax-Forwards: 0", None),
+        ("GET", "0", None),
+        ("options", "0", None),
+    ] {
+        let head = format!("{method} / HTTP/1.1\r\nHost: a\r\nMax-Forwards:{value}\r\n\r\n");
+        let bytes = head.as_bytes();
+        let mut fields = Fields::new();
+        let request = parse(bytes, LIMIT, &mut fields).unwrap().unwrap();
+        let got = max_forwards(request.method, &fields, bytes);
+        assert_eq!(got, hops, "{method} with {value:?}");
+        assert_eq!(request.last_hop, hops == Some(0), "{method} with {value:?}");
+    }
+    assert!(!good("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").last_hop);
+}
+
+#[test]
 fn what_is_too_long() {
     let line = b"GET /aaaaaaaa HTTP/1.1\r\n";
     let whole = [line, b"Host: a\r\n\r\n".as_slice()].concat();

@@ -45,7 +45,8 @@ pub struct Sources<'a> {
     /// `--node`
     pub node: Option<&'a str>,
     pub host_name: Option<&'a str>,
-    /// What is in a file that the configuration names, or why it cannot be read.
+    /// What is in a file that the configuration names, or why it cannot be read. Of a long one the start is enough:
+    /// one byte more than [`ERROR_PAGE_BYTES_MAX`](crate::model::error_page::ERROR_PAGE_BYTES_MAX).
     pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>, String>,
 }
 

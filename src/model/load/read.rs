@@ -18,6 +18,7 @@ use crate::model::config::MonWire;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::error_page::ErrorFile;
 use crate::model::error_page::ErrorPage;
+use crate::model::error_page::TooLong;
 use crate::model::load::finding::Findings;
 use crate::model::load::finding::Origin;
 use crate::model::load::show;
@@ -33,7 +34,7 @@ use crate::model::property::Property;
 /// What reading needs besides the value.
 pub struct Reader<'a> {
     pub findings: &'a mut Findings,
-    /// What is in a file; the caller knows about disks.
+    /// What is in a file, or the start of it; the caller knows about disks.
     pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>, String>,
 }
 
@@ -184,8 +185,8 @@ impl Reader<'_> {
         let bytes = (self.read)(&path).map_err(|cause| format!("cannot read {shown}: {cause}"))?;
         match ErrorPage::new(&path, bytes) {
             Ok(page) => Ok(ErrorFile { path, page }),
-            Err(length) => Err(format!(
-                "{shown} is {length} bytes long, {ERROR_PAGE_BYTES_MAX} are the most"
+            Err(TooLong) => Err(format!(
+                "{shown} is longer than {ERROR_PAGE_BYTES_MAX} bytes"
             )),
         }
     }
