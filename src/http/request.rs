@@ -110,6 +110,12 @@ pub fn parse(bytes: &[u8], limit: usize, fields: &mut Fields) -> Result<Option<R
     judge(window, &line, head_bytes, fields).map(Some)
 }
 
+/// Whether a request that may not be read any further is HEAD, whose answer has no body (RFC 9110 §9.3.2).
+pub fn is_head(bytes: &[u8]) -> bool {
+    let line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    line.starts_with(b"HEAD ")
+}
+
 /// The request line, taken apart.
 struct RequestLine {
     method: Method,

@@ -183,7 +183,10 @@ impl<R: Ring> Worker<R> {
                 }
                 self.receive_from_client(key, Arrival::Now);
             }
-            Err(refusal) => self.reply(key, Ending::Refused(refusal), false, true),
+            Err(refusal) => {
+                let head_only = request::is_head(client.stream.bytes());
+                self.reply(key, Ending::Refused(refusal), head_only, true);
+            }
         }
     }
 
@@ -221,7 +224,10 @@ impl<R: Ring> Worker<R> {
         client.stream.deadline = NEVER;
         match client.phase {
             Phase::Waiting => self.reply(key, Ending::QueueTimeout, false, true),
-            Phase::Reading => self.reply(key, Ending::RequestTimeout, false, true),
+            Phase::Reading => {
+                let head_only = request::is_head(client.stream.bytes());
+                self.reply(key, Ending::RequestTimeout, head_only, true);
+            }
             Phase::Busy(session) => {
                 let stalled = client.stream.sending;
                 let ending = if stalled {

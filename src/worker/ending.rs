@@ -10,6 +10,7 @@ use crate::http::request::Request;
 use crate::http::writer::Writer;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::error_page::ErrorPage;
+use crate::ring::arena::Buffer;
 use crate::ring::arena::LARGE_BYTES;
 use crate::ring::arena::SMALL_BYTES;
 use crate::ring::port::Ring;
@@ -84,13 +85,12 @@ impl<R: Ring> Worker<R> {
         let page = ending
             .status()
             .and_then(|status| self.plan.error_pages.page(status));
-        let size = room_for(page.filter(|_| !head_only));
-        let buffer = if client.stream.sending {
+        let room = if client.stream.sending {
             None
         } else {
-            self.ring.lease(size)
+            room_for(&mut self.ring, page, head_only)
         };
-        let Some(mut buffer) = buffer else {
+        let Some((mut buffer, page)) = room else {
             self.close_client(key); // an interim response is still on its way, or nothing is free
             return;
         };
@@ -162,10 +162,19 @@ impl<R: Ring> Worker<R> {
     }
 }
 
-fn room_for(page: Option<&ErrorPage>) -> Size {
-    if page.is_some_and(|page| page.body.len() + REPLY_BYTES_MAX > SMALL_BYTES) {
-        Size::Large
-    } else {
-        Size::Small
+/// A buffer for an answer, and the page that has room in it: when no large one is free, it is said in short.
+fn room_for<'p>(
+    ring: &mut impl Ring,
+    page: Option<&'p ErrorPage>,
+    head_only: bool,
+) -> Option<(Buffer, Option<&'p ErrorPage>)> {
+    let body_bytes = page.map_or(0, |page| page.body.len());
+    if !head_only && body_bytes + REPLY_BYTES_MAX > SMALL_BYTES {
+        let large = ring.lease(Size::Large);
+        return match large {
+            Some(buffer) => Some((buffer, page)),
+            None => Some((ring.lease(Size::Small)?, None)),
+        };
     }
+    Some((ring.lease(Size::Small)?, page))
 }

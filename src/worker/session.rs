@@ -281,7 +281,8 @@ impl<R: Ring> Worker<R> {
                 Err(Full) => self.ring.give_back(buffer),
             }
         }
-        self.reply(key, Ending::Refused(Refusal::HeadTooLong), false, true);
+        let head_only = request.method == Method::Head;
+        self.reply(key, Ending::Refused(Refusal::HeadTooLong), head_only, true);
         None
     }
 

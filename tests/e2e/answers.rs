@@ -193,6 +193,15 @@ fn the_answer_to_head_has_no_body() {
         client.say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(client.response_to_head().status, 503);
     }
+    for request in [
+        "HEAD / HTTP/1.1\r\n\r\n",
+        "\r\nHEAD / HTTP/1.1\r\nno field\r\n\r\n",
+    ] {
+        let mut client = node.connect();
+        client.say(request);
+        assert_eq!(client.response_to_head().status, 400);
+        client.is_closed();
+    }
     drop(client);
     node.stop();
 }

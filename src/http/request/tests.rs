@@ -76,6 +76,23 @@ fn methods_are_case_sensitive_tokens() {
 }
 
 #[test]
+fn head_is_recognised_in_what_is_no_request() {
+    for (bytes, expected) in [
+        ("HEAD / HTTP/1.1\r\n", true),
+        ("\r\nHEAD  ", true),
+        ("HEAD ", true),
+        ("HEAD", false),
+        ("HEAD/", false),
+        ("head /", false),
+        ("\r\n\r\nHEAD /", false),
+        ("GET / HEAD ", false),
+        ("", false),
+    ] {
+        assert_eq!(is_head(bytes.as_bytes()), expected, "{bytes:?}");
+    }
+}
+
+#[test]
 fn idempotent_methods() {
     for method in [
         Method::Get,
