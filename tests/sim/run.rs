@@ -264,6 +264,7 @@ fn counts(world: &World) -> RingCounts {
         sum.sends += port.counts.sends;
         sum.accepts += port.counts.accepts;
         sum.connects += port.counts.connects;
+        sum.polls += port.counts.polls;
         sum.others += port.counts.others;
     }
     sum
@@ -291,6 +292,12 @@ fn home(world: &World, index: usize) {
         port.arena.away(),
         0,
         "stopped with buffers away: {}",
+        state(world)
+    );
+    assert_eq!(
+        port.pipes.away(),
+        0,
+        "stopped with pipes away: {}",
         state(world)
     );
     assert!(
