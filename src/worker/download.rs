@@ -7,6 +7,7 @@ use crate::http::forward;
 use crate::http::forward::ResponseRules;
 use crate::http::request::Version;
 use crate::http::response;
+use crate::http::response::Asked;
 use crate::http::response::Broken;
 use crate::http::response::Response;
 use crate::http::writer::Full;
@@ -87,7 +88,11 @@ impl<R: Ring> Worker<R> {
             return;
         }
         let (bytes, limit) = (upstream.stream.bytes(), self.plan.max_head_bytes);
-        match response::parse(bytes, limit, session.method, &mut self.fields) {
+        let asked = Asked {
+            method: session.method,
+            upgrade: false,
+        };
+        match response::parse(bytes, limit, asked, &mut self.fields) {
             Ok(Some(response)) => self.forward_head(key, upstream_key, &response),
             Ok(None) if ended => self.fail(key, Ending::OutputGone),
             Ok(None) => self.receive_from_upstream(upstream_key, Arrival::Now),

@@ -3,10 +3,15 @@
 use crate::http::body::Framing;
 use crate::http::ending::Ending;
 use crate::http::reply;
+use crate::http::reply::REPLY_BYTES_MAX;
 use crate::http::reply::ReplyRules;
 use crate::http::request::Method;
 use crate::http::request::Request;
 use crate::http::writer::Writer;
+use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
+use crate::model::error_page::ErrorPage;
+use crate::ring::arena::LARGE_BYTES;
+use crate::ring::arena::SMALL_BYTES;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::Kind;
@@ -17,6 +22,10 @@ use crate::worker::session::Session;
 use crate::worker::stream::NEVER;
 use crate::worker::table::Key;
 use crate::worker::upstream::State;
+
+/// Head and body of any answer of ours leave in one buffer.
+const _: () = assert!(ERROR_PAGE_BYTES_MAX + REPLY_BYTES_MAX <= LARGE_BYTES);
+const _: () = assert!(REPLY_BYTES_MAX <= SMALL_BYTES);
 
 impl<R: Ring> Worker<R> {
     /// The response has been delivered whole.
@@ -72,10 +81,14 @@ impl<R: Ring> Worker<R> {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
+        let page = ending
+            .status()
+            .and_then(|status| self.plan.error_pages.page(status));
+        let size = room_for(page.filter(|_| !head_only));
         let buffer = if client.stream.sending {
             None
         } else {
-            self.ring.lease(Size::Small)
+            self.ring.lease(size)
         };
         let Some(mut buffer) = buffer else {
             self.close_client(key); // an interim response is still on its way, or nothing is free
@@ -86,6 +99,7 @@ impl<R: Ring> Worker<R> {
             head_only,
             close,
             unix_seconds,
+            page,
         };
         let written = reply::write(ending, &rules, &mut writer);
         let length = writer.used();
@@ -145,5 +159,13 @@ impl<R: Ring> Worker<R> {
             self.close_upstream(upstream);
         }
         self.set_client_deadline(session.client, NEVER);
+    }
+}
+
+fn room_for(page: Option<&ErrorPage>) -> Size {
+    if page.is_some_and(|page| page.body.len() + REPLY_BYTES_MAX > SMALL_BYTES) {
+        Size::Large
+    } else {
+        Size::Small
     }
 }
