@@ -36,13 +36,22 @@ impl<R: Ring> Worker<R> {
         };
         let (client, whole) = (session.client, session.upload.finished());
         let (persistent, last) = (session.persistent && whole, whole && !session.asks_more);
-        self.count_output(session.output, |counts| counts.sessions_total.add(1));
-        self.clear_away(session);
+        self.complete(session, Ending::Answered);
         if persistent {
             self.await_request(client);
         } else {
             self.close_politely(client, last);
         }
+    }
+
+    /// Both sides of a tunnel have said all they had to say.
+    pub(super) fn close_tunnel(&mut self, key: Key) {
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        let client = session.client;
+        self.complete(session, Ending::TunnelClosed);
+        self.close_client(client);
     }
 
     /// It ends otherwise. The client is answered if nothing of the response has gone to it, else cut off.
@@ -51,15 +60,36 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let client = session.client;
-        let answerable = matches!(session.download, Download::Awaited);
         let close = !session.persistent || !session.upload.finished();
         let head_only = session.method == Method::Head;
+        let answerable = matches!(session.download, Download::Awaited);
+        if !answerable {
+            self.cut_off(&session);
+        }
         self.plane.page(self.index).sessions_failed.add(1);
         self.clear_away(session);
         if answerable && ending.status().is_some() {
             self.reply(client, ending, head_only, close);
         } else {
+            self.count_ending(ending);
             self.close_client(client);
+        }
+    }
+
+    /// Nobody may take what has come through so far for whole: where only the end of the connection would tell, it ends
+    /// with a reset.
+    fn cut_off(&mut self, session: &Session) {
+        let (client, upstream) = match &session.download {
+            Download::Awaited => (false, false),
+            Download::Under(relay) => (relay.ends_with_connection(), false),
+            Download::Tunnel(_) => (true, true),
+        };
+        if client && let Some(client) = self.clients.get(session.client) {
+            self.ring.reset_at_close(client.stream.socket);
+        }
+        if upstream && let Some(upstream) = session.upstream.and_then(|key| self.upstreams.get(key))
+        {
+            self.ring.reset_at_close(upstream.stream.socket);
         }
     }
 
@@ -91,6 +121,7 @@ impl<R: Ring> Worker<R> {
             room_for(&mut self.ring, page, head_only)
         };
         let Some((mut buffer, page)) = room else {
+            self.count_ending(ending);
             self.close_client(key); // an interim response is still on its way, or nothing is free
             return;
         };
@@ -105,6 +136,7 @@ impl<R: Ring> Worker<R> {
         let length = writer.used();
         if written.is_err() || length == 0 {
             self.ring.give_back(buffer);
+            self.count_ending(ending);
             self.close_client(key);
             return;
         }
@@ -117,6 +149,7 @@ impl<R: Ring> Worker<R> {
             Kind::ClientSend.token(key),
         );
         self.plane.page(self.index).replies_total.add(1);
+        self.count_ending(ending);
         let deadline = self.now_plus(self.plan.client_timeout);
         self.set_client_deadline(key, deadline);
     }
@@ -124,30 +157,55 @@ impl<R: Ring> Worker<R> {
     /// Sets both sides' deadlines after something has moved: each side's patience runs only while it is that
     /// side we wait for.
     pub(super) fn renew_deadlines(&mut self, key: Key) {
-        let Some(session) = self.sessions.get(key) else {
+        let now = self.ring.now();
+        let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let Some(client) = self.clients.get(session.client) else {
             return;
         };
+        let tunnel = matches!(session.download, Download::Tunnel(_));
+        let body_awaited = !session.upload.finished()
+            && client.stream.receiving
+            && !session.awaits_continue
+            && !tunnel;
+        let taking = client.stream.sending && !tunnel;
+        let paces = [
+            session.upload_pace.wait(now, body_awaited),
+            session.download_pace.wait(now, taking),
+        ];
+        let pace = paces.into_iter().flatten().min();
+        let usual = self.plan.client_timeout;
+        let patience = usual.zip(pace).map(|(usual, pace)| usual.min(pace));
+        let client_key = session.client;
         let upstream = session
             .upstream
             .and_then(|k| self.upstreams.get(k).map(|u| (k, u)));
-        let body_awaited = !session.upload.finished() && client.stream.receiving;
-        let client_key = session.client;
-        let client_wanted = client.stream.sending || body_awaited;
-        let client_timeout = self.plan.client_timeout.filter(|_| client_wanted);
         if let Some((upstream_key, upstream)) = upstream
             && upstream.state == State::Busy(key)
         {
             // A session that waits for a buffer waits for the output, too: it must end some time.
-            let wanted = upstream.stream.sending || !(body_awaited || client.stream.sending);
-            let timeout = self.plan.server_timeout.filter(|_| wanted);
+            let wanted = upstream.stream.sending || !(body_awaited || taking);
+            let timeout = match tunnel {
+                true => self.plan.tunnel_timeout,
+                false => self.plan.server_timeout.filter(|_| wanted),
+            };
             let deadline = self.now_plus(timeout);
             self.set_upstream_deadline(upstream_key, deadline);
         }
-        let deadline = self.now_plus(client_timeout);
+        let deadline = self.now_plus(patience);
         self.set_client_deadline(client_key, deadline);
+    }
+
+    /// A session that got all it asked for.
+    fn complete(&mut self, session: Session, ending: Ending) {
+        self.count_output(session.output, |counts| counts.sessions_total.add(1));
+        self.count_ending(ending);
+        self.clear_away(session);
+    }
+
+    fn count_ending(&self, ending: Ending) {
+        self.plane.page(self.index).endings.of(ending).add(1);
     }
 
     /// Gives back what a session held.
@@ -155,6 +213,7 @@ impl<R: Ring> Worker<R> {
         self.vacate(session.output);
         let first = session.take_first();
         self.take_back(first);
+        self.take_pipes_back(&mut session);
         if let Some(upstream) = session.upstream {
             self.close_upstream(upstream);
         }

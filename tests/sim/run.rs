@@ -265,6 +265,7 @@ fn counts(world: &World) -> RingCounts {
         sum.sends += port.counts.sends;
         sum.accepts += port.counts.accepts;
         sum.connects += port.counts.connects;
+        sum.polls += port.counts.polls;
         sum.others += port.counts.others;
     }
     sum
@@ -292,6 +293,12 @@ fn home(world: &World, index: usize) {
         port.arena.away(),
         0,
         "stopped with buffers away: {}",
+        state(world)
+    );
+    assert_eq!(
+        port.pipes.away(),
+        0,
+        "stopped with pipes away: {}",
         state(world)
     );
     assert!(
