@@ -207,6 +207,25 @@ fn the_answer_to_head_has_no_body() {
 }
 
 #[test]
+fn options_that_may_go_no_further_are_answered_here() {
+    let backend = Backend::named("reached");
+    let node = Node::start(&[backend.address], "");
+    let mut client = node.connect();
+    for _ in 0..2 {
+        client.say("OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n");
+        let response = client.response();
+        assert_eq!((response.status, response.body.len()), (200, 0));
+        assert!(response.field("Allow").is_some(), "{}", response.head);
+    }
+    assert_eq!(backend.requests(), 0);
+    client.say("OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 1\r\n\r\n");
+    assert_eq!(client.response().status, 200);
+    assert_eq!(backend.requests(), 1);
+    drop(client);
+    node.stop();
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_their_order() {
     let backends = ["one", "two", "three"].map(Backend::named);
     let addresses = backends.each_ref().map(|backend| backend.address);
