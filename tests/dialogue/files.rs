@@ -26,13 +26,24 @@ macro_rules! files {
     };
 }
 
-files!(forwarded, framing, hop_by_hop, http10, interim, pipelining, targets);
+files!(
+    answers, bodiless, closing, early, faults, forwarded, framing, hop_by_hop, http10, interim,
+    pipelining, retry, targets, trailers
+);
 
 #[test]
 fn every_file_is_played() {
     let entries = fs::read_dir(folder()).unwrap();
     let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     let mut files = FILES.to_vec();
@@ -54,7 +65,11 @@ fn play_file(name: &str) {
     let only = env::var("DIALOGUE_ONLY").unwrap_or_default();
     let faults = play_text(&text, &only);
     let count = faults.len();
-    assert!(faults.is_empty(), "{count} faults in {name}.txt:\n\n{}\n", faults.join("\n\n"));
+    assert!(
+        faults.is_empty(),
+        "{count} faults in {name}.txt:\n\n{}\n",
+        faults.join("\n\n")
+    );
 }
 
 /// Plays the cases whose sentence contains `only`, in every mode; what was wrong.
@@ -67,7 +82,9 @@ pub fn play_text(text: &str, only: &str) -> Vec<String> {
     let mut stage = None;
     for case in cases.iter().filter(|case| case.sentence.contains(only)) {
         for mode in Mode::ALL.into_iter().filter(|mode| mode.applies_to(case)) {
-            let fault = on_stage(&mut stage, case, |stage| play::play(stage, case, mode, None));
+            let fault = on_stage(&mut stage, case, |stage| {
+                play::play(stage, case, mode, None)
+            });
             if let Err(fault) = fault {
                 faults.push(format!("\"{}\" ({})\n{fault}", case.sentence, mode.name()));
                 break;

@@ -59,11 +59,19 @@ impl Lens {
             }
             State::Body(left) => {
                 out.push(byte);
-                self.state = if left > 1 { State::Body(left - 1) } else { State::Head };
+                self.state = if left > 1 {
+                    State::Body(left - 1)
+                } else {
+                    State::Head
+                };
             }
             State::ChunkData(left) => {
                 out.push(byte);
-                self.state = if left > 1 { State::ChunkData(left - 1) } else { State::ChunkEnd };
+                self.state = if left > 1 {
+                    State::ChunkData(left - 1)
+                } else {
+                    State::ChunkEnd
+                };
             }
             State::ChunkEnd => {
                 if self.has_line(byte) {
@@ -98,7 +106,9 @@ impl Lens {
         if !self.has_line(byte) {
             return;
         }
-        let line = String::from_utf8_lossy(&self.line).trim_end().to_ascii_lowercase();
+        let line = String::from_utf8_lossy(&self.line)
+            .trim_end()
+            .to_ascii_lowercase();
         self.line.clear();
         if line == "transfer-encoding: chunked" {
             self.chunked = true;
@@ -146,11 +156,18 @@ mod tests {
 
     #[test]
     fn chunks_are_joined_and_nothing_else_is_changed() {
-        let joined = look(&[HEAD, b"5\r\nhello\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n"]);
-        let parted = look(&[HEAD, b"3\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n"]);
+        let joined = look(&[
+            HEAD,
+            b"5\r\nhello\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        ]);
+        let parted = look(&[
+            HEAD,
+            b"3\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        ]);
         assert_eq!(joined, parted);
         assert!(joined.ends_with("\r\nhello[last chunk]\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n"));
-        let length = b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n3\r\nhel\r\nGET / HTTP/1.1\r\n\r\n";
+        let length =
+            b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n3\r\nhel\r\nGET / HTTP/1.1\r\n\r\n";
         assert_eq!(look(&[length]).as_bytes(), length);
     }
 

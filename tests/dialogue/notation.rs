@@ -164,7 +164,9 @@ fn write_text(line: &[u8], addresses: &[String], is_ours: &impl Fn(&[u8]) -> boo
     while at < line.len() {
         let rest = &line[at..];
         let same = rest.iter().take_while(|byte| **byte == rest[0]).count();
-        let named = (1..).zip(addresses).find(|(_, a)| rest.starts_with(a.as_bytes()));
+        let named = (1..)
+            .zip(addresses)
+            .find(|(_, a)| rest.starts_with(a.as_bytes()));
         if rest.len() >= ANY_DATE.len() && is_placeholder(&rest[..ANY_DATE.len()], is_ours) {
             text.push_str("{date}");
             at += ANY_DATE.len();
@@ -215,8 +217,14 @@ mod tests {
 
     #[test]
     fn escapes_and_braces() {
-        assert_eq!(bytes(&["\\r\\n\\t\\0\\x7f\\{}ü\\"]), "\r\n\t\0\x7f{}ü".as_bytes());
-        assert_eq!(bytes(&["{ab * 3}{\\n * 2}{out1}\\"]), b"ababab\n\n127.0.0.1:81");
+        assert_eq!(
+            bytes(&["\\r\\n\\t\\0\\x7f\\{}ü\\"]),
+            "\r\n\t\0\x7f{}ü".as_bytes()
+        );
+        assert_eq!(
+            bytes(&["{ab * 3}{\\n * 2}{out1}\\"]),
+            b"ababab\n\n127.0.0.1:81"
+        );
         for wrong in ["\\y\\", "{", "{x}", "{out2}", "{a * b}", "\\x4", "\\xzz"] {
             assert!(read(&[wrong], &["a".to_owned()]).is_err(), "{wrong}");
         }
@@ -237,13 +245,25 @@ mod tests {
     #[test]
     fn any_date_is_a_date_and_nothing_else() {
         let expected = bytes(&["Date: {date}"]);
-        assert!(agrees(&expected, b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
+        assert!(agrees(
+            &expected,
+            b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+        ));
         assert!(agrees(&expected, b"Date: Sun, 06"), "as far as it goes");
-        assert!(!agrees(&expected, b"Date: Sunday, 06-Nov-94 08:49:37 GMT\r\n"));
-        assert!(!agrees(&expected, b"Date: Sun, 06 Nov 1994 08:49:37 CET\r\n"));
+        assert!(!agrees(
+            &expected,
+            b"Date: Sunday, 06-Nov-94 08:49:37 GMT\r\n"
+        ));
+        assert!(!agrees(
+            &expected,
+            b"Date: Sun, 06 Nov 1994 08:49:37 CET\r\n"
+        ));
         let seen = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         assert_eq!(write(seen, &[], |_| true), ["Date: {date}"]);
-        assert_eq!(write(seen, &[], |_| false), ["Date: Sun, 06 Nov 1994 08:49:37 GMT"]);
+        assert_eq!(
+            write(seen, &[], |_| false),
+            ["Date: Sun, 06 Nov 1994 08:49:37 GMT"]
+        );
         assert_eq!(write(&expected, &[], |_| false), ["Date: {date}"]);
     }
 }

@@ -89,9 +89,8 @@ pub fn play(
     };
     play.set_pace(case, mode)?;
     for step in &case.steps {
-        play.step(step).map_err(|fault| {
-            format!("line {}: {}", step.line, fault)
-        })?;
+        play.step(step)
+            .map_err(|fault| format!("line {}: {}", step.line, fault))?;
     }
     play.wind_up()
 }
@@ -187,7 +186,9 @@ impl Play<'_> {
         let output = output.map_err(|_| "the fence got no connection of its own".to_owned())?;
         let mut output = Side::new(output, false);
         let differs = |_| "the fence did not work".to_owned();
-        output.see(b"GET /fence HTTP/1.1\r\nHost: fence\r\n").map_err(differs)?;
+        output
+            .see(b"GET /fence HTTP/1.1\r\nHost: fence\r\n")
+            .map_err(differs)?;
         let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
         output.send(answer.to_vec()).map_err(text)?;
         client.see(b"HTTP/1.1 204 No Content\r\n").map_err(differs)
@@ -261,7 +262,8 @@ impl Play<'_> {
         }
         let accepted = self.stage.accept(number - 1);
         let stream = accepted.map_err(|error| format!("no connection comes: {error}"))?;
-        self.outputs.insert((number, connection), Side::new(stream, self.joins));
+        self.outputs
+            .insert((number, connection), Side::new(stream, self.joins));
         Ok(())
     }
 

@@ -94,7 +94,9 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
             let case = cases.last_mut();
             let case = case.ok_or_else(|| place("a case begins with `== `".to_owned()))?;
             let block = at + 1..block_end(&lines, at + 1);
-            let content = lines[block.clone()].iter().map(|line| strip(line).to_owned());
+            let content = lines[block.clone()]
+                .iter()
+                .map(|line| strip(line).to_owned());
             let content: Vec<String> = content.collect();
             at = block.end;
             if !read_setting(case, line).map_err(place)? {
@@ -106,7 +108,8 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
         }
     }
     for case in &cases {
-        case.check().map_err(|fault| format!("line {}: {fault}", case.line))?;
+        case.check()
+            .map_err(|fault| format!("line {}: {fault}", case.line))?;
     }
     Ok(cases)
 }
@@ -131,7 +134,8 @@ impl Case {
     /// The last word on a property counts.
     fn set(&mut self, property: &str) {
         let name = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
-        self.properties.retain(|other| name(other) != name(property));
+        self.properties
+            .retain(|other| name(other) != name(property));
         self.properties.push(property.to_owned());
     }
 
@@ -139,7 +143,11 @@ impl Case {
         let sees = |deed: &Deed| {
             matches!(
                 deed,
-                Deed::Sees(_) | Deed::SeesEnd | Deed::SeesReset | Deed::SeesClose | Deed::SeesNothing
+                Deed::Sees(_)
+                    | Deed::SeesEnd
+                    | Deed::SeesReset
+                    | Deed::SeesClose
+                    | Deed::SeesNothing
             )
         };
         if !self.steps.iter().any(|step| sees(&step.deed)) {
@@ -193,7 +201,9 @@ fn read_setting(case: &mut Case, line: &str) -> Result<bool, String> {
         let count = count.parse::<usize>();
         case.outputs = count.map_err(|_| "how many outputs?".to_owned())?;
     } else if let Some(rest) = line.strip_prefix("whole ") {
-        let reason = rest.split_once(": ").filter(|(_, reason)| !reason.trim().is_empty());
+        let reason = rest
+            .split_once(": ")
+            .filter(|(_, reason)| !reason.trim().is_empty());
         let (what, _) = reason.ok_or("say why: `whole clients: REASON`")?;
         case.whole.push(match what {
             "clients" => Cut::Clients,
@@ -201,7 +211,10 @@ fn read_setting(case: &mut Case, line: &str) -> Result<bool, String> {
             "sends" => Cut::Sends,
             other => return Err(format!("`{other}` is neither clients, outputs nor sends")),
         });
-    } else if line.strip_prefix("chunks vary: ").is_some_and(|reason| !reason.is_empty()) {
+    } else if line
+        .strip_prefix("chunks vary: ")
+        .is_some_and(|reason| !reason.is_empty())
+    {
         case.chunks_vary = true;
     } else if let Some(name) = line.strip_suffix(" refuses") {
         let Actor::Output { number, .. } = read_actor(name)? else {
@@ -224,7 +237,9 @@ fn read_step(
     block: Range<usize>,
     content: Vec<String>,
 ) -> Result<Step, String> {
-    let (name, deed) = line.split_once(' ').ok_or_else(|| format!("`{line}` is no step"))?;
+    let (name, deed) = line
+        .split_once(' ')
+        .ok_or_else(|| format!("`{line}` is no step"))?;
     let actor = read_actor(name)?;
     let deed = match (deed, block.is_empty()) {
         ("sends", false) => Deed::Sends(content),
@@ -314,7 +329,10 @@ mod tests {
             ("== A.\n\n== B.\nclient ends\n".to_owned(), 1),
         ] {
             let fault = read(&text).unwrap_err();
-            assert!(fault.starts_with(&format!("line {line}: ")), "{text}{fault}");
+            assert!(
+                fault.starts_with(&format!("line {line}: ")),
+                "{text}{fault}"
+            );
         }
     }
 }

@@ -147,7 +147,9 @@ impl Side {
     /// Waits until all that was given to `send` has gone.
     pub fn flush(&mut self) -> io::Result<()> {
         match self.writer.take() {
-            Some(writer) => writer.join().unwrap_or_else(|_| Err(io::Error::other("it panicked"))),
+            Some(writer) => writer
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("it panicked"))),
             None => Ok(()),
         }
     }
@@ -165,7 +167,9 @@ impl Side {
                 self.raw.extend_from_slice(&bytes[..count]);
                 return true;
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => self.over = Some(Over::Reset),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                self.over = Some(Over::Reset)
+            }
             Err(_) => {}
         }
         false

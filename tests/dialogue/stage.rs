@@ -97,7 +97,9 @@ impl Stage {
         Stage {
             setting: setting.clone(),
             pace,
-            address: started.recv().expect("the worker says why it does not start"),
+            address: started
+                .recv()
+                .expect("the worker says why it does not start"),
             outputs,
             addresses,
             plane,
@@ -175,7 +177,9 @@ impl Output {
         }
         let listener = TcpListener::bind(any).unwrap();
         // For accepting, too (socket(7)).
-        SockRef::from(&listener).set_read_timeout(Some(PATIENCE)).unwrap();
+        SockRef::from(&listener)
+            .set_read_timeout(Some(PATIENCE))
+            .unwrap();
         Output::Open(listener)
     }
 
@@ -237,7 +241,9 @@ fn plan(properties: &str, outputs: &[String]) -> Plan {
         host_name: None,
         readable: &|_| Ok(()),
     });
-    let config = loaded.unwrap_or_else(|refused| panic!("{refused:?}\n{text}")).config;
+    let config = loaded
+        .unwrap_or_else(|refused| panic!("{refused:?}\n{text}"))
+        .config;
     Plan::from_config(&config, |_| None, u64::MAX)
 }
 
