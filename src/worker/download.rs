@@ -266,6 +266,9 @@ impl<R: Ring> Worker<R> {
     }
 
     fn skip_head(&mut self, key: Key, upstream_key: Key, response: &Response) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.whole = false; // a byte of the response has come: it is not asked for twice
+        }
         if let Some(upstream) = self.upstreams.get_mut(upstream_key) {
             upstream.stream.consume(&mut self.ring, response.head_bytes);
         }
