@@ -7,6 +7,10 @@ mod accepting;
 mod closing;
 #[path = "kernel/picking.rs"]
 mod picking;
+#[path = "kernel/piping.rs"]
+mod piping;
+#[path = "kernel/polling.rs"]
+mod polling;
 #[path = "kernel/rig.rs"]
 mod rig;
 #[path = "kernel/sending.rs"]

@@ -3,18 +3,23 @@
 
 use halb::http::field::Fields;
 use halb::http::request::Method;
+use halb::http::response::Asked;
 use halb::http::response::parse;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (u16, &[u8])| {
-    let (cut, bytes) = input;
+fuzz_target!(|input: (u16, bool, &[u8])| {
+    let (cut, upgrade, bytes) = input;
+    let asked = Asked {
+        method: Method::Get,
+        upgrade,
+    };
     let mut fields = Fields::new();
     let early = parse(
         &bytes[..bytes.len().min(cut.into())],
         4096,
-        Method::Get,
+        asked,
         &mut fields,
     );
-    let whole = parse(bytes, 4096, Method::Get, &mut fields);
+    let whole = parse(bytes, 4096, asked, &mut fields);
     assert!(early == Ok(None) || early == whole);
 });

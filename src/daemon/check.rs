@@ -85,7 +85,7 @@ fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unu
         sets: &options.sets,
         node: options.node.as_deref(),
         host_name: host_name.as_deref(),
-        readable: &|path| read(path).map(drop).map_err(|error| error.to_string()),
+        read: &|path| read(path).map_err(|error| error.to_string()),
     });
     match loaded {
         Ok(mut loaded) => {

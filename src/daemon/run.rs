@@ -29,6 +29,7 @@ use crate::model::address::HostPort;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
 use crate::plane::Order;
+use crate::plane::Plane;
 use crate::ring::thread::cores;
 
 /// Why serving did not begin.
@@ -140,6 +141,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
         mut signals,
     } = started;
     let (orders, closer) = (workers.orders(), signals.handle());
+    let plane = Arc::clone(workers.plane());
     let joiner = thread::Builder::new()
         .name("halb-joiner".to_owned())
         .spawn(move || {
@@ -153,7 +155,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
         on_signal(signal, &mut finishing, &orders);
     }
     if let Ok(left) = joiner.join() {
-        report(&left);
+        report(&plane, &left);
     }
     Ok(())
 }
@@ -177,8 +179,16 @@ fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders) {
     }
 }
 
-/// Everything has to be home; what is not is a mistake of ours, and is said.
-fn report(left: &[Leftovers]) {
+/// How sessions ended, each way with its number. Then everything has to be home; what is not is a mistake of ours,
+/// and is said.
+fn report(plane: &Plane, left: &[Leftovers]) {
+    let endings = plane.endings();
+    let counted: Vec<(&str, &dyn fmt::Display)> = endings
+        .iter()
+        .filter(|(_, sessions)| *sessions > 0)
+        .map(|(reason, sessions)| (*reason, sessions as &dyn fmt::Display))
+        .collect();
+    log::event("endings", &counted);
     let mut all = Leftovers::default();
     for worker in left {
         all.add(worker);

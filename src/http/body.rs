@@ -112,6 +112,19 @@ impl Relay {
         }
     }
 
+    /// The other side can tell the body's end only from the end of the connection.
+    pub fn ends_with_connection(&self) -> bool {
+        matches!(self.way, Way::UntilClose | Way::Unchunking(_))
+    }
+
+    /// So many bytes of a body of known length went by without passing through here.
+    pub fn went_by(&mut self, bytes: usize) {
+        match &mut self.way {
+            Way::Length { left } if *left >= bytes as u64 => *left -= bytes as u64,
+            _ => panic!("only what has a length goes by, and never more than that"),
+        }
+    }
+
     /// Takes `buffer[input]`, in place. Needs [`HEADROOM`] bytes before and [`TAILROOM`] bytes behind the input, and
     /// may write there: what an earlier piece left before the input must have been sent.
     pub fn piece(&mut self, buffer: &mut [u8], input: Range<usize>) -> Result<Piece, BodyFault> {

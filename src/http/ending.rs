@@ -1,11 +1,13 @@
 //! How a session ends: each way is one variant, and whose fault it was, what the client is answered and what
 //! is counted follow from it here, in one place.
 
+mod number;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use crate::http::body::BodyFault;
 use crate::http::body::FramingFault;
+pub use crate::http::ending::number::REASONS;
 use crate::http::field::FieldFault;
 use crate::http::response::Broken;
 
@@ -68,6 +70,12 @@ pub enum Ending {
     NoDescriptor,
     /// HALB itself is stopping.
     Stopping,
+    /// The request may go no further than to HALB (`Max-Forwards: 0`), which answered it.
+    LastHop,
+    /// The protocols were switched, and both sides have closed.
+    TunnelClosed,
+    /// Nothing came either way within `tunnel_timeout`.
+    TunnelIdle,
 }
 
 /// Whose fault an ending was.
@@ -83,7 +91,9 @@ impl Ending {
     /// Whose fault it was.
     pub fn fault(self) -> Fault {
         match self {
-            Ending::Answered => Fault::Nobody,
+            Ending::Answered | Ending::LastHop | Ending::TunnelClosed | Ending::TunnelIdle => {
+                Fault::Nobody
+            }
             Ending::Refused(_)
             | Ending::RequestBody(_)
             | Ending::RequestTimeout
@@ -104,7 +114,12 @@ impl Ending {
     /// What the client is answered, as long as no response has begun; `None`: nothing, it got one or is not there.
     pub fn status(self) -> Option<u16> {
         match self {
-            Ending::Answered | Ending::ClientGone | Ending::ClientStalled => None,
+            Ending::Answered
+            | Ending::ClientGone
+            | Ending::ClientStalled
+            | Ending::TunnelClosed
+            | Ending::TunnelIdle => None,
+            Ending::LastHop => Some(200),
             Ending::Refused(refusal) => Some(refusal.status()),
             Ending::RequestBody(_) => Some(400),
             Ending::RequestTimeout => Some(408),
@@ -122,7 +137,7 @@ impl Ending {
     }
 
     /// A word for counters and logs. These never change their meaning.
-    pub fn reason(self) -> &'static str {
+    pub const fn reason(self) -> &'static str {
         match self {
             Ending::Answered => "answered",
             Ending::Refused(refusal) => refusal.reason(),
@@ -145,6 +160,9 @@ impl Ending {
             Ending::NoBuffer => "no_buffer",
             Ending::NoDescriptor => "no_descriptor",
             Ending::Stopping => "stopping",
+            Ending::LastHop => "last_hop",
+            Ending::TunnelClosed => "tunnel_closed",
+            Ending::TunnelIdle => "tunnel_idle",
         }
     }
 }
@@ -179,7 +197,7 @@ impl Refusal {
         }
     }
 
-    fn reason(self) -> &'static str {
+    const fn reason(self) -> &'static str {
         match self {
             Refusal::RequestLine => "request_line_malformed",
             Refusal::Target => "target_malformed",
@@ -206,7 +224,7 @@ impl Refusal {
     }
 }
 
-fn broken_reason(broken: Broken) -> &'static str {
+const fn broken_reason(broken: Broken) -> &'static str {
     match broken {
         Broken::StatusLine => "response_status_line_malformed",
         Broken::Field(FieldFault::Name) => "response_field_name_malformed",

@@ -89,6 +89,7 @@ pub struct Fields {
     seen: u32,
     close: bool,
     keep_alive: bool,
+    upgrade: bool,
 }
 
 impl Fields {
@@ -102,6 +103,7 @@ impl Fields {
             seen: 0,
             close: false,
             keep_alive: false,
+            upgrade: false,
         }
     }
 
@@ -129,6 +131,11 @@ impl Fields {
     /// `Connection: keep-alive`
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
+    }
+
+    /// `Connection: upgrade`
+    pub fn upgrade(&self) -> bool {
+        self.upgrade
     }
 
     /// Reads field lines from `start` to the empty line, and gives the position behind it.
@@ -161,6 +168,7 @@ impl Fields {
         self.seen = 0;
         self.close = false;
         self.keep_alive = false;
+        self.upgrade = false;
     }
 }
 

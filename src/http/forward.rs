@@ -12,7 +12,9 @@ use crate::http::field::Known;
 use crate::http::request::Form;
 use crate::http::request::Request;
 use crate::http::request::Version;
+use crate::http::request::max_forwards;
 use crate::http::response::Response;
+use crate::http::upgrade;
 use crate::http::writer::Full;
 use crate::http::writer::Writer;
 
@@ -43,6 +45,7 @@ pub fn request(
     out.put(request.target.path.of(bytes))?;
     out.put(b" HTTP/1.1\r\n")?;
     let host = new_host(request, bytes, rules);
+    let hops = max_forwards(request.method, fields, bytes);
     if let Some(host) = host {
         line(out, b"Host: ", host)?;
     }
@@ -52,10 +55,20 @@ pub fn request(
         Known::Trailer => request.body == Framing::Chunked,
         // An interim response could not be passed on to HTTP/1.0 (RFC 9110 §15.2).
         Known::Expect => request.version == Version::Http11,
+        Known::MaxForwards => hops.is_none(),
         Known::XForwardedFor => !rules.forwarded,
         Known::XForwardedProto | Known::XForwardedHost => !rules.forwarded || rules.trusted,
         _ => true,
     })?;
+    if let Some(hops) = hops {
+        out.put(b"Max-Forwards: ")?;
+        out.decimal(hops.saturating_sub(1))?;
+        out.put(b"\r\n")?;
+    }
+    if request.upgrade {
+        out.put(b"Connection: upgrade\r\n")?;
+        upgrade::write(fields, bytes, out)?;
+    }
     body_framing(request.body, out)?;
     if rules.forwarded {
         forwarded(request, fields, bytes, rules, out)?;
@@ -134,7 +147,7 @@ pub struct ResponseRules {
 }
 
 /// Writes the head that the client gets. An interim response (which only an HTTP/1.1 client may get) carries
-/// neither framing nor anything about the connection.
+/// neither framing nor anything about the connection; a switch says only to which protocol.
 pub fn response(
     response: &Response,
     fields: &Fields,
@@ -153,6 +166,11 @@ pub fn response(
     if rules.via {
         via(response.version, out)?;
     }
+    if response.switches() {
+        out.put(b"Connection: upgrade\r\n")?;
+        upgrade::write(fields, bytes, out)?;
+        return out.put(b"\r\n");
+    }
     if response.is_interim() {
         return out.put(b"\r\n");
     }
@@ -168,13 +186,39 @@ pub fn response(
         out.date(rules.unix_seconds)?;
         out.put(b"\r\n")?;
     }
-    if rules.close {
-        out.put(b"Connection: close\r\n")?;
-    } else if rules.client == Version::Http10 {
-        out.put(b"Connection: keep-alive\r\n")?;
-    }
+    connection(response, fields, bytes, rules, out)?;
     out.put(b"\r\n")
 }
+
+/// What the response says of the connection: what becomes of it, and with 426 what it would have to become
+/// (RFC 9110 §15.5.22). Other offers to switch are not passed on: they are about the connection to the output.
+fn connection(
+    response: &Response,
+    fields: &Fields,
+    bytes: &[u8],
+    rules: &ResponseRules,
+    out: &mut Writer<'_>,
+) -> Result<(), Full> {
+    let fate = match (rules.close, rules.client) {
+        (true, _) => b"close".as_slice(),
+        (false, Version::Http10) => b"keep-alive",
+        (false, Version::Http11) => b"",
+    };
+    let demands = response.status == UPGRADE_REQUIRED && upgrade::offers(fields, bytes);
+    match (fate, demands) {
+        (b"", false) => Ok(()),
+        (fate, false) => line(out, b"Connection: ", fate),
+        (fate, true) => {
+            out.put(b"Connection: ")?;
+            out.put(fate)?;
+            out.put(if fate.is_empty() { b"" } else { b", " })?;
+            out.put(b"upgrade\r\n")?;
+            upgrade::write(fields, bytes, out)
+        }
+    }
+}
+
+const UPGRADE_REQUIRED: u16 = 426;
 
 /// The Host that takes the place of the one in the head, if one does: a target in absolute form carries the right
 /// one (RFC 9112 §3.2.2), and where there is none the configured name stands in.

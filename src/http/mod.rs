@@ -9,4 +9,5 @@ pub mod forward;
 pub mod reply;
 pub mod request;
 pub mod response;
+mod upgrade;
 pub mod writer;

@@ -18,6 +18,7 @@ use crate::http::field::Span;
 use crate::http::field::token_end;
 pub use crate::http::request::target::Form;
 pub use crate::http::request::target::Target;
+use crate::http::upgrade;
 
 /// HTTP/1.0 or HTTP/1.1 (a higher minor version is treated as 1.1, RFC 9110 §2.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +78,10 @@ pub struct Request {
     pub persistent: bool,
     /// `Expect: 100-continue`
     pub expects_continue: bool,
+    /// It asks to switch to a protocol that may be spoken through us (RFC 9110 §7.8).
+    pub upgrade: bool,
+    /// OPTIONS that may go no further (`Max-Forwards: 0`): HALB answers it itself (RFC 9110 §7.6.2).
+    pub last_hop: bool,
 }
 
 /// Reads a request head from the start of `bytes`, of at most `limit` bytes. `None`: more bytes are needed.
@@ -138,14 +143,18 @@ fn request_line(bytes: &[u8]) -> Result<Option<RequestLine>, Refusal> {
         Some(b'\r' | b'\n') => return Err(Refusal::RequestLine),
         Some(_) => return Err(Refusal::Target),
     }
+    // First of all the version: what stands before it may mean something in another one (`PRI * HTTP/2.0`).
+    let rest = bytes.get(target_end + 1..).unwrap_or_default();
+    let Some(version) = version(rest)? else {
+        return Ok(None);
+    };
     let target = if is_served(method_text.of(bytes)) {
         let span = Span::new(method_end + 1, target_end);
         Some(target::parse(bytes, span, method).ok_or(Refusal::Target)?)
     } else {
         None
     };
-    let version = version(bytes.get(target_end + 1..).unwrap_or_default())?;
-    Ok(version.map(|version| RequestLine {
+    Ok(Some(RequestLine {
         method,
         method_text,
         target,
@@ -211,7 +220,28 @@ fn judge(
         },
         persistent,
         expects_continue: expects_continue(bytes, line.version, fields),
+        upgrade: asks_to_switch(bytes, line.version, fields),
+        last_hop: max_forwards(line.method, fields, bytes) == Some(0),
     })
+}
+
+/// How many more hops an OPTIONS may take; `None`: as many as it likes. TRACE, the other method that knows this
+/// field, is not served, and for all others it has no meaning (RFC 9110 §7.6.2).
+pub(crate) fn max_forwards(method: Method, fields: &Fields, bytes: &[u8]) -> Option<u64> {
+    if method != Method::Options {
+        return None;
+    }
+    let mut lines = fields.all(Known::MaxForwards);
+    let digits = lines.next()?.value.of(bytes);
+    if lines.next().is_some() || digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let add = |value: u64, digit: &u8| {
+        value
+            .saturating_mul(10)
+            .saturating_add((digit - b'0').into())
+    };
+    Some(digits.iter().fold(0, add))
 }
 
 /// RFC 9112 §3.2: one, and valid. An empty one counts as none, whose place the configured name takes (§3.3).
@@ -241,4 +271,9 @@ fn expects_continue(bytes: &[u8], version: Version, fields: &Fields) -> bool {
         && fields
             .all(Known::Expect)
             .any(|field| continues(field.value.of(bytes)))
+}
+
+/// HTTP/1.0 cannot switch (RFC 9110 §7.8), and without Connection beside it Upgrade was not meant for us.
+fn asks_to_switch(bytes: &[u8], version: Version, fields: &Fields) -> bool {
+    version == Version::Http11 && fields.upgrade() && upgrade::offers(fields, bytes)
 }

@@ -14,6 +14,7 @@ use crate::http::field::Span;
 use crate::http::field::text_end;
 use crate::http::request::Method;
 use crate::http::request::Version;
+use crate::http::upgrade;
 
 /// What is wrong with a response head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,8 +24,16 @@ pub enum Broken {
     Field(FieldFault),
     Framing(FramingFault),
     HeadTooLong,
-    /// A 101 that nobody asked for (RFC 9110 §15.2.2).
+    /// A 101 that nobody asked for, or that does not say what it switches to (RFC 9110 §15.2.2).
     SwitchUnasked,
+}
+
+/// What the request was that a response answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    pub method: Method,
+    /// It asked to switch protocols, and the output was told.
+    pub upgrade: bool,
 }
 
 /// A response head that was read whole and found sound.
@@ -47,9 +56,17 @@ pub struct Response {
 impl Response {
     /// A 1xx: the final response is still to come.
     pub fn is_interim(&self) -> bool {
-        (100..200).contains(&self.status)
+        (100..200).contains(&self.status) && !self.switches()
+    }
+
+    /// A 101: what follows its head is no HTTP any more.
+    pub fn switches(&self) -> bool {
+        self.status == SWITCHING
     }
 }
+
+/// 101 Switching Protocols
+const SWITCHING: u16 = 101;
 
 /// Reads a response head from the start of `bytes`, of at most `limit` bytes. `None`: more bytes are needed.
 ///
@@ -57,7 +74,7 @@ impl Response {
 pub fn parse(
     bytes: &[u8],
     limit: usize,
-    asked: Method,
+    asked: Asked,
     fields: &mut Fields,
 ) -> Result<Option<Response>, Broken> {
     let limit = limit.min(SPAN_MAX);
@@ -141,15 +158,16 @@ fn judge(
     bytes: &[u8],
     line: StatusLine,
     head_bytes: usize,
-    asked: Method,
+    asked: Asked,
     fields: &Fields,
 ) -> Result<Response, Broken> {
-    if line.status == 101 {
-        return Err(Broken::SwitchUnasked); // we never forward Upgrade
+    let switches = line.status == SWITCHING;
+    if switches && !(asked.upgrade && upgrade::grants(fields, bytes)) {
+        return Err(Broken::SwitchUnasked);
     }
     let declared = declared(fields, bytes, line.version).map_err(Broken::Framing)?;
     let never = matches!(line.status, 100..200 | 204);
-    let bodiless = never || line.status == 304 || asked == Method::Head;
+    let bodiless = never || line.status == 304 || asked.method == Method::Head;
     let body = match declared {
         _ if bodiless => Framing::None,
         Declared::Nothing => Framing::UntilClose,
@@ -173,6 +191,6 @@ fn judge(
         head_bytes,
         body,
         length,
-        persistent: stays && body != Framing::UntilClose && !(never && announces),
+        persistent: stays && !switches && body != Framing::UntilClose && !(never && announces),
     })
 }

@@ -14,6 +14,7 @@ use crate::model::address::HostPort;
 use crate::model::amount::Bandwidth;
 use crate::model::amount::Cpu;
 use crate::model::amount::Memory;
+use crate::model::error_page::ErrorFile;
 use crate::model::output::OutputId;
 use crate::model::plan::Network;
 
@@ -67,7 +68,7 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     pub via: bool,
     pub max_head_bytes: u64,
-    pub error_files: BTreeMap<u16, PathBuf>,
+    pub error_files: BTreeMap<u16, ErrorFile>,
     pub access_log: AccessLog,
     pub log_format: LogFormat,
     pub grace: Duration,

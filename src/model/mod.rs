@@ -4,6 +4,7 @@
 pub mod address;
 pub mod amount;
 pub mod config;
+pub mod error_page;
 pub mod load;
 pub mod output;
 pub mod pattern;

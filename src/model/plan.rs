@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::model::error_page::ErrorPages;
 use crate::model::output::OutputId;
 
 /// A plan is made whole and then never changed; a reload makes a new one.
@@ -19,6 +20,8 @@ pub struct Plan {
     pub conn_timeout: Option<Duration>,
     /// `queue_timeout`; `None`: never.
     pub queue_timeout: Option<Duration>,
+    /// `tunnel_timeout`; `None`: never.
+    pub tunnel_timeout: Option<Duration>,
     /// `grace`: how long a graceful stop may take.
     pub grace: Duration,
     /// `max_head_bytes`
@@ -31,6 +34,8 @@ pub struct Plan {
     pub trusted_proxies: Vec<Network>,
     /// `via`
     pub via: bool,
+    /// What was in the `error_files`.
+    pub error_pages: ErrorPages,
 }
 
 /// One connected output.
@@ -81,12 +86,14 @@ impl Plan {
             server_timeout: Some(Duration::from_secs(60)),
             conn_timeout: Some(Duration::from_secs(20)),
             queue_timeout: Some(Duration::from_secs(20)),
+            tunnel_timeout: Some(Duration::from_secs(3600)),
             grace: Duration::from_secs(30),
             max_head_bytes: 16384,
             max_connections: u64::MAX,
             forwarded: true,
             trusted_proxies: Vec::new(),
             via: false,
+            error_pages: ErrorPages::default(),
         }
     }
 }

@@ -23,18 +23,22 @@ impl Plan {
             weight: u32::try_from(output.weight).unwrap_or(u32::MAX),
             backup: config.backup_outputs.contains(id),
         });
+        let files = config.error_files.iter();
+        let pages = files.map(|(status, file)| (*status, file.page.clone()));
         Plan {
             outputs: outputs.collect(),
             client_timeout: config.client_timeout,
             server_timeout: config.server_timeout,
             conn_timeout: config.conn_timeout,
             queue_timeout: config.queue_timeout,
+            tunnel_timeout: config.tunnel_timeout,
             grace: config.grace,
             max_head_bytes: usize::try_from(config.max_head_bytes).unwrap_or(usize::MAX),
             max_connections: effective_maximum(config.max_connections, computed_max_connections),
             forwarded: config.forwarded,
             trusted_proxies: config.trusted_proxies.clone(),
             via: config.via,
+            error_pages: pages.collect(),
         }
     }
 }
@@ -66,7 +70,7 @@ mod tests {
             sets: &[],
             node: None,
             host_name: None,
-            readable: &|_| Ok(()),
+            read: &|_| Ok(Vec::new()),
         });
         loaded.expect("a sound configuration").config
     }

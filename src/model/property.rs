@@ -20,6 +20,7 @@ use crate::model::config::Mode;
 use crate::model::config::Mon;
 use crate::model::config::Output;
 use crate::model::config::Server;
+use crate::model::error_page::ErrorFile;
 use crate::model::output::OutputId;
 use crate::model::plan::Network;
 
@@ -159,7 +160,7 @@ pub enum Kind<T: 'static> {
         field: Field<T, AccessLog>,
     },
     ErrorFiles {
-        field: Field<T, BTreeMap<u16, PathBuf>>,
+        field: Field<T, BTreeMap<u16, ErrorFile>>,
     },
     Path {
         field: Field<T, PathBuf>,

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
+use crate::http::ending::REASONS;
 use crate::plane::page::Page;
 use crate::plane::places::Places;
 
@@ -77,6 +78,17 @@ impl Plane {
     /// All pages, to sum them up.
     pub fn pages(&self) -> &[Page] {
         &self.pages
+    }
+
+    /// How sessions ended, over all workers: each way's word, and how many.
+    pub fn endings(&self) -> Vec<(&'static str, u64)> {
+        let mut sums: Vec<(&str, u64)> = REASONS.iter().map(|reason| (*reason, 0)).collect();
+        for page in &self.pages {
+            for (sum, count) in sums.iter_mut().zip(page.endings.iter()) {
+                sum.1 += count.get();
+            }
+        }
+        sums
     }
 
     /// Whether somebody waits for a place.

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use crate::http::ending::Ending;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 
@@ -48,8 +49,30 @@ pub struct Page {
     pub replies_total: Count,
     /// Sessions that ended without their response delivered whole.
     pub sessions_failed: Count,
+    /// How sessions ended, and requests that never became one.
+    pub endings: Endings,
     /// Per output, by its number.
     pub outputs: OutputCounts,
+}
+
+/// One count for each way a session can end.
+pub struct Endings([Count; Ending::COUNT]);
+
+impl Default for Endings {
+    fn default() -> Endings {
+        Endings(std::array::from_fn(|_| Count::default()))
+    }
+}
+
+impl Endings {
+    pub fn of(&self, ending: Ending) -> &Count {
+        &self.0[ending.number()]
+    }
+
+    /// All of them, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Count> {
+        self.0.iter()
+    }
 }
 
 /// How many of a worker's connections wait for a place. Ordered, because whoever gives a place back reads it

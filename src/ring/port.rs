@@ -153,10 +153,10 @@ pub trait Ring {
     /// Makes the close of `socket` a reset: the other end must not take what it got for whole.
     fn reset_at_close(&mut self, socket: Socket);
 
-    /// Completes (with 0) once bytes, the end of the stream or an error can be had from `socket`.
+    /// Completes once bytes, the end of the stream or an error can be had from `socket`; the result says nothing more.
     fn await_readable(&mut self, socket: Socket, token: Token);
 
-    /// Completes (with 0) once `socket` takes bytes again, or an error can be had from it.
+    /// Completes once `socket` takes bytes again, or an error can be had from it; the result says nothing more.
     fn await_writable(&mut self, socket: Socket, token: Token);
 
     /// An empty pipe; none when all are taken.

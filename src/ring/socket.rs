@@ -1,13 +1,21 @@
-//! Opening sockets: listeners, and connections to outputs. Every option stands beside its reason.
+//! Opening sockets: listeners, connections from their backlogs, and connections to outputs. Every option stands
+//! beside its reason.
+//!
+//! Invariants the `unsafe` here rests on:
+//! - S1: a descriptor that the kernel has just handed out belongs to nobody else.
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
+use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::socket::SockFlag;
+use nix::sys::socket::accept4;
 use socket2::Domain;
 use socket2::Protocol;
 use socket2::SockRef;
@@ -62,6 +70,38 @@ pub fn listener(address: &SocketAddr) -> Result<OwnedFd, Errno> {
 pub fn local_address(socket: BorrowedFd<'_>) -> Result<SocketAddr, Errno> {
     let address = SockRef::from(&socket).local_addr().map_err(errno)?;
     address.as_socket().ok_or(Errno::EAFNOSUPPORT)
+}
+
+/// A connection from a listener's backlog, and how many system calls that took.
+pub(super) fn accept_now(listener: BorrowedFd<'_>) -> (Option<OwnedFd>, u64) {
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        match accept4(listener.as_raw_fd(), flags) {
+            // SAFETY: S1.
+            Ok(descriptor) => return (Some(unsafe { OwnedFd::from_raw_fd(descriptor) }), calls),
+            // This one has gone, the next may be there (accept(2), "Error handling").
+            Err(
+                Errno::ECONNABORTED
+                | Errno::EINTR
+                | Errno::EPERM
+                | Errno::EPROTO
+                | Errno::ENETDOWN
+                | Errno::ENOPROTOOPT
+                | Errno::EHOSTDOWN
+                | Errno::ENONET
+                | Errno::EHOSTUNREACH
+                | Errno::EOPNOTSUPP
+                | Errno::ENETUNREACH,
+            ) => {}
+            // None is there, or there is no room for one.
+            Err(Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
+                return (None, calls);
+            }
+            Err(errno) => panic!("accept refused a listener of ours: {errno}"),
+        }
+    }
 }
 
 /// Makes the close of a connection a reset (`SO_LINGER` with no time, socket(7)).

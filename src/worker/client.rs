@@ -22,6 +22,7 @@ use crate::worker::stream::Stream;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::time::unschedule;
+use crate::worker::transfer::Way;
 use crate::worker::wheel::Owner;
 
 /// How long a client gets to read our last words before the connection is closed for good.
@@ -83,6 +84,11 @@ impl<R: Ring> Worker<R> {
             self.take_back(buffer);
             return;
         };
+        if let Phase::Busy(session) = client.phase
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            session.heard(result);
+        }
         let arrived = client.stream.received(&mut self.ring, result, buffer);
         if client.stream.closed {
             self.forget_client_if_quiet(key);
@@ -105,6 +111,11 @@ impl<R: Ring> Worker<R> {
         let (Some(client), Some(buffer)) = (self.clients.get_mut(key), buffer) else {
             return;
         };
+        if let Phase::Busy(session) = client.phase
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            session.told(result);
+        }
         let token = Kind::ClientSend.token(key);
         let sent = client.stream.sent(&mut self.ring, result, buffer, token);
         match sent {
@@ -135,6 +146,22 @@ impl<R: Ring> Worker<R> {
             Phase::Replying { close: true } => self.close_politely(key, false),
             Phase::Replying { close: false } => self.await_request(key),
             Phase::Waiting | Phase::Idle | Phase::Reading | Phase::Lingering => {}
+        }
+    }
+
+    /// A client's connection is ready for a pipe: to give bytes (`Way::Up`) or to take some.
+    pub(super) fn on_client_ready(&mut self, key: Key, way: Way) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        match way {
+            Way::Up => client.stream.receiving = false,
+            Way::Down => client.stream.sending = false,
+        }
+        if client.stream.closed {
+            self.forget_client_if_quiet(key);
+        } else if let Phase::Busy(session) = client.phase {
+            self.pump(session, way);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::http::forward;
 use crate::http::forward::ResponseRules;
 use crate::http::request::Version;
 use crate::http::response;
+use crate::http::response::Asked;
 use crate::http::response::Broken;
 use crate::http::response::Response;
 use crate::http::writer::Full;
@@ -25,6 +26,7 @@ use crate::worker::session::Session;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Taken;
+use crate::worker::transfer::Way;
 use crate::worker::transfer::add_to_head;
 use crate::worker::transfer::make_room;
 use crate::worker::transfer::take_piece;
@@ -45,8 +47,17 @@ impl<R: Ring> Worker<R> {
         match session.download {
             Download::Awaited => self.read_response(key),
             Download::Under(_) => self.relay_response(key),
+            Download::Tunnel(_) => self.carry(key, Way::Down),
         }
         self.renew_deadlines(key);
+    }
+
+    /// Goes on with one direction of a session.
+    pub(super) fn pump(&mut self, key: Key, way: Way) {
+        match way {
+            Way::Up => self.pump_upload(key),
+            Way::Down => self.pump_download(key),
+        }
     }
 
     /// Tries once more to forward a head for which there was no buffer. Only success renews the patience.
@@ -87,7 +98,11 @@ impl<R: Ring> Worker<R> {
             return;
         }
         let (bytes, limit) = (upstream.stream.bytes(), self.plan.max_head_bytes);
-        match response::parse(bytes, limit, session.method, &mut self.fields) {
+        let asked = Asked {
+            method: session.method,
+            upgrade: session.asks_switch,
+        };
+        match response::parse(bytes, limit, asked, &mut self.fields) {
             Ok(Some(response)) => self.forward_head(key, upstream_key, &response),
             Ok(None) if ended => self.fail(key, Ending::OutputGone),
             Ok(None) => self.receive_from_upstream(upstream_key, Arrival::Now),
@@ -119,18 +134,29 @@ impl<R: Ring> Worker<R> {
         }
     }
 
+    /// Its output, or the tunnel to it, has been silent for too long.
+    pub(super) fn on_output_silent(&mut self, key: Key) {
+        let tunnel = |session: &Session| matches!(session.download, Download::Tunnel(_));
+        let ending = match self.sessions.get(key).is_some_and(tunnel) {
+            true => Ending::TunnelIdle,
+            false => Ending::ServerTimeout,
+        };
+        self.fail(key, ending);
+    }
+
     /// The response's head is there: it goes on to the client, with what has come of the body.
     fn forward_head(&mut self, key: Key, upstream_key: Key, response: &Response) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let interim = response.is_interim();
+        let (interim, switches) = (response.is_interim(), response.switches());
         let onward = forward::onward(response, session.version);
         if interim && session.version == Version::Http10 {
             self.skip_head(key, upstream_key, response); // RFC 9110 §15.2: an HTTP/1.0 client knows no 1xx
             return;
         }
         let close = !interim
+            && !switches
             && (!session.persistent
                 || onward.must_close
                 || !session.upload.finished()
@@ -154,16 +180,25 @@ impl<R: Ring> Worker<R> {
         };
         upstream.stream.consume(&mut self.ring, response.head_bytes);
         if interim {
+            session.awaits_continue = false;
             session.whole = false; // a byte of the response has come: it is not asked for twice
             self.send_to_client(key, buffer, length);
             return;
         }
-        session.persistent &= !close;
-        session.reusable = response.persistent && !matches!(response.body, Framing::UntilClose);
-        session.download = Download::Under(Relay::new(response.body, onward.framing));
         let kept = session.take_first();
         let output = session.output;
         self.take_back(kept);
+        if switches {
+            self.send_to_client(key, buffer, length);
+            self.begin_tunnel(key);
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.persistent &= !close;
+        session.reusable = response.persistent && !matches!(response.body, Framing::UntilClose);
+        session.download = Download::Under(Relay::new(response.body, onward.framing));
         if response.status >= 500 {
             self.count_output(output, |counts| counts.response_errors.add(1));
         }
@@ -237,10 +272,14 @@ impl<R: Ring> Worker<R> {
         self.read_response(key);
     }
 
-    fn relay_response(&mut self, key: Key) {
+    pub(super) fn relay_response(&mut self, key: Key) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
+        if session.pipe(Way::Down).is_some() {
+            self.move_bulk(key, Way::Down);
+            return;
+        }
         let Download::Under(relay) = &mut session.download else {
             return;
         };
@@ -260,7 +299,11 @@ impl<R: Ring> Worker<R> {
                 self.release_upstream(key);
             }
             Ok(Taken::More) if upstream.stream.ended => self.end_response(key),
-            Ok(Taken::More) => self.receive_from_upstream(upstream_key, Arrival::Now),
+            Ok(Taken::More) => {
+                if !self.begin_bulk(key, Way::Down) {
+                    self.receive_from_upstream(upstream_key, Arrival::Now);
+                }
+            }
             Ok(Taken::Done) => self.finish(key),
             Ok(Taken::NoBuffer) => self.fail(key, Ending::NoBuffer),
             Err(fault) => self.fail(key, Ending::ResponseBody(fault)),
@@ -268,7 +311,7 @@ impl<R: Ring> Worker<R> {
     }
 
     /// The output's stream has ended: so does a body that lasted until then, and no other.
-    fn end_response(&mut self, key: Key) {
+    pub(super) fn end_response(&mut self, key: Key) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -326,7 +369,7 @@ impl<R: Ring> Worker<R> {
         let Download::Under(relay) = &session.download else {
             return;
         };
-        if !relay.finished() || !session.upload.finished() {
+        if !relay.finished() || !session.upload_gone() {
             return;
         }
         let Some(upstream_key) = session.upstream else {

@@ -3,10 +3,15 @@
 use crate::http::body::Framing;
 use crate::http::ending::Ending;
 use crate::http::reply;
+use crate::http::reply::REPLY_BYTES_MAX;
 use crate::http::reply::ReplyRules;
 use crate::http::request::Method;
 use crate::http::request::Request;
 use crate::http::writer::Writer;
+use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
+use crate::model::error_page::ErrorPage;
+use crate::ring::arena::LARGE_BYTES;
+use crate::ring::arena::SMALL_BYTES;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::Kind;
@@ -18,6 +23,10 @@ use crate::worker::stream::NEVER;
 use crate::worker::table::Key;
 use crate::worker::upstream::State;
 
+/// Head and body of any answer of ours leave in one buffer.
+const _: () = assert!(ERROR_PAGE_BYTES_MAX + REPLY_BYTES_MAX <= LARGE_BYTES);
+const _: () = assert!(REPLY_BYTES_MAX <= SMALL_BYTES);
+
 impl<R: Ring> Worker<R> {
     /// The response has been delivered whole.
     pub(super) fn finish(&mut self, key: Key) {
@@ -26,13 +35,22 @@ impl<R: Ring> Worker<R> {
         };
         let (client, whole) = (session.client, session.upload.finished());
         let (persistent, last) = (session.persistent && whole, whole && !session.asks_more);
-        self.count_output(session.output, |counts| counts.sessions_total.add(1));
-        self.clear_away(session);
+        self.complete(session, Ending::Answered);
         if persistent {
             self.await_request(client);
         } else {
             self.close_politely(client, last);
         }
+    }
+
+    /// Both sides of a tunnel have said all they had to say.
+    pub(super) fn close_tunnel(&mut self, key: Key) {
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        let client = session.client;
+        self.complete(session, Ending::TunnelClosed);
+        self.close_client(client);
     }
 
     /// It ends otherwise. The client is answered if nothing of the response has gone to it, else cut off.
@@ -41,15 +59,36 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let client = session.client;
-        let answerable = matches!(session.download, Download::Awaited);
         let close = !session.persistent || !session.upload.finished();
         let head_only = session.method == Method::Head;
+        let answerable = matches!(session.download, Download::Awaited);
+        if !answerable {
+            self.cut_off(&session);
+        }
         self.plane.page(self.index).sessions_failed.add(1);
         self.clear_away(session);
         if answerable && ending.status().is_some() {
             self.reply(client, ending, head_only, close);
         } else {
+            self.count_ending(ending);
             self.close_client(client);
+        }
+    }
+
+    /// Nobody may take what has come through so far for whole: where only the end of the connection would tell, it ends
+    /// with a reset.
+    fn cut_off(&mut self, session: &Session) {
+        let (client, upstream) = match &session.download {
+            Download::Awaited => (false, false),
+            Download::Under(relay) => (relay.ends_with_connection(), false),
+            Download::Tunnel(_) => (true, true),
+        };
+        if client && let Some(client) = self.clients.get(session.client) {
+            self.ring.reset_at_close(client.stream.socket);
+        }
+        if upstream && let Some(upstream) = session.upstream.and_then(|key| self.upstreams.get(key))
+        {
+            self.ring.reset_at_close(upstream.stream.socket);
         }
     }
 
@@ -72,12 +111,17 @@ impl<R: Ring> Worker<R> {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
+        let page = ending
+            .status()
+            .and_then(|status| self.plan.error_pages.page(status));
+        let size = room_for(page.filter(|_| !head_only));
         let buffer = if client.stream.sending {
             None
         } else {
-            self.ring.lease(Size::Small)
+            self.ring.lease(size)
         };
         let Some(mut buffer) = buffer else {
+            self.count_ending(ending);
             self.close_client(key); // an interim response is still on its way, or nothing is free
             return;
         };
@@ -86,11 +130,13 @@ impl<R: Ring> Worker<R> {
             head_only,
             close,
             unix_seconds,
+            page,
         };
         let written = reply::write(ending, &rules, &mut writer);
         let length = writer.used();
         if written.is_err() || length == 0 {
             self.ring.give_back(buffer);
+            self.count_ending(ending);
             self.close_client(key);
             return;
         }
@@ -103,6 +149,7 @@ impl<R: Ring> Worker<R> {
             Kind::ClientSend.token(key),
         );
         self.plane.page(self.index).replies_total.add(1);
+        self.count_ending(ending);
         let deadline = self.now_plus(self.plan.client_timeout);
         self.set_client_deadline(key, deadline);
     }
@@ -110,30 +157,55 @@ impl<R: Ring> Worker<R> {
     /// Sets both sides' deadlines after something has moved: each side's patience runs only while it is that
     /// side we wait for.
     pub(super) fn renew_deadlines(&mut self, key: Key) {
-        let Some(session) = self.sessions.get(key) else {
+        let now = self.ring.now();
+        let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let Some(client) = self.clients.get(session.client) else {
             return;
         };
+        let tunnel = matches!(session.download, Download::Tunnel(_));
+        let body_awaited = !session.upload.finished()
+            && client.stream.receiving
+            && !session.awaits_continue
+            && !tunnel;
+        let taking = client.stream.sending && !tunnel;
+        let paces = [
+            session.upload_pace.wait(now, body_awaited),
+            session.download_pace.wait(now, taking),
+        ];
+        let pace = paces.into_iter().flatten().min();
+        let usual = self.plan.client_timeout;
+        let patience = usual.zip(pace).map(|(usual, pace)| usual.min(pace));
+        let client_key = session.client;
         let upstream = session
             .upstream
             .and_then(|k| self.upstreams.get(k).map(|u| (k, u)));
-        let body_awaited = !session.upload.finished() && client.stream.receiving;
-        let client_key = session.client;
-        let client_wanted = client.stream.sending || body_awaited;
-        let client_timeout = self.plan.client_timeout.filter(|_| client_wanted);
         if let Some((upstream_key, upstream)) = upstream
             && upstream.state == State::Busy(key)
         {
             // A session that waits for a buffer waits for the output, too: it must end some time.
-            let wanted = upstream.stream.sending || !(body_awaited || client.stream.sending);
-            let timeout = self.plan.server_timeout.filter(|_| wanted);
+            let wanted = upstream.stream.sending || !(body_awaited || taking);
+            let timeout = match tunnel {
+                true => self.plan.tunnel_timeout,
+                false => self.plan.server_timeout.filter(|_| wanted),
+            };
             let deadline = self.now_plus(timeout);
             self.set_upstream_deadline(upstream_key, deadline);
         }
-        let deadline = self.now_plus(client_timeout);
+        let deadline = self.now_plus(patience);
         self.set_client_deadline(client_key, deadline);
+    }
+
+    /// A session that got all it asked for.
+    fn complete(&mut self, session: Session, ending: Ending) {
+        self.count_output(session.output, |counts| counts.sessions_total.add(1));
+        self.count_ending(ending);
+        self.clear_away(session);
+    }
+
+    fn count_ending(&self, ending: Ending) {
+        self.plane.page(self.index).endings.of(ending).add(1);
     }
 
     /// Gives back what a session held.
@@ -141,9 +213,18 @@ impl<R: Ring> Worker<R> {
         self.vacate(session.output);
         let first = session.take_first();
         self.take_back(first);
+        self.take_pipes_back(&mut session);
         if let Some(upstream) = session.upstream {
             self.close_upstream(upstream);
         }
         self.set_client_deadline(session.client, NEVER);
+    }
+}
+
+fn room_for(page: Option<&ErrorPage>) -> Size {
+    if page.is_some_and(|page| page.body.len() + REPLY_BYTES_MAX > SMALL_BYTES) {
+        Size::Large
+    } else {
+        Size::Small
     }
 }

@@ -6,21 +6,25 @@
 //! - `admission`: who comes in; `idle`: who goes when a place is wanted
 //! - `client`, `upstream`: the two kinds of connection; `stream`: what they share
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
-//!   `transfer`: what they share; `ending`: how it ends
+//!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
+//!   `ending`: how it ends
 //! - `stop`: orders; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
 mod admission;
+mod bulk;
 mod client;
 mod download;
 mod ending;
 mod idle;
+mod pace;
 mod session;
 mod stop;
 mod stream;
 mod table;
 mod time;
 mod transfer;
+mod tunnel;
 mod upload;
 mod upstream;
 mod wheel;
@@ -48,6 +52,7 @@ use crate::worker::session::Session;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
 use crate::worker::time::Starved;
+use crate::worker::transfer::Way;
 use crate::worker::upstream::Upstream;
 use crate::worker::wheel::Due;
 use crate::worker::wheel::Wheel;
@@ -67,6 +72,7 @@ pub struct Leftovers {
     pub sessions: u64,
     pub sockets: u64,
     pub buffers: u64,
+    pub pipes: u64,
     pub operations: u64,
 }
 
@@ -78,6 +84,7 @@ impl Leftovers {
         self.sessions += other.sessions;
         self.sockets += other.sockets;
         self.buffers += other.buffers;
+        self.pipes += other.pipes;
         self.operations += other.operations;
     }
 }
@@ -89,12 +96,13 @@ impl fmt::Display for Leftovers {
         }
         write!(
             f,
-            "{} clients, {} upstreams, {} sessions, {} sockets, {} buffers, {} operations",
+            "{} clients, {} upstreams, {} sessions, {} sockets, {} buffers, {} pipes, {} operations",
             self.clients,
             self.upstreams,
             self.sessions,
             self.sockets,
             self.buffers,
+            self.pipes,
             self.operations
         )
     }
@@ -122,6 +130,10 @@ pub struct Worker<R: Ring> {
     paused: bool,
     /// Accepting failed and is tried again then.
     accept_again_at: Option<Instant>,
+    /// Long bodies that could be moved on at once and wait for their turn.
+    bulk: VecDeque<(Key, Way)>,
+    /// Bytes of long bodies moved in this turn.
+    bulk_moved: usize,
     /// Who found no buffer and asks again after a pause.
     starved: Vec<Starved>,
     feed_at: Option<Instant>,
@@ -142,10 +154,14 @@ enum Kind {
     UpstreamConnect,
     UpstreamReceive,
     UpstreamSend,
+    ClientReadable,
+    ClientWritable,
+    UpstreamReadable,
+    UpstreamWritable,
 }
 
 impl Kind {
-    const ALL: [Kind; 7] = [
+    const ALL: [Kind; 11] = [
         Kind::Accept,
         Kind::Wake,
         Kind::ClientReceive,
@@ -153,6 +169,10 @@ impl Kind {
         Kind::UpstreamConnect,
         Kind::UpstreamReceive,
         Kind::UpstreamSend,
+        Kind::ClientReadable,
+        Kind::ClientWritable,
+        Kind::UpstreamReadable,
+        Kind::UpstreamWritable,
     ];
 
     fn token(self, key: Key) -> Token {
@@ -192,6 +212,8 @@ impl<R: Ring> Worker<R> {
             places_freed: false,
             paused: false,
             accept_again_at: None,
+            bulk: VecDeque::new(),
+            bulk_moved: 0,
             starved: Vec::new(),
             feed_at: None,
             order: Order::Run,
@@ -220,6 +242,7 @@ impl<R: Ring> Worker<R> {
             self.dispatch(completion);
         }
         self.completions = completions;
+        self.continue_bulk();
         self.expire();
         if std::mem::take(&mut self.places_freed) {
             self.admit_waiting();
@@ -238,6 +261,7 @@ impl<R: Ring> Worker<R> {
             sessions: self.sessions.len() as u64,
             sockets: counts.sockets,
             buffers: counts.buffers,
+            pipes: counts.pipes,
             operations: counts.in_flight.saturating_sub(1), // one waits for a wake, always
         }
     }
@@ -266,6 +290,10 @@ impl<R: Ring> Worker<R> {
             Some(Kind::UpstreamConnect) => self.on_connected(key, result),
             Some(Kind::UpstreamReceive) => self.on_upstream_received(key, result, buffer),
             Some(Kind::UpstreamSend) => self.on_upstream_sent(key, result, buffer),
+            Some(Kind::ClientReadable) => self.on_client_ready(key, Way::Up),
+            Some(Kind::ClientWritable) => self.on_client_ready(key, Way::Down),
+            Some(Kind::UpstreamReadable) => self.on_upstream_ready(key, Way::Down),
+            Some(Kind::UpstreamWritable) => self.on_upstream_ready(key, Way::Up),
             None => self.take_back(buffer),
         }
     }

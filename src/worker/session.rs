@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::balance::choice::Set;
+use crate::http::body::Framing;
 use crate::http::body::Relay;
 use crate::http::ending::Ending;
 use crate::http::ending::Refusal;
@@ -19,10 +20,14 @@ use crate::ring::arena::Buffer;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::Worker;
+use crate::worker::bulk::Piped;
 use crate::worker::client::Phase;
+use crate::worker::pace::Pace;
 use crate::worker::stream::NEVER;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
+use crate::worker::transfer::Way;
+use crate::worker::tunnel::Ended;
 
 /// A connection that cannot be established is tried on another output at once, so often in all (SPEC 3).
 const TRIES_MOST: u8 = 3;
@@ -54,6 +59,14 @@ pub struct Session {
     tried: Set,
     /// It was sent once more already, on a fresh connection.
     pub resent: bool,
+    /// The client keeps its body until it hears that it may send (RFC 9110 §10.1.1): nobody waits for it before.
+    pub awaits_continue: bool,
+    /// The client asked to switch protocols.
+    pub asks_switch: bool,
+    pub upload_pace: Pace,
+    pub download_pace: Pace,
+    upload_pipe: Option<Piped>,
+    download_pipe: Option<Piped>,
 }
 
 /// The request's head as the output gets it, with as much of the body as lay beside it.
@@ -73,12 +86,49 @@ pub enum Download {
     Awaited,
     /// The head has gone to the client; the body follows.
     Under(Relay),
+    /// The protocol was switched; what has ended of it.
+    Tunnel(Ended),
 }
 
 impl Session {
     /// Whether the request may be sent once more, should its connection turn out to be dead.
     pub fn may_resend(&self) -> bool {
         self.whole && !self.resent && self.method.is_idempotent()
+    }
+
+    /// A receive from the client has completed.
+    pub fn heard(&mut self, result: Result<u32, Errno>) {
+        if let Ok(bytes @ 1..) = result {
+            self.awaits_continue = false;
+            self.upload_pace.moved(u64::from(bytes));
+        }
+    }
+
+    /// A send to the client has completed.
+    pub fn told(&mut self, result: Result<u32, Errno>) {
+        self.download_pace.moved(u64::from(result.unwrap_or(0)));
+    }
+
+    /// The body of one direction; none before there is one.
+    pub fn relay(&mut self, way: Way) -> Option<&mut Relay> {
+        match (way, &mut self.download) {
+            (Way::Up, _) => Some(&mut self.upload),
+            (Way::Down, Download::Under(relay)) => Some(relay),
+            (Way::Down, Download::Awaited | Download::Tunnel(_)) => None,
+        }
+    }
+
+    /// The pipe of one direction.
+    pub fn pipe(&mut self, way: Way) -> &mut Option<Piped> {
+        match way {
+            Way::Up => &mut self.upload_pipe,
+            Way::Down => &mut self.download_pipe,
+        }
+    }
+
+    /// The whole request has been read from its client, and none of it is still in a pipe.
+    pub fn upload_gone(&self) -> bool {
+        self.upload.finished() && self.upload_pipe.is_none()
     }
 
     /// Takes the first buffer out, wherever it is in its life.
@@ -94,6 +144,12 @@ impl<R: Ring> Worker<R> {
     /// A request's head has been read whole.
     pub(super) fn begin_session(&mut self, key: Key, request: &Request) {
         let head_only = request.method == Method::Head;
+        if request.last_hop {
+            self.count_request();
+            self.consume_head(key, request);
+            self.reply_to(key, Ending::LastHop, head_only, request);
+            return;
+        }
         let Some(output) = self.chooser.choose(Set::EMPTY, self.ring.now()) else {
             self.count_request();
             self.consume_head(key, request);
@@ -123,6 +179,12 @@ impl<R: Ring> Worker<R> {
             tries: 0,
             tried: Set::EMPTY,
             resent: false,
+            awaits_continue: request.expects_continue && request.body != Framing::None,
+            asks_switch: request.upgrade,
+            upload_pace: Pace::default(),
+            download_pace: Pace::default(),
+            upload_pipe: None,
+            download_pipe: None,
         };
         // There are never more sessions than clients, whose table is bounded alike.
         let Some(session_key) = self.sessions.insert(session) else {

@@ -135,6 +135,36 @@ impl Stream {
         self.held = Some(buffer);
     }
 
+    /// Takes out the bytes read and not used yet, with the buffer they lie in.
+    pub fn take_bytes(&mut self) -> Option<(Buffer, Range<usize>)> {
+        let range = self.range();
+        let buffer = self.take_held()?;
+        Some((buffer, range))
+    }
+
+    /// Asks to be told when a receive, or a pipe, would find something.
+    pub fn await_readable<R: Ring>(&mut self, ring: &mut R, token: Token) {
+        debug_assert!(!self.receiving && !self.closed, "as for a receive");
+        self.receiving = true;
+        ring.await_readable(self.socket, token);
+    }
+
+    /// Asks to be told when the other side takes bytes again.
+    pub fn await_writable<R: Ring>(&mut self, ring: &mut R, token: Token) {
+        debug_assert!(!self.sending && !self.closed, "as for a send");
+        self.sending = true;
+        ring.await_writable(self.socket, token);
+    }
+
+    /// Whether more is worth looking for at once: the last receive filled its room.
+    pub fn next_arrival(&self) -> Arrival {
+        if self.plenty {
+            Arrival::Now
+        } else {
+            Arrival::Later
+        }
+    }
+
     /// Asks for more bytes: behind those that are held, or into a fresh buffer. `false`: no room for more.
     pub fn receive<R: Ring>(&mut self, ring: &mut R, when: Arrival, token: Token) -> bool {
         debug_assert!(

@@ -59,7 +59,9 @@ impl<R: Ring> Worker<R> {
     /// Until when the ring may wait.
     pub(super) fn wake_time(&self) -> Option<Instant> {
         let starved = (!self.starved.is_empty()).then(|| self.ring.now() + STARVED_PAUSE);
+        let bulk = (!self.bulk.is_empty()).then(|| self.ring.now());
         let times = [
+            bulk,
             self.wheel.next(),
             self.accept_again_at,
             self.stop_by,

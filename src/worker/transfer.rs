@@ -12,12 +12,41 @@ use crate::ring::arena::SMALL_BYTES;
 use crate::ring::arena::TAILROOM;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
+use crate::worker::client::Client;
+use crate::worker::session::Session;
 use crate::worker::stream::Stream;
+use crate::worker::table::Table;
+use crate::worker::upstream::Upstream;
 
 // The parser of bodies and the arena agree on what is kept free around them, and the longest trailer line that is
 // ever left for more bytes fits in the smallest buffer.
 const _: () = assert!(HEADROOM == body::HEADROOM && TAILROOM == body::TAILROOM);
 const _: () = assert!(body::TRAILER_BYTES_MAX + HEADROOM + TAILROOM <= SMALL_BYTES);
+
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// From the client to the output.
+    Up,
+    /// From the output to the client.
+    Down,
+}
+
+/// Where the bytes of one direction come from, and where they go.
+pub fn ends<'w>(
+    clients: &'w mut Table<Client>,
+    upstreams: &'w mut Table<Upstream>,
+    session: &Session,
+    way: Way,
+) -> (Option<&'w mut Stream>, Option<&'w mut Stream>) {
+    let client = clients.get_mut(session.client).map(|one| &mut one.stream);
+    let upstream = session.upstream.and_then(|key| upstreams.get_mut(key));
+    let upstream = upstream.map(|one| &mut one.stream);
+    match way {
+        Way::Up => (client, upstream),
+        Way::Down => (upstream, client),
+    }
+}
 
 /// The next stretch of a body.
 pub enum Taken {

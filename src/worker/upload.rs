@@ -6,9 +6,11 @@ use crate::ring::port::Arrival;
 use crate::ring::port::Ring;
 use crate::worker::Kind;
 use crate::worker::Worker;
+use crate::worker::session::Download;
 use crate::worker::session::First;
 use crate::worker::table::Key;
 use crate::worker::transfer::Taken;
+use crate::worker::transfer::Way;
 use crate::worker::transfer::add_to_head;
 use crate::worker::transfer::make_room;
 use crate::worker::transfer::take_piece;
@@ -86,6 +88,11 @@ impl<R: Ring> Worker<R> {
             }
             First::Ready(..) | First::Kept(..) | First::Gone => self.ring.give_back(buffer),
         }
+        self.after_upload(key, delivered);
+    }
+
+    /// Goes on after a stretch has been sent, or after the output turned out to take no more.
+    pub(super) fn after_upload(&mut self, key: Key, delivered: bool) {
         if delivered {
             self.pump_upload(key);
         } else {
@@ -112,6 +119,14 @@ impl<R: Ring> Worker<R> {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
+        if session.pipe(Way::Up).is_some() {
+            self.move_bulk(key, Way::Up);
+            return;
+        }
+        if session.upload.finished() && matches!(session.download, Download::Tunnel(_)) {
+            self.carry(key, Way::Up);
+            return;
+        }
         let Some(upstream_key) = session.upstream else {
             return;
         };
@@ -138,7 +153,11 @@ impl<R: Ring> Worker<R> {
                 upstream.stream.send(&mut self.ring, buffer, range, token);
             }
             Ok(Taken::More) if client.stream.ended => self.fail(key, Ending::ClientGone),
-            Ok(Taken::More) => self.receive_from_client(client_key, Arrival::Now),
+            Ok(Taken::More) => {
+                if !self.begin_bulk(key, Way::Up) {
+                    self.receive_from_client(client_key, Arrival::Now);
+                }
+            }
             Ok(Taken::Done) => {}
             Ok(Taken::NoBuffer) => {
                 session.persistent = false; // the beginning of the next request is lost

@@ -19,6 +19,7 @@ use crate::worker::stream::Stream;
 use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::time::unschedule;
+use crate::worker::transfer::Way;
 use crate::worker::wheel::Owner;
 
 /// An idle connection is closed after this; shorter than what backends usually keep theirs (nginx: 75 s), so
@@ -39,6 +40,14 @@ pub struct Upstream {
     pub broken: bool,
     /// When it last finished an exchange.
     used: Instant,
+}
+
+impl Upstream {
+    /// It was reset, or failed otherwise: no more comes from it.
+    pub fn break_off(&mut self) {
+        self.stream.ended = true;
+        self.broken = true;
+    }
 }
 
 /// What a connection to an output is about.
@@ -147,8 +156,7 @@ impl<R: Ring> Worker<R> {
             (State::Idle | State::Connecting(_), _) => self.close_upstream(key),
             (State::Busy(session), Arrived::Bytes | Arrived::End) => self.pump_download(session),
             (State::Busy(session), Arrived::Broken) => {
-                upstream.stream.ended = true;
-                upstream.broken = true;
+                upstream.break_off();
                 self.pump_download(session);
             }
         }
@@ -175,6 +183,23 @@ impl<R: Ring> Worker<R> {
             }
             (_, Sent::All(buffer) | Sent::Broken(buffer)) => {
                 self.ring.give_back(buffer);
+                self.forget_upstream_if_quiet(key);
+            }
+        }
+    }
+
+    /// An output's connection is ready for a pipe: to give bytes (`Way::Down`) or to take some.
+    pub(super) fn on_upstream_ready(&mut self, key: Key, way: Way) {
+        let Some(upstream) = self.upstreams.get_mut(key) else {
+            return;
+        };
+        match way {
+            Way::Up => upstream.stream.sending = false,
+            Way::Down => upstream.stream.receiving = false,
+        }
+        match upstream.state {
+            State::Busy(session) => self.pump(session, way),
+            State::Connecting(_) | State::Idle | State::Closed => {
                 self.forget_upstream_if_quiet(key);
             }
         }
@@ -254,7 +279,7 @@ impl<R: Ring> Worker<R> {
                 self.close_upstream(key);
                 self.try_another(session, Ending::ConnectTimeout);
             }
-            State::Busy(session) => self.fail(session, Ending::ServerTimeout),
+            State::Busy(session) => self.on_output_silent(session),
             State::Idle => self.close_upstream(key),
             State::Closed => {}
         }

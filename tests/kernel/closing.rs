@@ -163,3 +163,34 @@ fn cancelling_leaves_other_sockets_alone() {
     rig.ring.close(two, false);
     rig.finish();
 }
+
+#[test]
+fn a_close_can_be_a_reset() {
+    let mut rig = Rig::new();
+    let (socket, mut peer) = rig.pair();
+    rig.ring.reset_at_close(socket);
+    rig.ring.close(socket, false);
+    rig.submit();
+    let error = peer.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    rig.finish();
+}
+
+#[test]
+fn a_reset_ends_what_is_in_flight_in_the_same_batch() {
+    let mut rig = Rig::new();
+    let (socket, mut peer) = rig.pair();
+    let buffer = rig.fill_up(socket);
+    rig.pick(socket, Arrival::Later, 1);
+    rig.ring.send(socket, buffer, 0..LARGE_BYTES, token(2));
+    rig.submit();
+    rig.ring.reset_at_close(socket);
+    rig.ring.close(socket, true);
+    assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
+    let done = rig.wait(2);
+    assert!(matches!(done.result, Ok(1..) | Err(Errno::ECANCELED)));
+    rig.home(done);
+    let end = peer.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset, "and no end");
+    rig.finish();
+}

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 
 use crate::rig::Rig;
 use crate::rig::picked;
+use crate::rig::reset;
 use crate::rig::token;
 
 /// A rig whose only buffer for picking is held, and the socket it came from.
@@ -84,11 +85,9 @@ fn the_end_of_the_stream_takes_no_buffer() {
 fn a_reset_is_an_error_and_takes_no_buffer() {
     let mut rig = Rig::new();
     let (socket, peer) = rig.pair();
-    let peer = socket2::Socket::from(peer);
-    peer.set_linger(Some(std::time::Duration::ZERO)).unwrap();
     rig.pick(socket, Arrival::Later, 1);
     rig.submit();
-    drop(peer);
+    reset(peer);
     let done = rig.wait(1);
     assert_eq!(done.result, Err(Errno::ECONNRESET));
     assert!(done.buffer.is_none());
@@ -182,11 +181,15 @@ fn no_operation_starts_a_kernel_thread() {
     let mut rig = Rig::new();
     let (socket, mut peer) = rig.pair();
     rig.ring.await_wake(token(7));
+    rig.ring.await_readable(socket, token(2));
+    rig.ring.await_writable(socket, token(3));
     rig.pick(socket, Arrival::Later, 1);
     rig.submit();
     peer.write_all(b"x").unwrap();
-    let done = rig.wait(1);
-    rig.home(done);
+    for slot in 1..=3 {
+        let done = rig.wait(slot);
+        rig.home(done);
+    }
     let ours = format!("iou-wrk-{}", nix::unistd::gettid());
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
         let name = std::fs::read_to_string(task.unwrap().path().join("comm"));

@@ -162,7 +162,7 @@ impl Rig {
         }
     }
 
-    /// Every test ends with this: operations, sockets and buffers are home.
+    /// Every test ends with this: operations, sockets, buffers and pipes are home.
     pub fn finish(mut self) {
         self.submit();
         let left = self.done.len();
@@ -172,7 +172,14 @@ impl Rig {
             (counts.in_flight, counts.sockets, counts.buffers),
             (0, 0, 0)
         );
+        assert_eq!(counts.pipes, 0);
     }
+}
+
+/// Ends a connection with a reset.
+pub fn reset(stream: TcpStream) {
+    let socket = socket2::Socket::from(stream);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// What a picked buffer holds.

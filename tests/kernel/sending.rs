@@ -2,10 +2,10 @@
 
 use std::io::Read;
 use std::io::Write;
+use std::net::Shutdown;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use halb::ring::arena::LARGE_BYTES;
 use halb::ring::port::Arrival;
@@ -20,6 +20,7 @@ use nix::poll::poll;
 use crate::rig::Rig;
 use crate::rig::loopback;
 use crate::rig::picked;
+use crate::rig::reset;
 use crate::rig::rest;
 use crate::rig::token;
 
@@ -83,9 +84,7 @@ fn a_send_that_waits_is_cancelled_with_its_buffer() {
 fn a_send_after_a_reset_is_an_error_and_no_signal() {
     let mut rig = Rig::new();
     let (socket, peer) = rig.pair();
-    let peer = socket2::Socket::from(peer);
-    peer.set_linger(Some(Duration::ZERO)).unwrap();
-    drop(peer);
+    reset(peer);
     let mut results = Vec::new();
     for slot in 1..=2 {
         let buffer = rig.filled(b"x");
@@ -175,14 +174,32 @@ fn after_the_end_was_sent_receiving_goes_on() {
 }
 
 #[test]
+fn after_the_end_came_sending_goes_on() {
+    let mut rig = Rig::new();
+    let (socket, peer) = rig.pair();
+    peer.shutdown(Shutdown::Write).unwrap();
+    rig.pick(socket, Arrival::Later, 1);
+    assert_eq!(rig.wait(1).result, Ok(0));
+    for slot in 2..=3 {
+        let buffer = rig.filled(b"still");
+        rig.ring.send(socket, buffer, 0..5, token(slot));
+        let done = rig.wait(slot);
+        assert_eq!(done.result, Ok(5));
+        rig.home(done);
+    }
+    rig.ring.stop_sending(socket);
+    assert_eq!(rest(&peer), b"stillstill");
+    rig.ring.close(socket, false);
+    rig.finish();
+}
+
+#[test]
 fn a_peer_that_reset_has_no_address() {
     let mut rig = Rig::new();
     let (socket, peer) = rig.pair();
     let address = peer.local_addr().unwrap();
     assert_eq!(rig.ring.peer(socket), Some(address));
-    let peer = socket2::Socket::from(peer);
-    peer.set_linger(Some(Duration::ZERO)).unwrap();
-    drop(peer);
+    reset(peer);
     rig.pick(socket, Arrival::Later, 1);
     assert_eq!(rig.wait(1).result, Err(Errno::ECONNRESET));
     assert_eq!(rig.ring.peer(socket), None);

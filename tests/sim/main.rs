@@ -15,6 +15,7 @@ mod message;
 mod naive;
 mod net;
 mod parse;
+mod pipes;
 mod port;
 mod profile;
 mod random;

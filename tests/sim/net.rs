@@ -72,6 +72,8 @@ pub struct Conn {
     told: bool,
     reset_by_halb: bool,
     halb_closed: bool,
+    /// HALB wants its close to be a reset.
+    resets_at_close: bool,
     actor_closed: bool,
     /// Its packets vanish: nothing moves any more, either way.
     pub stalled: bool,
@@ -93,6 +95,7 @@ impl Conn {
             told: false,
             reset_by_halb: false,
             halb_closed: false,
+            resets_at_close: false,
             actor_closed: false,
             stalled: false,
         }
@@ -121,7 +124,17 @@ impl Conn {
 
     pub fn can_send(&self) -> bool {
         let room = self.outward.bytes.len() < self.outward.capacity;
-        !self.stalled && (room || self.reset_by_actor || self.actor_closed)
+        !self.stalled && (room || self.is_gone())
+    }
+
+    /// What a poll sees: Linux says so only when a third of the room is free.
+    pub fn is_writable(&self) -> bool {
+        let room = self.outward.capacity - self.outward.bytes.len();
+        self.can_send() && (room * 3 >= self.outward.capacity || self.is_gone())
+    }
+
+    fn is_gone(&self) -> bool {
+        self.reset_by_actor || self.actor_closed
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
@@ -150,11 +163,15 @@ impl Conn {
         self.outward.fin = true;
     }
 
+    pub fn reset_at_close(&mut self) {
+        self.resets_at_close = true;
+    }
+
     /// `lossy`: a reset overtakes what was sent before it.
     pub fn close_by_halb(&mut self, lossy: bool) {
         self.halb_closed = true;
         self.outward.fin = true;
-        if !self.inward.bytes.is_empty() {
+        if !self.inward.bytes.is_empty() || self.resets_at_close {
             self.reset_by_halb = true;
             if lossy {
                 self.outward.bytes.clear();

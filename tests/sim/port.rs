@@ -18,6 +18,7 @@ use halb::ring::port::Size;
 use halb::ring::token::Token;
 use nix::errno::Errno;
 
+use crate::pipes::Pipes;
 use crate::profile::MICROSECOND;
 use crate::profile::MILLISECOND;
 use crate::profile::Profile;
@@ -45,7 +46,39 @@ pub enum Deed {
         buffer: Option<Buffer>,
         range: Range<usize>,
     },
+    /// Waits until there is something to receive.
+    Readable {
+        conn: usize,
+    },
+    /// Waits until something can be sent.
+    Writable {
+        conn: usize,
+    },
     Wake,
+}
+
+impl Deed {
+    /// The connection it works on.
+    pub fn conn(&self) -> Option<usize> {
+        match self {
+            Deed::Connect { conn, .. }
+            | Deed::Receive { conn, .. }
+            | Deed::Send { conn, .. }
+            | Deed::Readable { conn }
+            | Deed::Writable { conn } => Some(*conn),
+            Deed::Accept | Deed::Wake => None,
+        }
+    }
+
+    /// It counts as a receive: one at a time.
+    pub fn reads(&self) -> bool {
+        matches!(self, Deed::Receive { .. } | Deed::Readable { .. })
+    }
+
+    /// It counts as a send: one at a time.
+    pub fn writes(&self) -> bool {
+        matches!(self, Deed::Send { .. } | Deed::Writable { .. })
+    }
 }
 
 /// What became of it, and when that is seen.
@@ -78,18 +111,14 @@ impl Operation {
 
     /// The connection it works on.
     pub fn conn(&self) -> Option<usize> {
-        match self.deed {
-            Deed::Connect { conn, .. } | Deed::Receive { conn, .. } | Deed::Send { conn, .. } => {
-                Some(conn)
-            }
-            Deed::Accept | Deed::Wake => None,
-        }
+        self.deed.conn()
     }
 }
 
 /// One worker's kernel.
 pub struct Port {
     pub arena: Arena,
+    pub pipes: Pipes,
     /// Descriptors, by number.
     pub table: BTreeMap<i32, usize>,
     pub sockets_max: usize,
@@ -113,6 +142,7 @@ impl Port {
     pub fn new(profile: &Profile) -> Port {
         Port {
             arena: Arena::new(profile.small, profile.large).expect("memory"),
+            pipes: Pipes::new(profile.pipes),
             table: BTreeMap::new(),
             sockets_max: profile.sockets_max,
             operations: Vec::new(),
@@ -138,6 +168,12 @@ impl Port {
         Some(number)
     }
 
+    /// Whether an operation like this is under way on `conn`.
+    pub fn is_busy(&self, conn: usize, like: impl Fn(&Deed) -> bool) -> bool {
+        let mut operations = self.operations.iter();
+        operations.any(|one| one.conn() == Some(conn) && like(&one.deed))
+    }
+
     pub fn in_flight_on(&self, conn: usize) -> usize {
         let operations = self.operations.iter();
         operations.filter(|one| one.conn() == Some(conn)).count()
@@ -153,7 +189,7 @@ impl Port {
             match operation.deed {
                 Deed::Connect { at, .. } => next = next.min(at),
                 Deed::Accept if !self.backlog.is_empty() => next = next.min(self.ripe_at),
-                Deed::Accept | Deed::Receive { .. } | Deed::Send { .. } | Deed::Wake => {}
+                _ => {}
             }
         }
         next
@@ -190,6 +226,14 @@ fn step(world: &mut World, port: usize, operation: &mut Operation) -> bool {
             buffer,
             range,
         } => send(world, *conn, buffer, range, operation.cancelled),
+        Deed::Readable { conn } => {
+            let ready = world.conns[*conn].can_receive();
+            poll(ready, operation.cancelled)
+        }
+        Deed::Writable { conn } => {
+            let ready = world.conns[*conn].is_writable();
+            poll(ready, operation.cancelled)
+        }
         Deed::Wake => {
             let woken = std::mem::take(&mut world.ports[port].woken);
             woken.then_some((Ok(0), None, true))
@@ -272,7 +316,16 @@ fn connect(
     Some((fate, None, true))
 }
 
-fn shorten(world: &mut World, room: usize) -> usize {
+fn poll(ready: bool, cancelled: bool) -> Effect {
+    match (ready, cancelled) {
+        (true, _) => Some((Ok(0), None, true)),
+        (false, true) => Some((Err(Errno::ECANCELED), None, true)),
+        (false, false) => None,
+    }
+}
+
+/// How much of `room` an operation uses.
+pub fn shorten(world: &mut World, room: usize) -> usize {
     let short = world.profile.jitter.short;
     if room > 1 && world.random.chance(short) {
         return match world.random.below(3) {

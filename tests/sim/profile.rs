@@ -92,6 +92,8 @@ pub struct Profile {
     pub filled: bool,
     pub small: u32,
     pub large: u32,
+    /// Pipes each worker may have.
+    pub pipes: usize,
     /// Descriptors each worker may have.
     pub sockets_max: usize,
     pub max_connections: u64,
@@ -127,6 +129,8 @@ impl Profile {
         if random.chance(300) {
             profile.unresolved = random.between(0, 2).min(profile.servers as u64 - 1) as usize;
         }
+        // A stream of its own, so that the rest of the world is as it was.
+        profile.pipes = Random::of(seed, 0x919E).pick(&[0, 1, 2, 16, 16]);
         let moment = random.below(30 * MILLISECOND);
         match family {
             Family::Calm => {}
@@ -167,6 +171,7 @@ impl Profile {
             filled: false,
             small: 256,
             large: 64,
+            pipes: 16,
             sockets_max: 4000,
             max_connections: 1000,
             servers: 2,

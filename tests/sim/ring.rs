@@ -12,6 +12,7 @@ use halb::ring::port::Adopted;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
 use halb::ring::port::Into;
+use halb::ring::port::Pipe;
 use halb::ring::port::Ring;
 use halb::ring::port::RingCounts;
 use halb::ring::port::Size;
@@ -19,6 +20,7 @@ use halb::ring::port::Socket;
 use halb::ring::token::Token;
 use nix::errno::Errno;
 
+use crate::pipes;
 use crate::port;
 use crate::port::Deed;
 use crate::port::LISTENER;
@@ -165,9 +167,7 @@ impl Ring for SimRing {
         let conn = self.conn(socket, "recv");
         self.with_port(|port| {
             port.counts.recvs += 1;
-            let mut operations = port.operations.iter();
-            let twice = operations
-                .any(|one| matches!(one.deed, Deed::Receive { conn: other, .. } if other == conn));
+            let twice = port.is_busy(conn, Deed::reads);
             assert!(!twice, "two recvs at a time on {socket:?}");
         });
         let into = match into {
@@ -187,9 +187,7 @@ impl Ring for SimRing {
         assert!(range.end <= buffer.len(), "a send from behind its buffer");
         self.with_port(|port| {
             port.counts.sends += 1;
-            let mut operations = port.operations.iter();
-            let twice = operations
-                .any(|one| matches!(one.deed, Deed::Send { conn: other, .. } if other == conn));
+            let twice = port.is_busy(conn, Deed::writes);
             assert!(!twice, "two sends at a time on {socket:?}");
         });
         let deed = Deed::Send {
@@ -247,6 +245,56 @@ impl Ring for SimRing {
             world.conns[conn].stop_sending();
             world.poke(conn);
         });
+    }
+
+    fn reset_at_close(&mut self, socket: Socket) {
+        let conn = self.conn(socket, "reset_at_close");
+        self.with(|world| {
+            world.ports[self.index].counts.calls += 1;
+            world.conns[conn].reset_at_close();
+        });
+    }
+
+    fn await_readable(&mut self, socket: Socket, token: Token) {
+        let conn = self.conn(socket, "await_readable");
+        self.with_port(|port| {
+            port.counts.polls += 1;
+            let twice = port.is_busy(conn, Deed::reads);
+            assert!(!twice, "two recvs at a time on {socket:?}");
+        });
+        self.submit(token, Deed::Readable { conn });
+    }
+
+    fn await_writable(&mut self, socket: Socket, token: Token) {
+        let conn = self.conn(socket, "await_writable");
+        self.with_port(|port| {
+            port.counts.polls += 1;
+            let twice = port.is_busy(conn, Deed::writes);
+            assert!(!twice, "two sends at a time on {socket:?}");
+        });
+        self.submit(token, Deed::Writable { conn });
+    }
+
+    fn lease_pipe(&mut self) -> Option<Pipe> {
+        self.with(|world| {
+            let fails = world.random.chance(world.profile.jitter.starved); // no descriptors for one
+            let port = &mut world.ports[self.index];
+            (!fails).then(|| port.pipes.lease()).flatten()
+        })
+    }
+
+    fn give_back_pipe(&mut self, pipe: Pipe) {
+        self.with_port(|port| port.pipes.give_back(pipe));
+    }
+
+    fn fill(&mut self, pipe: &Pipe, from: Socket, most: usize) -> Result<usize, Errno> {
+        let conn = self.conn(from, "fill");
+        self.with(|world| pipes::fill(world, self.index, pipe, conn, most))
+    }
+
+    fn empty(&mut self, pipe: &Pipe, to: Socket, most: usize) -> Result<usize, Errno> {
+        let conn = self.conn(to, "empty");
+        self.with(|world| pipes::empty(world, self.index, pipe, conn, most))
     }
 
     fn peer(&mut self, socket: Socket) -> Option<SocketAddr> {
@@ -370,6 +418,7 @@ impl Ring for SimRing {
             in_flight: port.operations.len() as u64,
             sockets: port.table.len() as u64,
             buffers: port.arena.away() as u64,
+            pipes: port.pipes.away() as u64,
             ..port.counts
         })
     }
@@ -421,6 +470,8 @@ fn describe(deed: &Deed) -> String {
             format!("recv on conn {conn} into {room:?}")
         }
         Deed::Send { conn, range, .. } => format!("send of {} on conn {conn}", range.len()),
+        Deed::Readable { conn } => format!("wait for bytes from conn {conn}"),
+        Deed::Writable { conn } => format!("wait for room to conn {conn}"),
         Deed::Wake => "wake".into(),
     }
 }
@@ -435,9 +486,10 @@ pub fn state(world: &World) -> String {
             .map(|one| describe(&one.deed))
             .collect();
         text += &format!(
-            "; worker {index}: sockets {:?}, buffers {}, backlog {:?}, inbox {:?}, in flight {operations:?}",
+            "; worker {index}: sockets {:?}, buffers {}, pipes {}, backlog {:?}, inbox {:?}, in flight {operations:?}",
             port.table,
             port.arena.away(),
+            port.pipes.away(),
             port.backlog,
             port.inbox,
         );

@@ -6,6 +6,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use halb::model::error_page::ErrorPages;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
@@ -264,6 +265,7 @@ fn counts(world: &World) -> RingCounts {
         sum.sends += port.counts.sends;
         sum.accepts += port.counts.accepts;
         sum.connects += port.counts.connects;
+        sum.polls += port.counts.polls;
         sum.others += port.counts.others;
     }
     sum
@@ -291,6 +293,12 @@ fn home(world: &World, index: usize) {
         port.arena.away(),
         0,
         "stopped with buffers away: {}",
+        state(world)
+    );
+    assert_eq!(
+        port.pipes.away(),
+        0,
+        "stopped with pipes away: {}",
         state(world)
     );
     assert!(
@@ -327,11 +335,13 @@ fn plan(world: &World) -> Plan {
         server_timeout: Some(profile.server_timeout),
         conn_timeout: Some(profile.conn_timeout),
         queue_timeout: Some(profile.queue_timeout),
+        tunnel_timeout: Some(profile.client_timeout),
         grace: profile.grace,
         max_head_bytes: 16_384,
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
         trusted_proxies: Vec::new(),
         via: false,
+        error_pages: ErrorPages::default(),
     }
 }

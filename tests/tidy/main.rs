@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("balance", &["model"]),
     ("http", &["model"]),
     ("ring", &["model"]),
-    ("plane", &["model"]),
+    ("plane", &["model", "http"]),
     // Of the ring only its port, so that a simulator can stand in for the kernel.
     (
         "worker",

@@ -58,7 +58,7 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
         sets: &sets,
         node: None,
         host_name: None,
-        readable: &|_path| Ok(()),
+        read: &|_path| Ok(Vec::new()),
     };
     match load::load(&sources) {
         Ok(loaded) => run::start(&loaded.config),

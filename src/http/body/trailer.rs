@@ -66,6 +66,7 @@ const DROPPED: &[&str] = &[
     // Framing, and what concerns one connection only.
     "connection",
     "content-length",
+    "http2-settings",
     "keep-alive",
     "proxy-connection",
     "te",

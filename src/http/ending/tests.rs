@@ -2,75 +2,17 @@ use super::*;
 
 use std::collections::HashSet;
 
-const FIELD_FAULTS: [FieldFault; 6] = [
-    FieldFault::Name,
-    FieldFault::Folded,
-    FieldFault::Value,
-    FieldFault::LineEnd,
-    FieldFault::TooMany,
-    FieldFault::TooManyOptions,
-];
-const FRAMING_FAULTS: [FramingFault; 6] = [
-    FramingFault::LengthInvalid,
-    FramingFault::LengthsDiffer,
-    FramingFault::LengthAndCoding,
-    FramingFault::CodingMalformed,
-    FramingFault::CodingUnknown,
-    FramingFault::CodingInOldVersion,
-];
-const BODY_FAULTS: [BodyFault; 3] = [
-    BodyFault::MalformedChunk,
-    BodyFault::MalformedTrailer,
-    BodyFault::Truncated,
-];
-
 /// Every way a session can end.
-pub(crate) fn all() -> Vec<Ending> {
-    let plain = [
-        Ending::Answered,
-        Ending::RequestTimeout,
-        Ending::ClientGone,
-        Ending::ClientStalled,
-        Ending::NoOutput,
-        Ending::QueueTimeout,
-        Ending::ConnectFailed,
-        Ending::ConnectTimeout,
-        Ending::OutputGone,
-        Ending::ServerTimeout,
-        Ending::NoBuffer,
-        Ending::NoDescriptor,
-        Ending::Stopping,
-    ];
-    let refusals = [
-        Refusal::RequestLine,
-        Refusal::Target,
-        Refusal::TargetTooLong,
-        Refusal::Version,
-        Refusal::Method,
-        Refusal::HeadTooLong,
-        Refusal::HostMissing,
-        Refusal::HostRepeated,
-        Refusal::HostInvalid,
-    ];
-    let refusals = refusals
-        .into_iter()
-        .chain(FIELD_FAULTS.map(Refusal::Field))
-        .chain(FRAMING_FAULTS.map(Refusal::Framing));
-    let broken = [
-        Broken::StatusLine,
-        Broken::HeadTooLong,
-        Broken::SwitchUnasked,
-    ]
-    .into_iter()
-    .chain(FIELD_FAULTS.map(Broken::Field))
-    .chain(FRAMING_FAULTS.map(Broken::Framing));
-    plain
-        .into_iter()
-        .chain(refusals.map(Ending::Refused))
-        .chain(broken.map(Ending::BrokenResponse))
-        .chain(BODY_FAULTS.map(Ending::RequestBody))
-        .chain(BODY_FAULTS.map(Ending::ResponseBody))
-        .collect()
+pub(crate) fn all() -> [Ending; Ending::COUNT] {
+    number::ALL
+}
+
+#[test]
+fn each_ending_has_a_number_and_a_word_of_its_own() {
+    for (number, ending) in all().into_iter().enumerate() {
+        assert_eq!(ending.number(), number, "{ending:?}");
+        assert_eq!(REASONS[number], ending.reason(), "{ending:?}");
+    }
 }
 
 #[test]
@@ -88,7 +30,7 @@ fn each_ending_has_a_word_of_its_own() {
 fn statuses_agree_with_whose_fault_it_was() {
     for ending in all() {
         let expected: &[Option<u16>] = match ending.fault() {
-            Fault::Nobody => &[None],
+            Fault::Nobody => &[None, Some(200)],
             Fault::Client => &[
                 None,
                 Some(400),
@@ -144,6 +86,9 @@ fn what_clients_are_told() {
         (Ending::ServerTimeout, Some(504)),
         (Ending::NoBuffer, Some(503)),
         (Ending::NoDescriptor, Some(503)),
+        (Ending::LastHop, Some(200)),
+        (Ending::TunnelClosed, None),
+        (Ending::TunnelIdle, None),
     ] {
         assert_eq!(ending.status(), status, "{ending:?}");
     }

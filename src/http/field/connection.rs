@@ -25,6 +25,8 @@ pub(super) fn apply(fields: &mut Fields, bytes: &[u8]) -> Result<(), FieldFault>
                 fields.close = true;
             } else if option.eq_ignore_ascii_case(b"keep-alive") {
                 fields.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                fields.upgrade = true;
             } else if names_a_field(option) {
                 names += 1;
                 if names > CONNECTION_OPTIONS_MAX {

@@ -14,6 +14,7 @@ pub enum Known {
     Te,
     Trailer,
     Upgrade,
+    Http2Settings,
     Expect,
     Date,
     Via,
@@ -27,7 +28,8 @@ pub enum Known {
 }
 
 impl Known {
-    /// Concerns one connection only, whether Connection names it or not (RFC 9110 §7.6.1).
+    /// Concerns one connection only, whether Connection names it or not (RFC 9110 §7.6.1; for HTTP2-Settings
+    /// RFC 7540 §3.2.1).
     pub(crate) fn is_hop_by_hop(self) -> bool {
         matches!(
             self,
@@ -36,6 +38,7 @@ impl Known {
                 | Known::ProxyConnection
                 | Known::Te
                 | Known::Upgrade
+                | Known::Http2Settings
         )
     }
 
@@ -77,7 +80,10 @@ pub(crate) fn recognise(name: &[u8]) -> Known {
         ],
         12 => &[(b"max-forwards", Known::MaxForwards)],
         13 => &[(b"cache-control", Known::CacheControl)],
-        14 => &[(b"content-length", Known::ContentLength)],
+        14 => &[
+            (b"content-length", Known::ContentLength),
+            (b"http2-settings", Known::Http2Settings),
+        ],
         15 => &[(b"x-forwarded-for", Known::XForwardedFor)],
         16 => &[
             (b"proxy-connection", Known::ProxyConnection),

@@ -3,6 +3,7 @@ use super::*;
 use std::net::Ipv4Addr;
 
 use crate::http::request::Method;
+use crate::http::response::Asked;
 
 const DEFAULT_HOST: &str = "out1.test:8080";
 
@@ -206,6 +207,10 @@ fn to_new() -> ResponseRules {
 #[track_caller]
 fn answered(from: &str, asked: Method, rules: &ResponseRules) -> (String, Onward) {
     let mut fields = Fields::new();
+    let asked = Asked {
+        method: asked,
+        upgrade: true,
+    };
     let parsed = crate::http::response::parse(from.as_bytes(), 16384, asked, &mut fields);
     let head = parsed.unwrap().expect("a whole head");
     let way = onward(&head, rules.client);

@@ -6,14 +6,21 @@ use crate::http::ending::tests::all;
 use crate::http::field::Fields;
 use crate::http::request::Method;
 use crate::http::response;
+use crate::http::response::Asked;
 
-const RULES: ReplyRules = ReplyRules {
+const RULES: ReplyRules<'static> = ReplyRules {
     head_only: false,
     close: true,
     unix_seconds: 784_111_777,
+    page: None,
 };
 
-fn written(ending: Ending, rules: &ReplyRules) -> String {
+const ASKED: Asked = Asked {
+    method: Method::Get,
+    upgrade: false,
+};
+
+fn written(ending: Ending, rules: &ReplyRules<'_>) -> String {
     let mut room = [0; REPLY_BYTES_MAX];
     let mut out = Writer::new(&mut room);
     write(ending, rules, &mut out).unwrap();
@@ -43,7 +50,7 @@ fn every_answer_is_whole_and_reads_as_what_it_says() {
                 continue;
             };
             let mut fields = Fields::new();
-            let head = response::parse(text.as_bytes(), 4096, Method::Get, &mut fields);
+            let head = response::parse(text.as_bytes(), 4096, ASKED, &mut fields);
             let head = head.unwrap().unwrap();
             assert_eq!(
                 (head.status, head.persistent),

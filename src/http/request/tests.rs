@@ -227,8 +227,14 @@ fn versions() {
             "{text}"
         );
     }
-    // The preface of HTTP/2 is told apart before its rest arrives.
-    assert_eq!(read(b"PRI * HTTP/2.0\r\n"), Err(Refusal::Target));
+    // Targets that mean something in another version only. The preface of HTTP/2 is told apart before its rest
+    // arrives.
+    for line in ["PRI * HTTP/2.0", "GET p HTTP/3.0", "CONNECT a HTTP/2.0"] {
+        let got = read(format!("{line}\r\n").as_bytes());
+        assert_eq!(got, Err(Refusal::Version), "{line}");
+    }
+    assert_eq!(read(b"PRI * HTTP/1.1\r\n"), Err(Refusal::Target));
+    assert_eq!(read(b"PRI * HTTP/2.0"), Ok(None));
 }
 
 #[test]

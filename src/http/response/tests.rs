@@ -7,8 +7,15 @@ use proptest::sample::select;
 const LIMIT: usize = 16384;
 
 #[track_caller]
-fn read(head: &[u8], asked: Method) -> Result<Option<Response>, Broken> {
-    parse(head, LIMIT, asked, &mut Fields::new())
+fn read(head: &[u8], method: Method) -> Result<Option<Response>, Broken> {
+    parse(head, LIMIT, plain(method), &mut Fields::new())
+}
+
+fn plain(method: Method) -> Asked {
+    Asked {
+        method,
+        upgrade: false,
+    }
 }
 
 #[track_caller]
@@ -195,10 +202,43 @@ fn fields_are_read_as_strictly_as_in_requests() {
 }
 
 #[test]
-fn a_switch_that_nobody_asked_for() {
-    let head =
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-    assert_eq!(read(head, Method::Get), Err(Broken::SwitchUnasked));
+fn when_the_protocol_is_switched() {
+    let asked = Asked {
+        method: Method::Get,
+        upgrade: true,
+    };
+    for (fields, switches) in [
+        ("Upgrade: websocket\r\nConnection: Upgrade\r\n", true),
+        ("Upgrade: a/1\r\nupgrade: b\r\n", true),
+        ("Upgrade: a\r\nContent-Length: 5\r\n", true),
+        ("Connection: Upgrade\r\n", false),
+        ("Upgrade:\r\nConnection: Upgrade\r\n", false),
+        ("Upgrade: a b\r\n", false),
+        ("Upgrade: h2c\r\n", false),
+        ("Upgrade: websocket, H2C/1\r\n", false),
+    ] {
+        let head = format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n");
+        let head = head.as_bytes();
+        let unasked = read(head, Method::Get);
+        assert_eq!(unasked, Err(Broken::SwitchUnasked), "{fields:?}");
+        let got = parse(head, LIMIT, asked, &mut Fields::new());
+        if !switches {
+            assert_eq!(got, Err(Broken::SwitchUnasked), "{fields:?}");
+            continue;
+        }
+        let response = got.unwrap().expect("a whole head");
+        assert!(response.switches() && !response.is_interim());
+        assert_eq!((response.body, response.persistent), (Framing::None, false));
+    }
+    // Asking changes nothing about other responses.
+    for head in [
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 100 C\r\nUpgrade: a\r\n\r\n",
+    ] {
+        let got = parse(head.as_bytes(), LIMIT, asked, &mut Fields::new());
+        assert_eq!(got, read(head.as_bytes(), Method::Get), "{head:?}");
+        assert!(!got.unwrap().unwrap().switches());
+    }
 }
 
 #[test]
@@ -232,7 +272,7 @@ fn whether_the_connection_stays() {
 fn a_head_has_its_limit() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     for limit in 0..=head.len() {
-        let got = parse(head, limit, Method::Get, &mut Fields::new());
+        let got = parse(head, limit, plain(Method::Get), &mut Fields::new());
         let expected = if limit < head.len() {
             Err(Broken::HeadTooLong)
         } else {
@@ -253,6 +293,9 @@ fn rough() -> impl Strategy<Value = Vec<u8>> {
         b"A: b\r\n",
         b"Transfer-Encoding: chunked\r\n",
         b"Connection: close\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: a\r\n",
+        b"Upgrade: websocket\r\n",
+        b"Upgrade: h2c\r\n",
         b" ",
         b"x",
         b":",
@@ -261,6 +304,7 @@ fn rough() -> impl Strategy<Value = Vec<u8>> {
     ];
     let start = prop_oneof![
         Just(b"HTTP/1.1 200 OK\r\n".as_slice()),
+        Just(b"HTTP/1.1 101 S\r\n".as_slice()),
         Just(b"".as_slice())
     ];
     (start, vec(select(words), 0..10)).prop_map(|(start, words)| [start, &words.concat()].concat())
@@ -270,11 +314,13 @@ proptest! {
     #[test]
     fn a_head_has_one_answer_wherever_it_is_cut(
         bytes in prop_oneof![rough(), vec(any::<u8>(), 0..200)],
+        upgrade: bool,
     ) {
+        let asked = Asked { method: Method::Get, upgrade };
         let mut fields = Fields::new();
         let mut answer = None;
         for length in 0..=bytes.len() {
-            let got = parse(&bytes[..length], 100, Method::Get, &mut fields);
+            let got = parse(&bytes[..length], 100, asked, &mut fields);
             if let Some(answer) = answer {
                 prop_assert_eq!(got, answer, "at {}", length);
             } else if let Ok(Some(response)) = got {

@@ -45,8 +45,8 @@ pub struct Sources<'a> {
     /// `--node`
     pub node: Option<&'a str>,
     pub host_name: Option<&'a str>,
-    /// Whether a file that the configuration names can be read.
-    pub readable: &'a dyn Fn(&Path) -> Result<(), String>,
+    /// What is in a file that the configuration names, or why it cannot be read.
+    pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>, String>,
 }
 
 /// The configuration file.
@@ -80,7 +80,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Refused> {
         origins: BTreeMap::new(),
         findings: Findings::default(),
         mistaken: BTreeSet::new(),
-        readable: sources.readable,
+        read: sources.read,
     };
     loader.defaults(None);
     let entries = loader.file(sources.file);
@@ -113,7 +113,7 @@ struct Loader<'a> {
     findings: Findings,
     /// The properties that some source gave wrongly: nothing more is concluded from them.
     mistaken: BTreeSet<String>,
-    readable: &'a dyn Fn(&Path) -> Result<(), String>,
+    read: &'a dyn Fn(&Path) -> Result<Vec<u8>, String>,
 }
 
 impl Loader<'_> {
@@ -143,7 +143,7 @@ impl Loader<'_> {
         }
         let mut reader = Reader {
             findings: &mut self.findings,
-            readable: self.readable,
+            read: self.read,
         };
         let named = tables::flatten(&mut reader, &entries);
         for named in &named {
@@ -193,7 +193,7 @@ impl Loader<'_> {
         };
         let mut reader = Reader {
             findings: &mut self.findings,
-            readable: self.readable,
+            read: self.read,
         };
         if reader.store(property, &named.name, named.item, &mut self.config) {
             if origin != Origin::Default {
@@ -286,7 +286,7 @@ impl Loader<'_> {
         let mut known = Findings::default();
         let mut reader = Reader {
             findings: &mut known,
-            readable: self.readable,
+            read: self.read,
         };
         for named in tables::flatten(&mut reader, set) {
             let Some(place) = named.origin.place() else {

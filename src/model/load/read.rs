@@ -15,6 +15,9 @@ use crate::model::amount::Memory;
 use crate::model::config::AccessLog;
 use crate::model::config::Mon;
 use crate::model::config::MonWire;
+use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
+use crate::model::error_page::ErrorFile;
+use crate::model::error_page::ErrorPage;
 use crate::model::load::finding::Findings;
 use crate::model::load::finding::Origin;
 use crate::model::load::show;
@@ -30,8 +33,8 @@ use crate::model::property::Property;
 /// What reading needs besides the value.
 pub struct Reader<'a> {
     pub findings: &'a mut Findings,
-    /// Whether a file can be read; the caller knows about disks.
-    pub readable: &'a dyn Fn(&Path) -> Result<(), String>,
+    /// What is in a file; the caller knows about disks.
+    pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>, String>,
 }
 
 /// Why a value was not taken.
@@ -125,7 +128,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn error_files(&self, item: &Located) -> Result<BTreeMap<u16, PathBuf>, Wrong> {
+    fn error_files(&self, item: &Located) -> Result<BTreeMap<u16, ErrorFile>, Wrong> {
         let braced;
         let value = match &item.value {
             Value::Word(text) if text.is_empty() => return Ok(BTreeMap::new()),
@@ -153,12 +156,9 @@ impl Reader<'_> {
                 .ok_or(Wrong::Kind)
                 .and_then(absolute_path);
             match (status, path) {
-                (Some(status), Ok(path)) => match (self.readable)(&path) {
-                    Ok(()) => drop(files.insert(status, path)),
-                    Err(cause) => {
-                        let cause = format!("cannot read {}: {cause}", path.display());
-                        causes.push((entry.item.origin.clone(), cause));
-                    }
+                (Some(status), Ok(path)) => match self.error_file(path) {
+                    Ok(file) => drop(files.insert(status, file)),
+                    Err(cause) => causes.push((entry.item.origin.clone(), cause)),
                 },
                 (None, _) => {
                     let all: Vec<String> = OWN_STATUSES.iter().map(u16::to_string).collect();
@@ -176,6 +176,17 @@ impl Reader<'_> {
             Ok(files)
         } else {
             Err(Wrong::Because(causes))
+        }
+    }
+
+    fn error_file(&self, path: PathBuf) -> Result<ErrorFile, String> {
+        let shown = path.display();
+        let bytes = (self.read)(&path).map_err(|cause| format!("cannot read {shown}: {cause}"))?;
+        match ErrorPage::new(&path, bytes) {
+            Ok(page) => Ok(ErrorFile { path, page }),
+            Err(length) => Err(format!(
+                "{shown} is {length} bytes long, {ERROR_PAGE_BYTES_MAX} are the most"
+            )),
         }
     }
 }

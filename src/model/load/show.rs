@@ -168,7 +168,7 @@ pub fn show<T>(kind: &Kind<T>, target: &mut T, name: &str) -> Option<String> {
         Kind::ErrorFiles { field } => {
             let files = field(target).iter();
             let pairs: Vec<String> = files
-                .map(|(status, path)| format!("{status} = {}", quoted_path(path)))
+                .map(|(status, file)| format!("{status} = {}", quoted_path(&file.path)))
                 .collect();
             table(&pairs)
         }

@@ -54,9 +54,9 @@ fn load_with(
         sets: &sets,
         node: None,
         host_name: Some("lb1"),
-        readable: &|path| match path.to_str() {
+        read: &|path| match path.to_str() {
             Some("/absent") => Err("No such file".to_owned()),
-            _ => Ok(()),
+            _ => Ok(Vec::new()),
         },
     })
 }
@@ -312,7 +312,7 @@ proptest! {
             sets: &[],
             node: Some("x"),
             host_name: None,
-            readable: &|_| Ok(()),
+            read: &|_| Ok(Vec::new()),
         };
         prop_assert!(load(&sources).is_err(), "a variable that is not UTF-8 is a mistake");
     }

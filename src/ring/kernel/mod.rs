@@ -41,10 +41,8 @@ use io_uring::types::Fd;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::Shutdown;
-use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockaddrLike;
 use nix::sys::socket::SockaddrStorage;
-use nix::sys::socket::accept4;
 use nix::sys::socket::getpeername;
 use nix::sys::socket::shutdown;
 
@@ -257,7 +255,7 @@ impl KernelRing {
         let mut result = reap::result(entry.result());
         let mut buffer = None;
         match holding {
-            Holding::Nothing => {}
+            Holding::Nothing => result = result.map(|_seen| 0), // a poll says what it saw
             Holding::Accept => self.counts.sockets += u64::from(result.is_ok()),
             Holding::Wake => {
                 self.awaiting_wake = false;
@@ -473,34 +471,9 @@ impl Ring for KernelRing {
     }
 
     fn accept_now(&mut self, listener: Socket) -> Option<Socket> {
-        loop {
-            self.counts.calls += 1;
-            match accept4(listener.0, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC) {
-                Ok(descriptor) => {
-                    self.counts.sockets += 1;
-                    return Some(Socket(descriptor));
-                }
-                // This one has gone, the next may be there (accept(2), "Error handling").
-                Err(
-                    Errno::ECONNABORTED
-                    | Errno::EINTR
-                    | Errno::EPERM
-                    | Errno::EPROTO
-                    | Errno::ENETDOWN
-                    | Errno::ENOPROTOOPT
-                    | Errno::EHOSTDOWN
-                    | Errno::ENONET
-                    | Errno::EHOSTUNREACH
-                    | Errno::EOPNOTSUPP
-                    | Errno::ENETUNREACH,
-                ) => {}
-                // None is there, or there is no room for one.
-                Err(
-                    Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM,
-                ) => return None,
-                Err(errno) => panic!("accept refused a listener of ours: {errno}"),
-            }
-        }
+        let (accepted, calls) = socket::accept_now(borrow(&listener));
+        self.counts.calls += calls;
+        accepted.map(|descriptor| self.own(descriptor))
     }
 
     fn await_wake(&mut self, token: Token) {

@@ -1,0 +1,118 @@
+//! Waiting for readiness without moving anything.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::Shutdown;
+
+use halb::ring::port::Arrival;
+use halb::ring::port::Ring;
+use nix::errno::Errno;
+
+use crate::rig::Rig;
+use crate::rig::picked;
+use crate::rig::reset;
+use crate::rig::rest;
+use crate::rig::token;
+
+#[test]
+fn bytes_are_announced_and_stay() {
+    let mut rig = Rig::new();
+    let (socket, mut peer) = rig.pair();
+    rig.ring.await_readable(socket, token(1));
+    assert!(!rig.is_done(1), "there is nothing yet");
+    peer.write_all(b"here").unwrap();
+    let done = rig.wait(1);
+    assert_eq!((done.result, done.last), (Ok(0), true));
+    rig.ring.await_readable(socket, token(2));
+    assert_eq!(rig.wait(2).result, Ok(0), "what waits already is announced");
+    rig.pick(socket, Arrival::Now, 3);
+    let done = rig.wait(3);
+    assert_eq!(picked(&done), b"here");
+    rig.home(done);
+    rig.ring.close(socket, false);
+    rig.finish();
+}
+
+#[test]
+fn the_end_is_announced_to_readers() {
+    let mut rig = Rig::new();
+    let (socket, peer) = rig.pair();
+    rig.ring.await_readable(socket, token(1));
+    rig.submit();
+    peer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rig.wait(1).result, Ok(0));
+    rig.pick(socket, Arrival::Now, 2);
+    assert_eq!(rig.wait(2).result, Ok(0), "it is the end");
+    rig.ring.close(socket, false);
+    rig.finish();
+}
+
+#[test]
+fn a_reset_is_announced_to_readers_and_writers_and_is_still_there() {
+    let mut rig = Rig::new();
+    let (socket, peer) = rig.pair();
+    let buffer = rig.fill_up(socket);
+    rig.ring.give_back(buffer);
+    rig.ring.await_readable(socket, token(1));
+    rig.ring.await_writable(socket, token(2));
+    assert!(!rig.is_done(1) && !rig.is_done(2));
+    reset(peer);
+    assert_eq!(rig.wait(1).result, Ok(0));
+    assert_eq!(rig.wait(2).result, Ok(0));
+    rig.pick(socket, Arrival::Now, 3);
+    assert_eq!(rig.wait(3).result, Err(Errno::ECONNRESET));
+    rig.ring.close(socket, false);
+    rig.finish();
+}
+
+#[test]
+fn room_is_announced_once_the_other_end_has_read() {
+    let mut rig = Rig::new();
+    let (socket, mut peer) = rig.pair();
+    rig.ring.await_writable(socket, token(1));
+    assert_eq!(rig.wait(1).result, Ok(0), "there is room");
+    let buffer = rig.fill_up(socket);
+    rig.ring.await_writable(socket, token(2));
+    assert!(!rig.is_done(2), "there is none");
+    let mut heap = vec![0; 64 * 1024];
+    while !rig.is_done(2) {
+        assert!(peer.read(&mut heap).unwrap() > 0);
+    }
+    assert_eq!(rig.wait(2).result, Ok(0));
+    rig.ring.give_back(buffer);
+    rig.ring.close(socket, false);
+    rig.finish();
+}
+
+#[test]
+fn both_waits_end_at_a_close() {
+    let mut rig = Rig::new();
+    let (socket, peer) = rig.pair();
+    let buffer = rig.fill_up(socket);
+    rig.ring.give_back(buffer);
+    rig.ring.await_readable(socket, token(1));
+    rig.ring.await_writable(socket, token(2));
+    rig.submit();
+    rig.ring.close(socket, true);
+    for slot in 1..=2 {
+        let done = rig.wait(slot);
+        assert_eq!((done.result, done.last), (Err(Errno::ECANCELED), true));
+    }
+    assert!(!rest(&peer).is_empty(), "what was sent, and the end");
+    rig.finish();
+}
+
+#[test]
+fn a_wait_can_be_cancelled_and_begun_again() {
+    let mut rig = Rig::new();
+    let (socket, mut peer) = rig.pair();
+    rig.ring.await_readable(socket, token(1));
+    rig.submit();
+    rig.ring.cancel(socket);
+    assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
+    rig.ring.await_readable(socket, token(2));
+    peer.write_all(b"x").unwrap();
+    assert_eq!(rig.wait(2).result, Ok(0));
+    rig.ring.close(socket, false);
+    rig.finish();
+}
