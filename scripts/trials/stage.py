@@ -103,11 +103,12 @@ class Stage:
         """HALB in front of these ports of 127.0.0.1, with these properties besides."""
         lines = {"in": '"127.0.0.1:0"', "resources": '{ memory = "96MB" }', **properties}
         lines |= {f"out{number}": f'"127.0.0.1:{port}"' for number, port in enumerate(ports, 1)}
-        file = self.folder / "halb.toml"
-        file.write_text("".join(f"{name} = {value}\n" for name, value in lines.items()))
+        name = f"halb{len(self.processes)}"
+        file = self.folder / f"{name}.toml"
+        file.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
         # A HALB_… variable of the person who runs this would count more than the file.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("HALB")}
-        process = self.start("halb", [os.environ["HALB"], "run", "-f", file], env=clean)
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("HALB")}
+        process = self.start(name, [os.environ["HALB"], "run", "-f", file], env=clean)
         port = self.announced(process, r"event=listening in=\S+:(\d+)")[1]
         return Halb(self, process, int(port))
 
