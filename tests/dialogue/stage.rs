@@ -239,7 +239,7 @@ fn plan(properties: &str, outputs: &[String]) -> Plan {
         sets: &[],
         node: None,
         host_name: None,
-        readable: &|_| Ok(()),
+        read: &|_| Ok(Vec::new()),
     });
     let config = loaded
         .unwrap_or_else(|refused| panic!("{refused:?}\n{text}"))
