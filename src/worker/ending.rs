@@ -7,6 +7,7 @@ use crate::http::reply::REPLY_BYTES_MAX;
 use crate::http::reply::ReplyRules;
 use crate::http::request::Method;
 use crate::http::request::Request;
+use crate::http::request::Version;
 use crate::http::writer::Writer;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::error_page::ErrorPage;
@@ -60,7 +61,8 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let client = session.client;
-        let close = !session.persistent || !session.upload.finished();
+        let close =
+            !session.persistent || !session.upload.finished() || session.version == Version::Http10;
         let head_only = session.method == Method::Head;
         let answerable = matches!(session.download, Download::Awaited);
         if !answerable {
@@ -101,7 +103,10 @@ impl<R: Ring> Worker<R> {
         head_only: bool,
         request: &Request,
     ) {
-        let close = !request.persistent || request.body != Framing::None;
+        // An HTTP/1.0 client takes silence on this for a close (RFC 9112 §9.3): no answer of ours promises it another.
+        let close = !request.persistent
+            || request.body != Framing::None
+            || request.version == Version::Http10;
         self.reply(key, ending, head_only, close);
     }
 

@@ -19,6 +19,8 @@ pub struct Case {
     pub refusing: Vec<usize>,
     /// What is not taken to pieces, each with a reason in the file.
     pub whole: Vec<Cut>,
+    /// Files that the configuration names: path and block.
+    pub files: Vec<(String, Vec<String>)>,
     /// How a body is cut into chunks depends on how the kernel hands it over.
     pub chunks_vary: bool,
     pub steps: Vec<Step>,
@@ -99,11 +101,13 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
                 .map(|line| strip(line).to_owned());
             let content: Vec<String> = content.collect();
             at = block.end;
-            if !read_setting(case, line).map_err(place)? {
+            if let Some(path) = line.strip_prefix("file ") {
+                case.files.push((path.to_owned(), content));
+            } else if !read_setting(case, line).map_err(place)? {
                 let step = read_step(line, number, block, content).map_err(place)?;
                 case.steps.push(step);
             } else if !block.is_empty() {
-                return Err(place("a setting has no block".to_owned()));
+                return Err(place("this setting has no block".to_owned()));
             }
         }
     }
@@ -126,6 +130,7 @@ impl Case {
             outputs: 1,
             refusing: Vec::new(),
             whole: Vec::new(),
+            files: Vec::new(),
             chunks_vary: false,
             steps: Vec::new(),
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -42,6 +43,8 @@ pub struct Setting {
     pub outputs: usize,
     /// Those that refuse connections, by number.
     pub refusing: Vec<usize>,
+    /// Files that the properties name, with what is in them.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Setting {
@@ -51,6 +54,7 @@ impl Setting {
             properties: String::new(),
             outputs: 1,
             refusing: Vec::new(),
+            files: Vec::new(),
         }
     }
 }
@@ -81,7 +85,7 @@ impl Stage {
             .map(|number| Output::new(setting.refusing.contains(&number)))
             .collect();
         let addresses: Vec<String> = outputs.iter().map(Output::address).collect();
-        let plan = Arc::new(plan(&setting.properties, &addresses));
+        let plan = Arc::new(plan(setting, &addresses));
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
         let pace = Arc::new(Pace::new());
@@ -222,9 +226,9 @@ impl Seat {
     }
 }
 
-/// What a worker is to know: the defaults, but for `properties`.
-fn plan(properties: &str, outputs: &[String]) -> Plan {
-    let mut text = properties.to_owned();
+/// What a worker is to know: the defaults, but for what the setting says.
+fn plan(setting: &Setting, outputs: &[String]) -> Plan {
+    let mut text = setting.properties.clone();
     for (number, address) in (1..).zip(outputs) {
         text.push_str(&format!("out{number} = \"{address}\"\n"));
     }
@@ -239,7 +243,14 @@ fn plan(properties: &str, outputs: &[String]) -> Plan {
         sets: &[],
         node: None,
         host_name: None,
-        read: &|_| Ok(Vec::new()),
+        read: &|path| {
+            let file = setting
+                .files
+                .iter()
+                .find(|(name, _)| Path::new(name) == path);
+            file.map(|(_, bytes)| bytes.clone())
+                .ok_or_else(|| "there is none".to_owned())
+        },
     });
     let config = loaded
         .unwrap_or_else(|refused| panic!("{refused:?}\n{text}"))
