@@ -97,6 +97,7 @@ impl Stand {
                 name: "out".to_owned(),
                 address: output.local_addr().ok(),
                 weight: 1,
+                max_connections: 0,
                 backup: false,
             }],
             ..Plan::empty()
