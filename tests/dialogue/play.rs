@@ -152,7 +152,7 @@ impl Play<'_> {
             Deed::SeesNothing => {
                 self.fence()?;
                 let seen = self.side(actor)?.sees_nothing();
-                seen.map_err(|mismatch| self.show("nothing", &mismatch))
+                seen.map_err(|mismatch| self.show(" nothing", &mismatch))
             }
         }
     }
@@ -179,7 +179,7 @@ impl Play<'_> {
         match self.side(actor)?.see_over() {
             Ok(over) if wanted.contains(&over) => Ok(()),
             Ok(over) => Err(format!("expected {wanted:?}, seen {over:?}")),
-            Err(mismatch) => Err(self.show(&format!("{wanted:?}"), &mismatch)),
+            Err(mismatch) => Err(self.show(&format!(" {wanted:?}"), &mismatch)),
         }
     }
 
@@ -230,7 +230,7 @@ impl Play<'_> {
         }
         let over = side.see_over();
         over.map_err(|mismatch| {
-            let shown = self.show("nothing more and the end", &mismatch);
+            let shown = self.show(" nothing more and the end", &mismatch);
             format!("at the end of {name}: {shown}")
         })
     }
@@ -296,7 +296,7 @@ impl Play<'_> {
     }
 
     fn show(&self, expected: &str, mismatch: &Mismatch) -> String {
-        let mut shown = format!("expected {expected}\nseen");
+        let mut shown = format!("expected{expected}\nseen");
         if mismatch.seen.is_empty() {
             shown.push_str(" nothing");
         } else {

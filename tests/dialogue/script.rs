@@ -210,12 +210,13 @@ fn read_setting(case: &mut Case, line: &str) -> Result<bool, String> {
             .split_once(": ")
             .filter(|(_, reason)| !reason.trim().is_empty());
         let (what, _) = reason.ok_or("say why: `whole clients: REASON`")?;
-        case.whole.push(match what {
-            "clients" => Cut::Clients,
-            "outputs" => Cut::Outputs,
-            "sends" => Cut::Sends,
-            other => return Err(format!("`{other}` is neither clients, outputs nor sends")),
-        });
+        match what {
+            "clients" => case.whole.push(Cut::Clients),
+            "outputs" => case.whole.push(Cut::Outputs),
+            "sends" => case.whole.push(Cut::Sends),
+            "everything" => case.whole.extend([Cut::Clients, Cut::Outputs, Cut::Sends]),
+            other => return Err(format!("`{other}`: clients, outputs, sends or everything")),
+        }
     } else if line
         .strip_prefix("chunks vary: ")
         .is_some_and(|reason| !reason.is_empty())

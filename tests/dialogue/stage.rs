@@ -48,10 +48,10 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// One output, and the defaults.
+    /// One output, and the defaults, but for what would be added to requests.
     pub fn plain() -> Setting {
         Setting {
-            properties: String::new(),
+            properties: "forwarded = false\n".to_owned(),
             outputs: 1,
             refusing: Vec::new(),
             files: Vec::new(),
@@ -123,6 +123,14 @@ impl Stage {
         match &self.outputs[output] {
             Output::Open(listener) => patient(listener.accept()?.0),
             Output::Refusing(_) => Err(io::Error::other("it refuses connections")),
+        }
+    }
+
+    /// The first output's listener, for a test that serves it by itself.
+    pub fn listener(&self) -> TcpListener {
+        match &self.outputs[0] {
+            Output::Open(listener) => listener.try_clone().unwrap(),
+            Output::Refusing(_) => panic!("it refuses connections"),
         }
     }
 
