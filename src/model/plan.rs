@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::model::config::Balance;
 use crate::model::error_page::ErrorPages;
 use crate::model::output::OutputId;
 
@@ -12,6 +13,8 @@ use crate::model::output::OutputId;
 pub struct Plan {
     /// The connected outputs, in order.
     pub outputs: Vec<PlannedOutput>,
+    /// `balance`: who takes a client that is tied to none.
+    pub balance: Balance,
     /// `client_timeout`; `None`: never.
     pub client_timeout: Option<Duration>,
     /// `server_timeout`; `None`: never.
@@ -82,6 +85,7 @@ impl Plan {
     pub fn empty() -> Plan {
         Plan {
             outputs: Vec::new(),
+            balance: Balance::RoundRobin,
             client_timeout: Some(Duration::from_secs(60)),
             server_timeout: Some(Duration::from_secs(60)),
             conn_timeout: Some(Duration::from_secs(20)),

@@ -27,6 +27,7 @@ impl Plan {
         let pages = files.map(|(status, file)| (*status, file.page.clone()));
         Plan {
             outputs: outputs.collect(),
+            balance: config.balance,
             client_timeout: config.client_timeout,
             server_timeout: config.server_timeout,
             conn_timeout: config.conn_timeout,
