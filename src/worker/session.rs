@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use crate::balance::choice::Set;
+use crate::balance::set::Set;
 use crate::http::body::Framing;
 use crate::http::body::Relay;
 use crate::http::ending::Ending;
