@@ -2,6 +2,7 @@
 
 use crate::http::body::Framing;
 use crate::http::body::Relay;
+use crate::http::edits;
 use crate::http::ending::Ending;
 use crate::http::forward;
 use crate::http::forward::ResponseRules;
@@ -221,7 +222,14 @@ impl<R: Ring> Worker<R> {
             };
             let mut writer = Writer::new(&mut buffer);
             let bytes = upstream.stream.bytes();
-            let written = forward::response(response, &self.fields, bytes, rules, &mut writer);
+            let written = forward::response(
+                response,
+                &self.fields,
+                bytes,
+                &edits::NONE,
+                rules,
+                &mut writer,
+            );
             let length = writer.used();
             match written {
                 Ok(()) => return Some((buffer, length)),

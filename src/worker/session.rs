@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use crate::balance::set::Set;
 use crate::http::body::Framing;
 use crate::http::body::Relay;
+use crate::http::edits;
 use crate::http::ending::Ending;
 use crate::http::ending::Refusal;
 use crate::http::forward;
@@ -334,6 +335,7 @@ impl<R: Ring> Worker<R> {
                 request,
                 &self.fields,
                 client.stream.bytes(),
+                &edits::NONE,
                 &rules,
                 &mut writer,
             );
