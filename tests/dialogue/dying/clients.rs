@@ -30,7 +30,7 @@ enum Death {
 
 /// One request, or two on one connection.
 struct Sample {
-    /// What the client sends; `@` stands where the requests are told apart.
+    /// What the client sends.
     sent: Vec<u8>,
     /// What the backend has to see of each, were it whole.
     seen: Vec<Seen>,
