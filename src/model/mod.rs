@@ -11,4 +11,5 @@ pub mod pattern;
 pub mod plan;
 pub mod planning;
 pub mod property;
+pub mod standing;
 pub mod time;
