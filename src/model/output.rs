@@ -49,9 +49,59 @@ impl fmt::Display for OutputId {
     }
 }
 
+/// A set of outputs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct OutputSet(u64);
+
+impl OutputSet {
+    pub const EMPTY: OutputSet = OutputSet(0);
+    pub const ALL: OutputSet = OutputSet(u64::MAX);
+
+    #[must_use]
+    pub fn with(self, output: OutputId) -> OutputSet {
+        OutputSet(self.0 | 1 << output.0)
+    }
+
+    #[must_use]
+    pub fn or(self, other: OutputSet) -> OutputSet {
+        OutputSet(self.0 | other.0)
+    }
+
+    pub fn contains(self, output: OutputId) -> bool {
+        self.0 & 1 << output.0 != 0
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its members in order.
+    pub fn iter(self) -> impl Iterator<Item = OutputId> {
+        (0..OUTPUTS_MAX)
+            .filter_map(OutputId::from_index)
+            .filter(move |output| self.contains(*output))
+    }
+}
+
+impl FromIterator<OutputId> for OutputSet {
+    fn from_iter<I: IntoIterator<Item = OutputId>>(outputs: I) -> OutputSet {
+        outputs.into_iter().fold(OutputSet::EMPTY, OutputSet::with)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let ids: Vec<_> = [0, 5, 63].map(|i| OutputId::from_index(i).unwrap()).into();
+        let set: OutputSet = ids.iter().copied().collect();
+        assert_eq!(set.iter().collect::<Vec<_>>(), ids);
+        assert!(!set.is_empty() && OutputSet::EMPTY.is_empty());
+        assert!(!set.contains(OutputId::from_index(1).unwrap()));
+        assert_eq!(OutputSet::ALL.iter().count(), OUTPUTS_MAX);
+    }
 
     #[test]
     fn names_and_indices_agree() {

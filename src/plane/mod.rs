@@ -1,17 +1,35 @@
 //! The memory that workers and the control core share. Every word has exactly one writer, but for the
 //! places under a maximum and the loads of workers, which are atomic counts.
+//!
+//! - `page`: what a worker counts; `places`: the places under `max_connections`
+//! - `outputs`: the places at the outputs; `queue`: who waits for one
+//! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
+//! - `standing`: switches and health
+//! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
+pub mod inbox;
+pub mod outbox;
+pub mod outputs;
 pub mod page;
 pub mod places;
-
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
+pub mod queue;
+pub mod standing;
+mod sync;
 
 use crate::http::ending::REASONS;
+use crate::model::output::OutputId;
+use crate::model::standing::Health;
+use crate::model::standing::Standing;
+use crate::model::standing::Switch;
+use crate::plane::inbox::Inboxes;
+use crate::plane::outputs::OutputPlaces;
 use crate::plane::page::Page;
 use crate::plane::places::Places;
+use crate::plane::standing::Standings;
+use crate::plane::sync::AtomicU8;
+use crate::plane::sync::AtomicU32;
+use crate::plane::sync::Ordering;
 
 /// What control wants of the workers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,9 +45,15 @@ pub enum Order {
 pub struct Plane {
     order: AtomicU8,
     places: Places,
+    outputs: OutputPlaces,
+    standings: Standings,
+    inboxes: Inboxes,
     pages: Vec<Page>,
     loads: Vec<Load>,
 }
+
+/// The most sessions that wait for a place at an output, at 128 bytes each; also when there is no other limit.
+const WAITERS_MOST: u64 = 65_536;
 
 /// Connections that a worker has or is about to be handed. On a cache line of its own.
 #[repr(align(128))]
@@ -38,9 +62,13 @@ struct Load(AtomicU32);
 impl Plane {
     /// For `workers` workers and at most `max_connections` connections at a time.
     pub fn new(workers: usize, max_connections: u64) -> Plane {
+        let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
             places: Places::new(max_connections),
+            outputs: OutputPlaces::new(workers, waiters as usize),
+            standings: Standings::new(),
+            inboxes: Inboxes::new(workers),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
         }
@@ -68,6 +96,40 @@ impl Plane {
     /// The places under `max_connections`.
     pub fn places(&self) -> &Places {
         &self.places
+    }
+
+    /// The places at the outputs, and who waits for one.
+    pub fn outputs(&self) -> &OutputPlaces {
+        &self.outputs
+    }
+
+    /// Switches and health.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// By the one who carries out orders. `false`: it was so already. `wake` is called for each worker that has
+    /// something to collect; all others see it in their next turn.
+    pub fn set_switch(&self, output: OutputId, to: Switch, wake: impl FnMut(usize)) -> bool {
+        let epoch = self.standings.set_switch(output, to);
+        if let Some(epoch) = epoch {
+            self.outputs.reexamine(epoch, wake);
+        }
+        epoch.is_some()
+    }
+
+    /// By the one who probes; otherwise as [`Plane::set_switch`].
+    pub fn set_health(&self, output: OutputId, to: Health, wake: impl FnMut(usize)) -> bool {
+        let epoch = self.standings.set_health(output, to);
+        if let Some(epoch) = epoch {
+            self.outputs.reexamine(epoch, wake);
+        }
+        epoch.is_some()
+    }
+
+    /// Learned sessions on their way to other workers.
+    pub fn inboxes(&self) -> &Inboxes {
+        &self.inboxes
     }
 
     /// The page that worker `index` writes.
@@ -119,6 +181,24 @@ impl Plane {
         let least = (0..self.loads.len()).min_by_key(|worker| self.load(*worker))?;
         let margin = LOAD_MARGIN + self.load(least) / LOAD_MARGIN_SHARE;
         (self.load(index) > self.load(least) + margin).then_some(least)
+    }
+}
+
+impl Standing for Plane {
+    fn switch(&self, output: OutputId) -> Switch {
+        self.standings.switch(output)
+    }
+
+    fn health(&self, output: OutputId) -> Health {
+        self.standings.health(output)
+    }
+
+    fn has_place(&self, output: OutputId) -> bool {
+        self.outputs.has_place(output)
+    }
+
+    fn sessions_active(&self, output: OutputId) -> u64 {
+        self.outputs.taken(output)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What one worker counts. It alone writes its page; control sums the pages up.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use crate::plane::sync::AtomicU64;
+use crate::plane::sync::Ordering;
 
 use crate::http::ending::Ending;
 use crate::model::output::OUTPUTS_MAX;

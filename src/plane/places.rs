@@ -5,8 +5,8 @@
 //! place back, also one who gave up waiting, but only when its own turn has come: otherwise the one at the
 //! front would go in too early and the maximum be exceeded by one.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use crate::plane::sync::AtomicU64;
+use crate::plane::sync::Ordering;
 
 /// A number in the order of arrival.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

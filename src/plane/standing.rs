@@ -1,0 +1,86 @@
+//! How the outputs stand: what an operator ordered and what probes found. Two words for each output, each with
+//! one writer, both in control; workers read.
+
+use crate::model::output::OUTPUTS_MAX;
+use crate::model::output::OutputId;
+use crate::model::standing::Health;
+use crate::model::standing::Switch;
+use crate::plane::sync::AtomicU8;
+use crate::plane::sync::AtomicU64;
+use crate::plane::sync::Ordering;
+
+/// Counts the changes of all words. Who decides by the words remembers the number it read *before* them: what
+/// has changed since then carries a higher one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Epoch(pub(super) u64);
+
+/// The words of all outputs.
+pub struct Standings {
+    epoch: AtomicU64,
+    words: [Words; OUTPUTS_MAX],
+}
+
+struct Words {
+    switch: AtomicU8,
+    health: AtomicU8,
+}
+
+impl Standings {
+    /// Everything enabled and up.
+    pub fn new() -> Standings {
+        let words = |_| Words {
+            switch: AtomicU8::new(Switch::Enabled as u8),
+            health: AtomicU8::new(Health::Up as u8),
+        };
+        Standings {
+            epoch: AtomicU64::new(0),
+            words: std::array::from_fn(words),
+        }
+    }
+
+    /// To be read before the words, once a turn.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    pub fn switch(&self, output: OutputId) -> Switch {
+        match self.words[output.index()].switch.load(Ordering::Acquire) {
+            word if word == Switch::Enabled as u8 => Switch::Enabled,
+            word if word == Switch::Draining as u8 => Switch::Draining,
+            _ => Switch::Disabled,
+        }
+    }
+
+    pub fn health(&self, output: OutputId) -> Health {
+        match self.words[output.index()].health.load(Ordering::Acquire) {
+            word if word == Health::Checking as u8 => Health::Checking,
+            word if word == Health::Up as u8 => Health::Up,
+            _ => Health::Down,
+        }
+    }
+
+    /// By the one who carries out orders. Gives the epoch that has begun; `None`: it was so already.
+    pub(super) fn set_switch(&self, output: OutputId, switch: Switch) -> Option<Epoch> {
+        self.change(&self.words[output.index()].switch, switch as u8)
+    }
+
+    /// By the one who probes. Gives the epoch that has begun; `None`: it was so already.
+    pub(super) fn set_health(&self, output: OutputId, health: Health) -> Option<Epoch> {
+        self.change(&self.words[output.index()].health, health as u8)
+    }
+
+    fn change(&self, word: &AtomicU8, to: u8) -> Option<Epoch> {
+        if word.load(Ordering::Relaxed) == to {
+            return None;
+        }
+        // The word first: who reads the new epoch reads the new word, too.
+        word.store(to, Ordering::Release);
+        Some(Epoch(self.epoch.fetch_add(1, Ordering::AcqRel) + 1))
+    }
+}
+
+impl Default for Standings {
+    fn default() -> Standings {
+        Standings::new()
+    }
+}
