@@ -66,7 +66,7 @@ impl<R: Ring> Worker<R> {
         let head_only = session.method == Method::Head;
         let answerable = matches!(session.download, Download::Awaited);
         if !answerable {
-            self.cut_off(&session);
+            self.cut_off(&session, ending);
         }
         self.plane.page(self.index).sessions_failed.add(1);
         self.clear_away(session);
@@ -79,11 +79,12 @@ impl<R: Ring> Worker<R> {
     }
 
     /// Nobody may take what has come through so far for whole: where only the end of the connection would tell, it ends
-    /// with a reset.
-    fn cut_off(&mut self, session: &Session) {
+    /// with a reset. So does a client that takes nothing: behind a FIN the kernel would keep for minutes what it was sent.
+    fn cut_off(&mut self, session: &Session, ending: Ending) {
+        let stalled = matches!(ending, Ending::ClientStalled | Ending::Shed);
         let (client, upstream) = match &session.download {
             Download::Awaited => (false, false),
-            Download::Under(relay) => (relay.ends_with_connection(), false),
+            Download::Under(relay) => (stalled || relay.ends_with_connection(), false),
             Download::Tunnel(_) => (true, true),
         };
         if client && let Some(client) = self.clients.get(session.client) {
@@ -207,6 +208,12 @@ impl<R: Ring> Worker<R> {
         self.count_output(session.output, |counts| counts.sessions_total.add(1));
         self.count_ending(ending);
         self.clear_away(session);
+    }
+
+    /// Ends a connection without a session and without a word.
+    pub(super) fn refuse_silently(&mut self, key: Key, ending: Ending) {
+        self.count_ending(ending);
+        self.close_client(key);
     }
 
     fn count_ending(&self, ending: Ending) {

@@ -3,7 +3,7 @@
 //! A turn is: wait, feed, flush. What completed is fed to the connection it belongs to; what follows is asked of
 //! the ring at once and submitted with the next wait. Nothing here blocks, and nothing knows which ring it is on.
 //!
-//! - `admission`: who comes in; `idle`: who goes when a place is wanted
+//! - `admission`: who comes in; `idle`: who goes when a place is wanted; `shed`: who goes when buffers run short
 //! - `client`, `upstream`: the two kinds of connection; `stream`: what they share
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
@@ -19,6 +19,7 @@ mod ending;
 mod idle;
 mod pace;
 mod session;
+mod shed;
 mod stop;
 mod stream;
 mod table;
@@ -51,6 +52,7 @@ use crate::worker::idle::Idle;
 use crate::worker::session::Session;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
+use crate::worker::time::Hunger;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Way;
 use crate::worker::upstream::Upstream;
@@ -136,6 +138,7 @@ pub struct Worker<R: Ring> {
     bulk_moved: usize,
     /// Who found no buffer and asks again after a pause.
     starved: Vec<Starved>,
+    hunger: Hunger,
     feed_at: Option<Instant>,
     order: Order,
     stop_by: Option<Instant>,
@@ -215,6 +218,7 @@ impl<R: Ring> Worker<R> {
             bulk: VecDeque::new(),
             bulk_moved: 0,
             starved: Vec::new(),
+            hunger: Hunger::default(),
             feed_at: None,
             order: Order::Run,
             stop_by: None,

@@ -13,6 +13,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use halb::http::ending::Ending;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
@@ -30,6 +31,9 @@ use halb::worker::Worker;
 
 /// Longer than any test takes, also on a busy machine. Nothing waits so long unless the worker is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Buffers of the worker of a stand.
+pub const SMALL_BUFFERS: u32 = 256;
 
 /// What was spent between two looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -105,7 +109,7 @@ impl Stand {
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
         let ring = KernelRing::new(RingSetup {
-            small_buffers: 256,
+            small_buffers: SMALL_BUFFERS,
             large_buffers: 16,
             pipes: 4,
             hub: Arc::clone(&hub),
@@ -199,6 +203,11 @@ impl Stand {
     /// Lets the worker turn until so many connections of clients are open.
     pub fn await_clients(&mut self, count: u64) {
         self.turn_until(|stand| stand.plane.page(0).connections_active.get() == count);
+    }
+
+    /// Lets the worker turn until a request has ended so.
+    pub fn await_ending(&mut self, ending: Ending) {
+        self.turn_until(|stand| stand.plane.page(0).endings.of(ending).get() > 0);
     }
 
     /// Sessions completed.
