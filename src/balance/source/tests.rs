@@ -102,7 +102,7 @@ proptest! {
         let outputs = outputs(&weights);
         let chosen_few = (0..weights.len()).filter(|index| members >> index & 1 == 1);
         let candidates: Set = chosen_few.collect();
-        for number in 0..64 {
+        for number in 0..8 {
             let address = Ipv4Addr::from_bits(first.wrapping_add(number));
             let source = Source::of(address.into());
             let Some(own) = source.choose(candidates, &outputs) else {
