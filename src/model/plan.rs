@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::model::config::Balance;
+use crate::model::config::Mode;
 use crate::model::error_page::ErrorPages;
 use crate::model::output::OutputId;
 
@@ -13,8 +14,6 @@ use crate::model::output::OutputId;
 pub struct Plan {
     /// The connected outputs, in order.
     pub outputs: Vec<PlannedOutput>,
-    /// `balance`: who takes a client that is tied to none.
-    pub balance: Balance,
     /// `client_timeout`; `None`: never.
     pub client_timeout: Option<Duration>,
     /// `server_timeout`; `None`: never.
@@ -37,8 +36,27 @@ pub struct Plan {
     pub trusted_proxies: Vec<Network>,
     /// `via`
     pub via: bool,
+    /// `balance`: how an output is chosen for a request that is tied to none.
+    pub balance: Balance,
+    /// `mode` and what belongs to it.
+    pub affinity: Affinity,
     /// What was in the `error_files`.
     pub error_pages: ErrorPages,
+}
+
+/// How clients are tied to outputs (SPEC 4).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Affinity {
+    /// `mode`
+    pub mode: Mode,
+    /// `cookie_name`; empty: no session tracking.
+    pub cookie_name: String,
+    /// `cookie_check_length`, bytes.
+    pub cookie_check_length: usize,
+    /// `cookie_secure`
+    pub cookie_secure: bool,
+    /// `timeout`: the idle life of a learned session; `None`: for ever.
+    pub timeout: Option<Duration>,
 }
 
 /// One connected output.
@@ -50,6 +68,8 @@ pub struct PlannedOutput {
     /// `None` while its name does not resolve: the output is down, the program runs.
     pub address: Option<SocketAddr>,
     pub weight: u32,
+    /// The most sessions that may occupy it at a time, over all workers; 0: as many as come.
+    pub max_connections: u64,
     /// From `backup_outputs`: traffic only when no other output is available.
     pub backup: bool,
 }
@@ -85,7 +105,6 @@ impl Plan {
     pub fn empty() -> Plan {
         Plan {
             outputs: Vec::new(),
-            balance: Balance::RoundRobin,
             client_timeout: Some(Duration::from_secs(60)),
             server_timeout: Some(Duration::from_secs(60)),
             conn_timeout: Some(Duration::from_secs(20)),
@@ -97,6 +116,8 @@ impl Plan {
             forwarded: true,
             trusted_proxies: Vec::new(),
             via: false,
+            balance: Balance::RoundRobin,
+            affinity: Affinity::default(),
             error_pages: ErrorPages::default(),
         }
     }

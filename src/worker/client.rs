@@ -160,8 +160,13 @@ impl<R: Ring> Worker<R> {
         }
         if client.stream.closed {
             self.forget_client_if_quiet(key);
-        } else if let Phase::Busy(session) = client.phase {
-            self.pump(session, way);
+            return;
+        }
+        match client.phase {
+            Phase::Busy(session) => self.pump(session, way),
+            // Asked for by an upload that has ended since: what comes is thrown away like all the rest.
+            Phase::Lingering => self.drain_client(key),
+            Phase::Waiting | Phase::Idle | Phase::Reading | Phase::Replying { .. } => {}
         }
     }
 

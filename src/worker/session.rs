@@ -59,6 +59,8 @@ pub struct Session {
     tried: Set,
     /// It was sent once more already, on a fresh connection.
     pub resent: bool,
+    /// A byte of it has gone to an output.
+    pub begun: bool,
     /// The client keeps its body until it hears that it may send (RFC 9110 §10.1.1): nobody waits for it before.
     pub awaits_continue: bool,
     /// The client asked to switch protocols.
@@ -93,7 +95,7 @@ pub enum Download {
 impl Session {
     /// Whether the request may be sent once more, should its connection turn out to be dead.
     pub fn may_resend(&self) -> bool {
-        self.whole && !self.resent && self.method.is_idempotent()
+        self.whole && !self.resent && (self.method.is_idempotent() || !self.begun)
     }
 
     /// A receive from the client has completed.
@@ -179,6 +181,7 @@ impl<R: Ring> Worker<R> {
             tries: 0,
             tried: Set::EMPTY,
             resent: false,
+            begun: false,
             awaits_continue: request.expects_continue && request.body != Framing::None,
             asks_switch: request.upgrade,
             upload_pace: Pace::default(),

@@ -38,6 +38,7 @@ pub struct Cost {
     pub connects: u64,
     pub recvs: u64,
     pub sends: u64,
+    pub polls: u64,
     /// Closes and cancels.
     pub others: u64,
     pub enters: u64,
@@ -56,6 +57,7 @@ impl Cost {
             connects: one.connects * count,
             recvs: one.recvs * count,
             sends: one.sends * count,
+            polls: one.polls * count,
             others: one.others * count,
             enters: self.enters,
             calls: one.calls * count,
@@ -68,7 +70,7 @@ impl Cost {
 
     /// All operations of the ring.
     pub fn operations(&self) -> u64 {
-        self.accepts + self.connects + self.recvs + self.sends + self.others
+        self.accepts + self.connects + self.recvs + self.sends + self.polls + self.others
     }
 }
 
@@ -95,6 +97,7 @@ impl Stand {
                 name: "out".to_owned(),
                 address: output.local_addr().ok(),
                 weight: 1,
+                max_connections: 0,
                 backup: false,
             }],
             ..Plan::empty()
@@ -150,6 +153,7 @@ impl Stand {
             connects: counts.connects,
             recvs: counts.recvs,
             sends: counts.sends,
+            polls: counts.polls,
             others: counts.others,
             enters: counts.enters,
             calls: counts.calls,
@@ -169,6 +173,7 @@ impl Stand {
             connects: after.connects - before.connects,
             recvs: after.recvs - before.recvs,
             sends: after.sends - before.sends,
+            polls: after.polls - before.polls,
             others: after.others - before.others,
             enters: after.enters - before.enters,
             calls: after.calls - before.calls,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -42,15 +43,18 @@ pub struct Setting {
     pub outputs: usize,
     /// Those that refuse connections, by number.
     pub refusing: Vec<usize>,
+    /// Files that the properties name, with what is in them.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Setting {
-    /// One output, and the defaults.
+    /// One output, and the defaults, but for what would be added to requests.
     pub fn plain() -> Setting {
         Setting {
-            properties: String::new(),
+            properties: "forwarded = false\n".to_owned(),
             outputs: 1,
             refusing: Vec::new(),
+            files: Vec::new(),
         }
     }
 }
@@ -81,7 +85,7 @@ impl Stage {
             .map(|number| Output::new(setting.refusing.contains(&number)))
             .collect();
         let addresses: Vec<String> = outputs.iter().map(Output::address).collect();
-        let plan = Arc::new(plan(&setting.properties, &addresses));
+        let plan = Arc::new(plan(setting, &addresses));
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
         let pace = Arc::new(Pace::new());
@@ -119,6 +123,14 @@ impl Stage {
         match &self.outputs[output] {
             Output::Open(listener) => patient(listener.accept()?.0),
             Output::Refusing(_) => Err(io::Error::other("it refuses connections")),
+        }
+    }
+
+    /// The first output's listener, for a test that serves it by itself.
+    pub fn listener(&self) -> TcpListener {
+        match &self.outputs[0] {
+            Output::Open(listener) => listener.try_clone().unwrap(),
+            Output::Refusing(_) => panic!("it refuses connections"),
         }
     }
 
@@ -222,9 +234,9 @@ impl Seat {
     }
 }
 
-/// What a worker is to know: the defaults, but for `properties`.
-fn plan(properties: &str, outputs: &[String]) -> Plan {
-    let mut text = properties.to_owned();
+/// What a worker is to know: the defaults, but for what the setting says.
+fn plan(setting: &Setting, outputs: &[String]) -> Plan {
+    let mut text = setting.properties.clone();
     for (number, address) in (1..).zip(outputs) {
         text.push_str(&format!("out{number} = \"{address}\"\n"));
     }
@@ -239,7 +251,14 @@ fn plan(properties: &str, outputs: &[String]) -> Plan {
         sets: &[],
         node: None,
         host_name: None,
-        read: &|_| Ok(Vec::new()),
+        read: &|path| {
+            let file = setting
+                .files
+                .iter()
+                .find(|(name, _)| Path::new(name) == path);
+            file.map(|(_, bytes)| bytes.clone())
+                .ok_or_else(|| "there is none".to_owned())
+        },
     });
     let config = loaded
         .unwrap_or_else(|refused| panic!("{refused:?}\n{text}"))

@@ -6,7 +6,6 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use halb::model::error_page::ErrorPages;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
@@ -327,6 +326,7 @@ fn plan(world: &World) -> Plan {
         name: server.name.clone(),
         address: (profile.plain || index >= profile.unresolved).then_some(server.address),
         weight: 1,
+        max_connections: 0,
         backup: false,
     });
     Plan {
@@ -340,8 +340,6 @@ fn plan(world: &World) -> Plan {
         max_head_bytes: 16_384,
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
-        trusted_proxies: Vec::new(),
-        via: false,
-        error_pages: ErrorPages::default(),
+        ..Plan::empty()
     }
 }

@@ -67,6 +67,7 @@ fn plan(outputs: &[(bool, bool)]) -> Plan {
         name: format!("backend{index}:80"),
         address: resolved.then(|| ([127, 0, 0, 1], 80).into()),
         weight: 1,
+        max_connections: 0,
         backup: *backup,
     };
     Plan {

@@ -85,10 +85,26 @@ fn a_logarithm_is_one() {
         1_000,
         0x1234_5678_9abc,
         u64::MAX / 3,
-        u64::MAX - 1_000_000,
+        u64::MAX - (1 << 40),
     ] {
-        let exact = (64.0 - (draw as f64).log2()) * unit as f64;
-        assert!((way(draw) as f64 - exact).abs() < 4.0, "{draw}");
+        let exact = 64.0 - (draw as f64).log2();
+        let off = (way(draw) as f64 / unit as f64 - exact).abs();
+        assert!(off < 3e-6, "{draw}: {off}");
+    }
+}
+
+#[test]
+fn a_higher_draw_never_has_a_longer_way() {
+    // Around every row of the table, and every power of two.
+    let edges = (0..64).map(|bit| 1_u64 << bit);
+    let rows = (0..ROWS as u64).map(|row| (1 << 63) + (row << (63 - ROW_BITS)));
+    for edge in edges.chain(rows) {
+        let first = edge - edge.min(32);
+        let around: Vec<_> = (0..64).map(|step| way(first + step)).collect();
+        assert!(
+            around.is_sorted_by(|lower, higher| lower >= higher),
+            "{edge}"
+        );
     }
 }
 
