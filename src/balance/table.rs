@@ -63,7 +63,7 @@ pub enum What {
 
 /// One confirmed session, as it is saved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Session {
+pub struct LearnedSession {
     pub key: SessionKey,
     pub output: OutputId,
     pub trust: Trust,
@@ -187,12 +187,12 @@ impl SessionTable {
     }
 
     /// What is worth saving: the confirmed sessions, least recently used first.
-    pub fn sessions(&self, now: Instant) -> impl Iterator<Item = Session> {
+    pub fn sessions(&self, now: Instant) -> impl Iterator<Item = LearnedSession> {
         let living = move |entry: &&Entry| !self.expired(entry, now);
         self.store
             .confirmed()
             .filter(living)
-            .map(move |entry| Session {
+            .map(move |entry| LearnedSession {
                 key: entry.key,
                 output: entry.output,
                 trust: entry.trust,
@@ -201,8 +201,8 @@ impl SessionTable {
     }
 
     /// Takes back what was saved, in the same order. What the table knows by now is newer and stays.
-    pub fn restore(&mut self, session: Session, now: Instant) {
-        let Session {
+    pub fn restore(&mut self, session: LearnedSession, now: Instant) {
+        let LearnedSession {
             key,
             output,
             trust,

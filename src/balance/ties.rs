@@ -22,7 +22,7 @@ use siphasher::sip::SipHasher24;
 
 use crate::balance::hash::HashKey;
 use crate::balance::hash::SessionKey;
-use crate::balance::table::Session;
+use crate::balance::table::LearnedSession;
 use crate::balance::table::Trust;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
@@ -74,7 +74,7 @@ pub fn encode<'a>(
     hash_key: &HashKey,
     saved_at: Duration,
     name_of: impl Fn(OutputId) -> Option<&'a str>,
-    sessions: impl Iterator<Item = Session>,
+    sessions: impl Iterator<Item = LearnedSession>,
 ) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend_from_slice(MAGIC);
@@ -123,11 +123,11 @@ impl Saved {
         &self,
         lain: Duration,
         output_of: impl Fn(&str) -> Option<OutputId>,
-    ) -> impl Iterator<Item = Session> {
+    ) -> impl Iterator<Item = LearnedSession> {
         let outputs: Vec<_> = self.names.iter().map(|name| output_of(name)).collect();
         self.sessions.iter().filter_map(move |session| {
             let output = (*outputs.get(usize::from(session.name))?)?;
-            Some(Session {
+            Some(LearnedSession {
                 key: session.key,
                 output,
                 trust: session.trust,
@@ -181,7 +181,7 @@ fn put_names<'a>(
 /// Whether it was written.
 fn put_session(
     bytes: &mut Vec<u8>,
-    session: &Session,
+    session: &LearnedSession,
     numbers: &[Option<u8>; OUTPUTS_MAX],
 ) -> bool {
     let trust = match session.trust {

@@ -120,7 +120,12 @@ impl Store {
 
     /// The confirmed ones, oldest first.
     pub fn confirmed(&self) -> impl Iterator<Item = &Entry> {
-        self.from_oldest(self.confirmed).map(|at| self.entry(at))
+        let mut at = self.confirmed.oldest;
+        std::iter::from_fn(move || {
+            let entry = (at != NONE).then(|| self.entry(at))?;
+            at = entry.newer;
+            Some(entry)
+        })
     }
 
     /// Removes every entry that `leaves`; gives their number. Looks at all of them.
@@ -138,15 +143,6 @@ impl Store {
             }
         }
         removed
-    }
-
-    fn from_oldest(&self, part: Part) -> impl Iterator<Item = u32> {
-        let mut at = part.oldest;
-        std::iter::from_fn(move || {
-            let here = (at != NONE).then_some(at)?;
-            at = self.entry(here).newer;
-            Some(here)
-        })
     }
 
     fn take_unused(&mut self, entry: Entry) -> u32 {
