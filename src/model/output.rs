@@ -67,6 +67,11 @@ impl OutputSet {
         OutputSet(self.0 | other.0)
     }
 
+    #[must_use]
+    pub fn and(self, other: OutputSet) -> OutputSet {
+        OutputSet(self.0 & other.0)
+    }
+
     pub fn contains(self, output: OutputId) -> bool {
         self.0 & 1 << output.0 != 0
     }

@@ -6,8 +6,9 @@
 //!
 //! - Who has put rings the taker's bell, a word with one bit for each sender: a turn with nothing to take costs one
 //!   load.
-//! - Who finds an inbox full says so in it and looks once more; who has emptied it looks there and wakes the
-//!   sender. Both exchange the same word, so that one of the two sees the other.
+//! - Who finds an inbox full says so in it, looks once more, and wakes the taker, which may be asleep; who has
+//!   emptied it looks there and wakes the sender. Both exchange the same word, so that one of the two sees the
+//!   other.
 
 use crate::model::output::OutputId;
 use crate::plane::sync::AtomicBool;
@@ -68,6 +69,14 @@ struct Side(AtomicU64);
 
 struct Slot([AtomicU64; 3]);
 
+enum Room {
+    Some,
+    /// It is full, and the taker may not know.
+    NoneNow,
+    /// It is still full.
+    NoneYet,
+}
+
 impl Inboxes {
     /// Between `workers` workers.
     pub fn new(workers: usize) -> Inboxes {
@@ -89,16 +98,32 @@ impl Inboxes {
         self.bells.len()
     }
 
-    /// By worker `sender` only. `false`: it is full; `sender` will be woken when there is room.
-    pub fn put(&self, sender: usize, taker: usize, entry: Entry) -> bool {
+    /// By worker `sender` only. `false`: it is full. Then `wake` has been called for the taker, unless it was
+    /// before, and `sender` will be woken when there is room.
+    pub fn put(
+        &self,
+        sender: usize,
+        taker: usize,
+        entry: Entry,
+        mut wake: impl FnMut(usize),
+    ) -> bool {
         assert_ne!(sender, taker, "a worker knows what it learned");
-        let put = self.inbox(sender, taker).put(entry);
-        if put {
-            // After the entry. A plain look whether the bit is set would not do: the taker may just be clearing it.
-            let bit = 1 << (sender % BELL_BITS);
-            self.bells[taker].0.fetch_or(bit, Ordering::AcqRel);
+        let inbox = self.inbox(sender, taker);
+        match inbox.has_room() {
+            Room::Some => {
+                inbox.put(entry);
+                // After the entry. A plain look whether the bit is set would not do: the taker may just be
+                // clearing it.
+                let bit = 1 << (sender % BELL_BITS);
+                self.bells[taker].0.fetch_or(bit, Ordering::AcqRel);
+                true
+            }
+            Room::NoneNow => {
+                wake(taker);
+                false
+            }
+            Room::NoneYet => false,
         }
-        put
     }
 
     /// By worker `taker` only: everything that has been put until now, each sender's entries in their order.
@@ -138,18 +163,27 @@ impl Inbox {
         }
     }
 
-    fn put(&self, entry: Entry) -> bool {
-        let put = self.sender.0.load(Ordering::Relaxed); // our own word
-        if self.is_full(put) {
-            // If the taker cleared this word a moment ago, we see here what it took before.
-            self.found_full.swap(true, Ordering::AcqRel);
-            if self.is_full(put) {
-                return false;
-            }
+    fn has_room(&self) -> Room {
+        if !self.is_full() {
+            return Room::Some;
         }
+        // If the taker exchanged this word a moment ago, we see below what it took before.
+        let told = self.found_full.swap(true, Ordering::AcqRel);
+        if !self.is_full() {
+            self.found_full.store(false, Ordering::Relaxed); // we do not wait after all
+            Room::Some
+        } else if told {
+            Room::NoneYet
+        } else {
+            Room::NoneNow
+        }
+    }
+
+    /// Where there is room.
+    fn put(&self, entry: Entry) {
+        let put = self.sender.0.load(Ordering::Relaxed); // our own word
         self.slot(put).write(entry);
         self.sender.0.store(put.wrapping_add(1), Ordering::Release);
-        true
     }
 
     /// Takes everything out; says whether the sender waits for room.
@@ -164,7 +198,8 @@ impl Inbox {
         self.found_full.swap(false, Ordering::AcqRel)
     }
 
-    fn is_full(&self, put: u64) -> bool {
+    fn is_full(&self) -> bool {
+        let put = self.sender.0.load(Ordering::Relaxed); // our own word
         let taken = self.taker.0.load(Ordering::Acquire);
         put.wrapping_sub(taken) >= self.slots.len() as u64
     }

@@ -2,12 +2,13 @@
 //! places under a maximum and the loads of workers, which are atomic counts.
 //!
 //! - `page`: what a worker counts; `places`: the places under `max_connections`
-//! - `outputs`: the places at the outputs; `queue`: who waits for one
+//! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
 //! - `standing`: switches and health
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
+mod chain;
 pub mod inbox;
 pub mod outbox;
 pub mod outputs;
@@ -18,6 +19,7 @@ pub mod standing;
 mod sync;
 
 use crate::http::ending::REASONS;
+use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
@@ -66,8 +68,8 @@ impl Plane {
         Plane {
             order: AtomicU8::new(0),
             places: Places::new(max_connections),
-            outputs: OutputPlaces::new(workers, waiters as usize),
-            standings: Standings::new(),
+            outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
+            standings: Standings::new(OUTPUTS_MAX),
             inboxes: Inboxes::new(workers),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
@@ -208,34 +210,4 @@ const LOAD_MARGIN: u32 = 1;
 const LOAD_MARGIN_SHARE: u32 = 8;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_connections_end_up_even_and_small_differences_stay() {
-        let plane = Plane::new(4, 100);
-        for _ in 0..16 {
-            plane.add_load(0);
-            if let Some(home) = plane.better_home(0) {
-                plane.sub_load(0);
-                plane.add_load(home);
-            }
-        }
-        let loads: Vec<_> = (0..4).map(|worker| plane.load(worker)).collect();
-        assert!(loads.iter().all(|load| (3..=6).contains(load)), "{loads:?}");
-        let alone = Plane::new(1, 100);
-        alone.add_load(0);
-        alone.add_load(0);
-        alone.add_load(0);
-        assert_eq!(alone.better_home(0), None);
-    }
-
-    #[test]
-    fn orders_reach_the_workers() {
-        let plane = Plane::new(1, 1);
-        for order in [Order::Run, Order::Finish, Order::Stop] {
-            plane.set_order(order);
-            assert_eq!(plane.order(), order);
-        }
-    }
-}
+mod tests;

@@ -33,21 +33,27 @@ impl Outbox {
         }
     }
 
-    /// Tells every other worker, at once if there is room everywhere.
-    pub fn tell(&mut self, inboxes: &Inboxes, entry: Entry) -> EntryNumber {
+    /// Tells every other worker, at once if there is room everywhere. `wake` is called for a worker whose inbox is
+    /// full; it wakes this one when it has emptied it.
+    pub fn tell(
+        &mut self,
+        inboxes: &Inboxes,
+        entry: Entry,
+        wake: impl FnMut(usize),
+    ) -> EntryNumber {
         let number = EntryNumber(self.told + self.waiting.len() as u64);
         self.waiting.push_back(entry);
         if self.waiting.len() == 1 {
-            self.resume(inboxes);
+            self.resume(inboxes, wake);
         }
         number
     }
 
     /// Goes on where an inbox was full; after a wake. Says whether anything has been told.
-    pub fn resume(&mut self, inboxes: &Inboxes) -> bool {
+    pub fn resume(&mut self, inboxes: &Inboxes, mut wake: impl FnMut(usize)) -> bool {
         let before = self.told;
         while let Some(entry) = self.waiting.front().copied() {
-            if !self.tell_rest(inboxes, entry) {
+            if !self.tell_rest(inboxes, entry, &mut wake) {
                 break;
             }
             self.waiting.pop_front();
@@ -67,10 +73,10 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
-    fn tell_rest(&mut self, inboxes: &Inboxes, entry: Entry) -> bool {
+    fn tell_rest(&mut self, inboxes: &Inboxes, entry: Entry, wake: &mut impl FnMut(usize)) -> bool {
         while self.next_taker < inboxes.workers() {
             let taker = self.next_taker;
-            if taker != self.worker && !inboxes.put(self.worker, taker, entry) {
+            if taker != self.worker && !inboxes.put(self.worker, taker, entry, &mut *wake) {
                 return false;
             }
             self.next_taker += 1;

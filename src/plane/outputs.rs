@@ -12,7 +12,6 @@
 
 use std::sync::PoisonError;
 
-use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::output::OutputSet;
 use crate::plane::queue::Call;
@@ -58,7 +57,8 @@ pub struct QueueFull;
 
 /// The places of all outputs.
 pub struct OutputPlaces {
-    outputs: [Word; OUTPUTS_MAX],
+    outputs: Box<[Word]>,
+    all: OutputSet,
     waiting: Mutex<Waiting>,
     calls: Vec<CallWord>,
 }
@@ -81,13 +81,15 @@ struct Waiting {
 }
 
 impl OutputPlaces {
-    /// Without any maximum. At most `waiters` sessions wait at a time.
-    pub fn new(workers: usize, waiters: usize) -> OutputPlaces {
+    /// For the first `outputs` outputs, without any maximum. At most `waiters` sessions wait at a time.
+    pub fn new(workers: usize, outputs: usize, waiters: usize) -> OutputPlaces {
+        let word = || Word {
+            word: AtomicU64::new(0),
+            most: AtomicU64::new(0),
+        };
         OutputPlaces {
-            outputs: std::array::from_fn(|_| Word {
-                word: AtomicU64::new(0),
-                most: AtomicU64::new(0),
-            }),
+            outputs: (0..outputs).map(|_| word()).collect(),
+            all: (0..outputs).filter_map(OutputId::from_index).collect(),
             waiting: Mutex::new(Waiting {
                 queue: Queue::new(workers, waiters),
                 epoch: Epoch::default(),
@@ -148,7 +150,7 @@ impl OutputPlaces {
         };
         if !current {
             waiting.queue.doubt(ticket);
-            self.mark(OutputSet::ALL);
+            self.mark(self.all);
         }
         self.finish(waiting, !current, wake);
         Ok(Waited::Waits(ticket))
@@ -208,7 +210,7 @@ impl OutputPlaces {
         waiting.queue.doubt_all();
         let called = waiting.queue.has_unsure();
         if called {
-            self.mark(OutputSet::ALL);
+            self.mark(self.all);
         }
         self.finish(waiting, called, wake);
     }
@@ -301,7 +303,7 @@ impl OutputPlaces {
 
     fn settle_all(&self, queue: &mut Queue, outputs: OutputSet) -> bool {
         let settle = |called, output| self.settle(queue, output) || called;
-        outputs.iter().fold(false, settle)
+        outputs.and(self.all).iter().fold(false, settle)
     }
 
     /// Under the lock only, of an output that is marked.

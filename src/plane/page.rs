@@ -1,5 +1,6 @@
 //! What one worker counts. It alone writes its page; control sums the pages up.
 
+use crate::plane::places::WaitingWord;
 use crate::plane::sync::AtomicU64;
 use crate::plane::sync::Ordering;
 
@@ -72,21 +73,6 @@ impl Endings {
     /// All of them, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &Count> {
         self.0.iter()
-    }
-}
-
-/// How many of a worker's connections wait for a place. Ordered, because whoever gives a place back reads it
-/// to decide whether to wake that worker.
-#[derive(Default)]
-pub struct WaitingWord(AtomicU64);
-
-impl WaitingWord {
-    pub fn set(&self, waiting: u64) {
-        self.0.store(waiting, Ordering::SeqCst);
-    }
-
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
     }
 }
 

@@ -7,14 +7,12 @@
 //! Whoever has to choose again keeps its number. Until it has chosen it might want any output, so nobody behind
 //! it is served before.
 
-mod chain;
-
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::output::OutputSet;
-use crate::plane::queue::chain::Chain;
-use crate::plane::queue::chain::Index;
-use crate::plane::queue::chain::List;
+use crate::plane::chain::Chain;
+use crate::plane::chain::Index;
+use crate::plane::chain::List;
 
 /// A session that waits, as its worker knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

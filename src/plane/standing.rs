@@ -1,7 +1,6 @@
 //! How the outputs stand: what an operator ordered and what probes found. Two words for each output, each with
 //! one writer, both in control; workers read.
 
-use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::standing::Health;
 use crate::model::standing::Switch;
@@ -17,7 +16,7 @@ pub struct Epoch(pub(super) u64);
 /// The words of all outputs.
 pub struct Standings {
     epoch: AtomicU64,
-    words: [Words; OUTPUTS_MAX],
+    words: Box<[Words]>,
 }
 
 struct Words {
@@ -26,15 +25,15 @@ struct Words {
 }
 
 impl Standings {
-    /// Everything enabled and up.
-    pub fn new() -> Standings {
-        let words = |_| Words {
+    /// For the first `outputs` outputs: everything enabled and up.
+    pub fn new(outputs: usize) -> Standings {
+        let words = || Words {
             switch: AtomicU8::new(Switch::Enabled as u8),
             health: AtomicU8::new(Health::Up as u8),
         };
         Standings {
             epoch: AtomicU64::new(0),
-            words: std::array::from_fn(words),
+            words: (0..outputs).map(|_| words()).collect(),
         }
     }
 
@@ -76,11 +75,5 @@ impl Standings {
         // The word first: who reads the new epoch reads the new word, too.
         word.store(to, Ordering::Release);
         Some(Epoch(self.epoch.fetch_add(1, Ordering::AcqRel) + 1))
-    }
-}
-
-impl Default for Standings {
-    fn default() -> Standings {
-        Standings::new()
     }
 }
