@@ -375,7 +375,7 @@ fn private_takes_the_place_of_public_and_goes_before_the_rest() {
         // Names fields, so the rest is still for all.
         ("private=\"Set-Cookie\"", "private, private=\"Set-Cookie\""),
         ("private=\"a, public\"", "private, private=\"a, public\""),
-        ("x=\"a\\\", private\"", "private, x=\"a\\\", private\""),
+        ("x=\"a\\\", private, \"", "private, x=\"a\\\", private, \""),
         ("x=\"a\\\\\", public", "x=\"a\\\\\", private"),
         // A quote that is never closed hides what is behind it.
         ("x=\"a, private", "private, x=\"a, private"),
