@@ -101,6 +101,13 @@ impl Network {
 }
 
 impl Plan {
+    /// Whether what a client at `address` says of other clients is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(address))
+    }
+
     /// A plan without outputs and with the defaults of SPEC 2; a place to start from.
     pub fn empty() -> Plan {
         Plan {

@@ -53,6 +53,6 @@ fn keeps_a_buffer(client: &Client) -> bool {
         _ if stream.closed => false,
         Phase::Reading => true,
         Phase::Busy(_) | Phase::Replying { .. } => stream.sending,
-        Phase::Waiting | Phase::Idle | Phase::Lingering => false,
+        Phase::Waiting | Phase::Idle | Phase::Queued(_) | Phase::Lingering => false,
     }
 }

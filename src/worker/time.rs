@@ -86,9 +86,10 @@ impl<R: Ring> Worker<R> {
     /// Until when the ring may wait.
     pub(super) fn wake_time(&self) -> Option<Instant> {
         let starved = (!self.starved.is_empty()).then(|| self.ring.now() + STARVED_PAUSE);
-        let bulk = (!self.bulk.is_empty()).then(|| self.ring.now());
+        let at_once = !self.bulk.is_empty() || self.plane.outputs().has_calls(self.index);
+        let at_once = at_once.then(|| self.ring.now());
         let times = [
-            bulk,
+            at_once,
             self.wheel.next(),
             self.accept_again_at,
             self.stop_by,

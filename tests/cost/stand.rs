@@ -13,6 +13,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use halb::balance::hash::HashKey;
 use halb::http::ending::Ending;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
@@ -25,6 +26,7 @@ use halb::ring::kernel::RingSetup;
 use halb::ring::port::Ring;
 use halb::ring::port::RingCounts;
 use halb::ring::socket;
+use halb::worker::Learning;
 use halb::worker::Leftovers;
 use halb::worker::Progress;
 use halb::worker::Worker;
@@ -127,7 +129,17 @@ impl Stand {
             }
         });
         Stand {
-            worker: Worker::new(ring, 0, vec![listener], Arc::new(plan), Arc::clone(&plane)),
+            worker: Worker::new(
+                ring,
+                0,
+                vec![listener],
+                Arc::new(plan),
+                Arc::clone(&plane),
+                Learning {
+                    hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+                    capacity: 1000,
+                },
+            ),
             plane,
             hub,
             output,

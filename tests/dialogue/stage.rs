@@ -13,6 +13,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use halb::balance::hash::HashKey;
 use halb::model::load;
 use halb::model::plan::Plan;
 use halb::plane::Order;
@@ -21,6 +22,7 @@ use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingSetup;
 use halb::ring::socket;
+use halb::worker::Learning;
 use halb::worker::Leftovers;
 use halb::worker::Progress;
 use halb::worker::Worker;
@@ -226,7 +228,17 @@ impl Seat {
         let reserved = socket::probe_bind(&any).unwrap();
         let listener = ring.listen(&reserved.address).unwrap();
         let ring = PacedRing::new(ring, self.pace);
-        let mut worker = Worker::new(ring, 0, vec![listener], self.plan, self.plane);
+        let mut worker = Worker::new(
+            ring,
+            0,
+            vec![listener],
+            self.plan,
+            self.plane,
+            Learning {
+                hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+                capacity: 1000,
+            },
+        );
         say.send(reserved.address).unwrap();
         while worker.turn() == Progress::Running {}
         // Nobody listens any more when it took too long.

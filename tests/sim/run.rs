@@ -6,6 +6,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use halb::balance::hash::HashKey;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
@@ -13,6 +14,7 @@ use halb::plane::Order;
 use halb::plane::Plane;
 use halb::ring::port::RingCounts;
 use halb::ring::port::Socket;
+use halb::worker::Learning;
 use halb::worker::Progress;
 use halb::worker::Worker;
 
@@ -59,7 +61,17 @@ pub struct Report {
 pub fn halb(ring: SimRing, index: usize, plan: &Arc<Plan>, plane: &Arc<Plane>) -> Box<dyn Subject> {
     let listeners = vec![Socket(LISTENER)];
     let (plan, plane) = (Arc::clone(plan), Arc::clone(plane));
-    Box::new(Worker::new(ring, index, listeners, plan, plane))
+    Box::new(Worker::new(
+        ring,
+        index,
+        listeners,
+        plan,
+        plane,
+        Learning {
+            hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+            capacity: 1000,
+        },
+    ))
 }
 
 /// Plays `profile`. A failure is told with its seed and the last things that happened.
