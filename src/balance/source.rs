@@ -91,7 +91,7 @@ fn way(draw: u64) -> u64 {
     let row = (mantissa >> (63 - ROW_BITS)) as usize & (ROWS - 1);
     let between = mantissa >> (63 - ROW_BITS - 32) & u64::from(u32::MAX);
     let (low, high) = (LOGARITHMS[row], LOGARITHMS[row + 1]);
-    let digits = low + ((high - low) * between >> 32);
+    let digits = low + (((high - low) * between) >> 32);
     (64 << FRACTION_BITS) - (u64::from(63 - zeros) << FRACTION_BITS) - digits
 }
 
