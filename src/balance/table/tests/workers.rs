@@ -145,18 +145,34 @@ fn a_session_in_use_expires_nowhere() {
     let mut house = House::new(Some(timeout));
     house.response(0, 1, out(5), at(0));
     let mut told = 0;
-    for second in 1..1_000 {
+    // The last use is the second one in its period.
+    for second in 1..=1_000 {
         house.request(0, 1, out(1), at(second));
         told += house.inboxes[0][1].len();
         house.deliver_all(at(second));
     }
     assert!(
-        told <= 501,
+        told <= 502,
         "the others hear of it once in two seconds: {told}"
     );
-    let found = house.tables[1].look_up(key(1), at(999) + timeout);
+    let found = house.tables[1].look_up(key(1), at(1_000) + timeout);
     assert_eq!(output(found), Some(out(5)));
-    assert_eq!(house.tables[2].look_up(key(1), at(999 + 32 + 3)), None);
+    assert_eq!(house.tables[2].look_up(key(1), at(1_000 + 32 + 3)), None);
+}
+
+/// Right after it was learned, too.
+#[test]
+fn a_session_that_was_learned_this_moment_expires_nowhere_early() {
+    let timeout = Duration::from_secs(32);
+    for start in 0..4 {
+        let mut house = House::new(Some(timeout));
+        house.response(0, 1, out(5), at(start));
+        house.deliver_all(at(start));
+        house.request(0, 1, out(1), at(start + 1));
+        house.deliver_all(at(start + 1));
+        let found = house.tables[1].look_up(key(1), at(start + 1) + timeout);
+        assert_eq!(output(found), Some(out(5)), "{start}");
+    }
 }
 
 /// Without a timeout, too: or what one worker uses would be the first to go on another.
