@@ -170,6 +170,7 @@ impl OutputPlaces {
         if epoch >= waiting.epoch {
             let concerned = waiting.queue.wants(ticket).or(wants);
             if waiting.queue.choose(ticket, wants) {
+                self.mark(wants); // before the counts are looked at
                 called = self.settle_all(&mut waiting.queue, concerned);
             }
         }
@@ -283,7 +284,7 @@ impl OutputPlaces {
         Some(output)
     }
 
-    /// Hands the free places of `output` to those who wait for them. Says whether somebody got one.
+    /// Hands the free places of `output`, which is marked if anybody may want it, to those who wait for them. Says whether somebody got one.
     fn settle(&self, queue: &mut Queue, output: OutputId) -> bool {
         let mut called = false;
         while has_room(self.word(output))

@@ -1,0 +1,48 @@
+//! The sources of `src/plane`, over other primitives.
+#![allow(dead_code, reason = "a part of the program's sources, used in part")]
+
+#[path = "../../src/plane/chain.rs"]
+mod chain;
+#[path = "../../src/plane/inbox.rs"]
+pub mod inbox;
+#[path = "../../src/plane/outbox.rs"]
+pub mod outbox;
+#[path = "../../src/plane/outputs.rs"]
+pub mod outputs;
+#[path = "../../src/plane/places.rs"]
+pub mod places;
+#[path = "../../src/plane/queue.rs"]
+pub mod queue;
+#[path = "../../src/plane/standing.rs"]
+pub mod standing;
+#[path = "sync.rs"]
+pub mod sync;
+
+use crate::model::output::OutputId;
+use crate::model::standing::Health;
+use crate::model::standing::Switch;
+use crate::plane::outputs::OutputPlaces;
+use crate::plane::standing::Epoch;
+use crate::plane::standing::Standings;
+
+/// What `src/plane/mod.rs` does for control.
+pub fn set_health(
+    standings: &Standings,
+    places: &OutputPlaces,
+    (output, health): (OutputId, Health),
+    wake: impl FnMut(usize),
+) {
+    if let Some(epoch) = standings.set_health(output, health) {
+        places.reexamine(epoch, wake);
+    }
+}
+
+/// The word alone.
+pub fn find_health(standings: &Standings, output: OutputId, health: Health) -> Option<Epoch> {
+    standings.set_health(output, health)
+}
+
+/// The word alone.
+pub fn order_switch(standings: &Standings, output: OutputId, switch: Switch) -> Option<Epoch> {
+    standings.set_switch(output, switch)
+}

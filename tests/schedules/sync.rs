@@ -1,0 +1,71 @@
+//! What stands in the place of `src/plane/sync.rs` here.
+//!
+//! `loom` takes an access that is sequentially consistent for one that is not, and would report what cannot
+//! happen. Its fences are exact, so such an access has one on either side here.
+
+pub use loom::sync::Mutex;
+pub use loom::sync::MutexGuard;
+pub use loom::sync::atomic::AtomicBool;
+pub use loom::sync::atomic::AtomicU8;
+pub use loom::sync::atomic::Ordering;
+
+use loom::sync::atomic::fence;
+
+/// As `std`'s.
+#[derive(Default)]
+pub struct AtomicU64(loom::sync::atomic::AtomicU64);
+
+impl AtomicU64 {
+    pub fn new(value: u64) -> AtomicU64 {
+        AtomicU64(loom::sync::atomic::AtomicU64::new(value))
+    }
+
+    pub fn load(&self, order: Ordering) -> u64 {
+        fenced(order, || self.0.load(order))
+    }
+
+    pub fn store(&self, value: u64, order: Ordering) {
+        fenced(order, || self.0.store(value, order));
+    }
+
+    pub fn swap(&self, value: u64, order: Ordering) -> u64 {
+        fenced(order, || self.0.swap(value, order))
+    }
+
+    pub fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        fenced(order, || self.0.fetch_add(value, order))
+    }
+
+    pub fn fetch_or(&self, value: u64, order: Ordering) -> u64 {
+        fenced(order, || self.0.fetch_or(value, order))
+    }
+
+    pub fn fetch_and(&self, value: u64, order: Ordering) -> u64 {
+        fenced(order, || self.0.fetch_and(value, order))
+    }
+
+    pub fn fetch_max(&self, value: u64, order: Ordering) -> u64 {
+        fenced(order, || self.0.fetch_max(value, order))
+    }
+
+    pub fn fetch_update(
+        &self,
+        set: Ordering,
+        fetch: Ordering,
+        change: impl FnMut(u64) -> Option<u64>,
+    ) -> Result<u64, u64> {
+        fenced(set, || self.0.fetch_update(set, fetch, change))
+    }
+}
+
+fn fenced<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
+    let ordered = order == Ordering::SeqCst;
+    if ordered {
+        fence(Ordering::SeqCst);
+    }
+    let result = access();
+    if ordered {
+        fence(Ordering::SeqCst);
+    }
+    result
+}
