@@ -101,6 +101,13 @@ impl Rig {
         }
     }
 
+    /// Waits for the poll called `slot`.
+    pub fn ready(&mut self, slot: u32) {
+        let done = self.wait(slot);
+        assert!(done.result.is_ok(), "{:?}", done.result);
+        assert!(done.last);
+    }
+
     /// Whether the operation called `slot` has completed; submits first, and takes what is there.
     pub fn is_done(&mut self, slot: u32) -> bool {
         self.submit();

@@ -1,5 +1,8 @@
 //! Backends: each checks that what arrives is exactly one client's request, and answers as its number says.
 
+#[path = "backend/tunnel.rs"]
+mod tunnel;
+
 use std::net::SocketAddr;
 
 use crate::ledger::differ;
@@ -19,6 +22,7 @@ use crate::profile::MILLISECOND;
 use crate::profile::Profile;
 use crate::profile::SECOND;
 use crate::random::Random;
+use crate::tunnel::End;
 use crate::world::NEVER;
 use crate::world::World;
 
@@ -55,13 +59,14 @@ enum Ill {
     Vanish,
 }
 
-const GARBAGE: [&str; 6] = [
+const GARBAGE: [&str; 7] = [
     "\0\0\0\0\r\n\r\n",
     "HTTP/1.1 2000 X\r\n\r\n",
     "HTTP/3.0 200 X\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 X\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
     "HTTP/1.1 200 X\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello",
     "HTTP/1.1 200 X\r\nNo Colon\r\n\r\n",
+    "HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
 ];
 
 /// One connection of a server's.
@@ -70,6 +75,7 @@ pub struct Backend {
     conn: usize,
     input: Vec<u8>,
     request: Option<(Spec, Body)>,
+    tunnel: Option<End>,
     output: Vec<u8>,
     /// Bytes it will still write; `None`: all of it.
     answering: bool,
@@ -100,6 +106,7 @@ impl Backend {
             conn,
             input: Vec::new(),
             request: None,
+            tunnel: None,
             output: Vec::new(),
             answering: false,
             closes: false,
@@ -114,11 +121,17 @@ impl Backend {
 
     /// Does what is due; when it acts next, or `None`: it has ended.
     pub fn act(&mut self, world: &mut World) -> Option<u64> {
+        if let Some(end) = self.tunnel.take() {
+            return self.act_in_tunnel(world, end);
+        }
         if !self.read(world) {
             return None;
         }
         if !(self.answering && self.ill == Some(Ill::Early)) {
             self.understand(world);
+        }
+        if self.tunnel.is_some() {
+            return Some(world.now + 1);
         }
         if !self.write(world) {
             return None;
@@ -239,6 +252,9 @@ impl Backend {
         self.idle_until = NEVER;
         self.written = 0;
         let answer = Answer::of(&world.profile, &spec);
+        if answer.switches && self.ill == Some(Ill::Early) {
+            self.ill = None; // it cannot switch before it has read the request
+        }
         if spec.expects && answer.interim == Some(100) {
             self.output.extend(answer.interim_bytes());
         }
@@ -247,6 +263,10 @@ impl Backend {
 
     fn answer(&mut self, world: &mut World, spec: &Spec) {
         let answer = Answer::of(&world.profile, spec);
+        if answer.switches && !matches!(self.ill, Some(Ill::Garbage(_))) {
+            self.begin_tunnel(world, spec, &answer);
+            return;
+        }
         self.closes = answer.closes || self.ill == Some(Ill::Early);
         if answer.interim == Some(103) {
             self.output.extend(answer.interim_bytes());
@@ -410,12 +430,17 @@ fn check_head(profile: &Profile, spec: &Spec, head: &Head, name: &str) -> Result
             ));
         }
     }
+    switch_is_passed_on(spec, head)?;
     let ours = ["host", "content-length", "transfer-encoding", "expect"];
+    let switch = ["connection", "upgrade"];
     let rest: Vec<_> = head
         .fields
         .iter()
         .filter(|(name, _)| !ours.contains(&name.to_ascii_lowercase().as_str()))
         .filter(|(name, _)| !name.to_ascii_lowercase().starts_with("x-forwarded-"))
+        .filter(|(name, _)| {
+            spec.tunnel.is_none() || !switch.contains(&name.to_ascii_lowercase().as_str())
+        })
         .cloned()
         .collect();
     if rest != spec.fields {
@@ -430,4 +455,16 @@ fn check_head(profile: &Profile, spec: &Spec, head: &Head, name: &str) -> Result
         true => Ok(framing),
         false => Err(format!("{framing:?} instead of {:?}", spec.shape)),
     }
+}
+
+/// What may be asked for goes on, and nothing else.
+fn switch_is_passed_on(spec: &Spec, head: &Head) -> Result<(), String> {
+    let Some(tunnel) = &spec.tunnel else {
+        return Ok(()); // then these are among the fields that must not be there
+    };
+    let (_, offer) = tunnel.offer;
+    if head.one("upgrade")? != Some(offer) || head.all("connection") != ["upgrade"] {
+        return Err(format!("asks to switch in another way: {head:?}"));
+    }
+    Ok(())
 }

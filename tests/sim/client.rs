@@ -1,7 +1,15 @@
 //! Clients: each sends its requests over one connection after the other and checks what comes.
 
+// With paths, so that the fuzz target can include this file from where it stands.
+#[path = "client/slow.rs"]
+mod slow;
+#[path = "client/tunnel.rs"]
+mod tunnel;
+
 use std::collections::VecDeque;
 
+use crate::client::slow::Slow;
+use crate::client::slow::Way;
 use crate::ledger;
 use crate::ledger::Outcome;
 use crate::message::Spec;
@@ -16,6 +24,7 @@ use crate::profile::MILLISECOND;
 use crate::profile::Profile;
 use crate::profile::SECOND;
 use crate::random::Random;
+use crate::tunnel::End;
 use crate::world::World;
 
 /// What a client does that it should not.
@@ -39,6 +48,7 @@ struct Manner {
     pause: u64,
     /// What it does, and behind how many bytes written and read.
     ill: Option<(Ill, usize)>,
+    slow: Option<Slow>,
 }
 
 /// One connection of its.
@@ -52,6 +62,9 @@ struct Link {
     held: Option<(Vec<u8>, u64)>,
     input: Vec<u8>,
     begun: Option<(Head, Body)>,
+    /// A 101 that came just now.
+    switched: Option<Head>,
+    tunnel: Option<End>,
     moved: usize,
     /// The last request was sent, or HALB said that it closes.
     last_sent: bool,
@@ -92,9 +105,16 @@ impl Client {
         {
             self.turn_ill(world, &mut link, ill);
         }
+        if let Some(end) = link.tunnel.take() {
+            return Some(self.act_in_tunnel(world, link, end));
+        }
         let closed = self.read(world, &mut link);
         if closed || (link.turned_ill && self.is_over(world, &mut link)) {
             return Some(world.now + world.random.below(MILLISECOND));
+        }
+        if link.tunnel.is_some() {
+            self.link = Some(link);
+            return Some(world.now + 1);
         }
         self.ask(world, &mut link);
         link.write(world);
@@ -130,7 +150,12 @@ impl Client {
     fn ask(&mut self, world: &mut World, link: &mut Link) {
         let patient = link.manner.pipelines && link.waiting.len() < 4;
         let may = link.waiting.is_empty() || (patient && link.held.is_none());
-        let stopped = link.last_sent || link.ends || link.turned_ill;
+        let stopped = link.last_sent || link.ends || link.turned_ill || link.trickles();
+        let switches = link
+            .waiting
+            .back()
+            .is_some_and(|spec| spec.tunnel.is_some());
+        let may = may && !switches; // what comes behind may be no request
         if !may || stopped || world.now < link.next_request || self.number == self.requests {
             return;
         }
@@ -156,17 +181,19 @@ impl Client {
         if !link.reads {
             return false;
         }
-        let most = link.manner.read_most;
+        let most = link.read_rate(world, link.manner.read_most);
+        if most == 0 {
+            return false;
+        }
         match world.conns[link.conn].read(most) {
             Seen::Nothing => return false,
             Seen::Bytes(bytes) => {
-                link.moved += bytes.len();
-                link.since = world.now;
+                link.has_moved(world, bytes.len());
                 link.input.extend(bytes);
                 self.understand(world, link);
                 // All answered, and nothing else to ask: gone.
                 let done = link.waiting.is_empty() && link.last_sent && !link.ends;
-                if done && link.input.is_empty() {
+                if done && link.tunnel.is_none() && link.input.is_empty() {
                     world.conns[link.conn].close();
                     return true;
                 }
@@ -182,6 +209,10 @@ impl Client {
         loop {
             if let Err(fault) = link.parse() {
                 panic!("client {}: {fault}", self.index);
+            }
+            if let Some(head) = link.switched.take() {
+                self.begin_tunnel(world, link, &head);
+                return;
             }
             let Some((head, body)) = link.begun.take() else {
                 if link.waiting.is_empty() && (link.ends || link.turned_ill) {
@@ -212,6 +243,11 @@ impl Client {
         let judged = ledger::response(&world.profile, &world.ledger, &spec, head, body);
         let outcome = judged.unwrap_or_else(|fault| panic!("client {}: {fault}", self.index));
         world.note(|| format!("client {}: {} ended {outcome:?}", self.index, spec.id));
+        assert!(
+            !link.trickles() || outcome == Outcome::Own(408),
+            "request {} came too slowly and ended {outcome:?}",
+            spec.id
+        );
         let keeps = match spec.is_old {
             true => head.connection("keep-alive") && !body.is_until_close(),
             false => !head.connection("close"),
@@ -265,6 +301,11 @@ impl Client {
                 "an idle connection was closed before its time"
             );
         }
+        assert!(
+            !link.trickles() || link.ends,
+            "client {}: cut without a 408, however slow it was",
+            self.index
+        );
         for spec in link.waiting.drain(..) {
             let outcome = match (link.turned_ill, link.ends) {
                 (true, _) => Outcome::Left,
@@ -282,6 +323,9 @@ impl Client {
         link.turned_ill = true;
         link.since = world.now;
         let lossy = world.random.chance(500);
+        if let (Ill::Close | Ill::Shut, Some(end)) = (ill, &link.tunnel) {
+            world.ledger.left_early.push(end.id);
+        }
         let conn = &mut world.conns[link.conn];
         match ill {
             Ill::Reset => conn.reset(lossy),
@@ -333,6 +377,8 @@ impl Link {
             held: None,
             input: Vec::new(),
             begun: None,
+            switched: None,
+            tunnel: None,
             moved: 0,
             last_sent: false,
             ends: false,
@@ -354,6 +400,10 @@ impl Link {
                 return Ok(());
             };
             let status = ledger::status_of(&head)?;
+            if status == 101 {
+                self.switched = Some(head);
+                return Ok(());
+            }
             if (100..200).contains(&status) {
                 if spec.is_old {
                     return Err(format!("{status} to HTTP/1.0"));
@@ -388,18 +438,32 @@ impl Link {
         }
         // A body goes out in at most some hundreds of pieces.
         let most = self.manner.write_most.max(self.output.len() / 300);
-        let most = most.min(self.output.len());
+        let most = self.write_rate(world, most.min(self.output.len()));
         if let Some(count) = world.conns[self.conn].write(&self.output[..most]) {
             self.output.drain(..count);
-            self.moved += count;
+            self.has_moved(world, count);
             let (conn, left) = (self.conn, self.output.len());
             if count > 0 {
                 world.note(|| format!("client on conn {conn} writes {count}, {left} left"));
-                self.since = world.now;
             }
         } else {
             self.output.clear();
             self.writes = false;
+        }
+    }
+
+    fn has_moved(&mut self, world: &World, count: usize) {
+        self.moved += count;
+        if count > 0 {
+            self.since = world.now;
+        }
+    }
+
+    /// How much is to come of the response's content.
+    fn content_left(&self) -> usize {
+        match (&self.begun, self.waiting.front()) {
+            (Some((_, body)), Some(_)) => body.left(),
+            _ => 0,
         }
     }
 
@@ -422,10 +486,11 @@ impl Link {
         let soon = world.now + 1 + self.pause(world);
         let more = self.writes && !self.output.is_empty() && !self.ends;
         let mut next = limit.max(world.now + MILLISECOND);
-        if (more && world.conns[self.conn].has_room())
-            || world.conns[self.conn].has_bytes() && self.reads
-        {
-            next = next.min(soon);
+        if more && world.conns[self.conn].has_room() {
+            next = next.min(soon.max(self.slow_until(Way::Writes)));
+        }
+        if world.conns[self.conn].has_bytes() && self.reads {
+            next = next.min(soon.max(self.slow_until(Way::Reads)));
         }
         if idle && !self.last_sent {
             next = next.min(self.next_request.max(soon));
@@ -457,7 +522,12 @@ impl Manner {
         let ill = random
             .chance(profile.faults.client)
             .then(|| (random.pick(&ills), random.below(at) as usize));
+        let slow = match ill {
+            None => Slow::of(profile, random),
+            Some(_) => None,
+        };
         Manner {
+            slow,
             pipelines: unruly && !profile.plain && random.chance(250),
             write_most: random.pick(sizes),
             read_most: random

@@ -10,6 +10,7 @@ use crate::parse::Body;
 use crate::parse::Head;
 use crate::profile::Family;
 use crate::profile::Profile;
+use crate::tunnel::PROTOCOL;
 
 /// How one request ended for its client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +37,10 @@ pub struct Ledger {
     pub seen: BTreeMap<u64, u32>,
     /// Answers that their backend ended early, in a way that nobody can tell from their end.
     pub shortened: Vec<u64>,
+    /// Tunnels whose client knows of them.
+    pub switched: Vec<u64>,
+    /// Tunnels that one of their ends left before it had said all, as if it had.
+    pub left_early: Vec<u64>,
     /// Fresh requests: the first of their connection.
     pub first: Vec<u64>,
 }
@@ -64,6 +69,15 @@ impl Ledger {
             "request {} reached backends {count} times",
             spec.id
         );
+    }
+
+    /// A tunnel's end hears no more, and not with a reset: it has to take what it heard for whole.
+    pub fn ended(&mut self, tunnel: u64) {
+        assert!(
+            self.left_early.contains(&tunnel) || !self.switched.contains(&tunnel),
+            "tunnel {tunnel} was cut, and looks whole"
+        );
+        self.left_early.push(tunnel); // by who heard that, now
     }
 
     /// Whether `outcome` may be, in this world.
@@ -155,7 +169,9 @@ pub fn response(
     }
     let content = answer.content();
     let is_whole = body.bytes == content;
-    let is_part = content.starts_with(&body.bytes) && may_be_short(profile, ledger, spec, body);
+    // Its backend ended it early, in a way that nobody can tell from its end. HALB itself breaks off with a reset.
+    let is_short = ledger.shortened.contains(&spec.id);
+    let is_part = is_short && content.starts_with(&body.bytes);
     if !is_whole && !is_part {
         return Err(differ(spec.id, &body.bytes, &content));
     }
@@ -171,6 +187,19 @@ pub fn response(
     }
     fields(profile, spec, &answer, head)?;
     Ok(Outcome::Exact)
+}
+
+/// Checks a 101 that came for `spec`.
+pub fn switched(profile: &Profile, spec: &Spec, head: &Head) -> Result<(), String> {
+    let id = spec.id;
+    let answer = Answer::of(profile, spec);
+    if !answer.switches || head.one("x-sim")? != Some(&id.to_string()) {
+        return Err(format!("request {id} got a 101 that is not its own"));
+    }
+    if head.one("upgrade")? != Some(PROTOCOL) || !head.connection("upgrade") {
+        return Err(format!("request {id}: switched to nothing: {head:?}"));
+    }
+    fields(profile, spec, &answer, head)
 }
 
 /// Checks the first part of a response that was cut.
@@ -214,13 +243,6 @@ fn own(spec: &Spec, head: &Head, body: &Body, status: u16) -> Result<Outcome, St
     Ok(Outcome::Own(status))
 }
 
-/// A body whose end cannot be told from its breaking off.
-fn may_be_short(profile: &Profile, ledger: &Ledger, spec: &Spec, body: &Body) -> bool {
-    let broken = profile.faults.backend > 0 || profile.stop.is_some();
-    let broken = broken || profile.family == Family::Full;
-    ledger.shortened.contains(&spec.id) || (broken && body.is_until_close())
-}
-
 fn fields(profile: &Profile, spec: &Spec, answer: &Answer, head: &Head) -> Result<(), String> {
     let ours = [
         "x-sim",
@@ -229,6 +251,7 @@ fn fields(profile: &Profile, spec: &Spec, answer: &Answer, head: &Head) -> Resul
         "content-length",
         "transfer-encoding",
         "via",
+        "upgrade",
     ];
     let rest: Vec<_> = head
         .fields
@@ -242,7 +265,7 @@ fn fields(profile: &Profile, spec: &Spec, answer: &Answer, head: &Head) -> Resul
             spec.id, answer.fields
         ));
     }
-    if !profile.plain && head.all("date").len() != 1 {
+    if !profile.plain && !answer.switches && head.all("date").len() != 1 {
         return Err(format!("response {}: not one Date", spec.id));
     }
     if let (Shape::Length(length), 200) = (answer.shape, answer.status)

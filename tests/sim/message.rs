@@ -4,6 +4,8 @@ use crate::malformed::Malformed;
 use crate::profile::Profile;
 use crate::random::Random;
 use crate::random::bytes_of;
+use crate::tunnel::PROTOCOL;
+use crate::tunnel::Tunnel;
 
 /// The host every client asks for.
 pub const HOST: &str = "sim.example";
@@ -42,6 +44,8 @@ pub struct Spec {
     /// Chunks carry extensions, which go no further.
     pub extends: bool,
     pub trailers: Trailers,
+    /// It asks to switch protocols.
+    pub tunnel: Option<Tunnel>,
     /// It must not be accepted.
     pub malformed: Option<Malformed>,
     /// Fields that must not arrive.
@@ -68,7 +72,7 @@ impl Spec {
         if let Some(malformed) = Malformed::of(profile, id) {
             return Spec::malformed(&mut random, id, malformed);
         }
-        Spec {
+        let spec = Spec {
             id,
             method,
             is_old,
@@ -79,12 +83,45 @@ impl Spec {
             fields: fields(&mut random, id, !profile.gets_only),
             extends: !plain,
             trailers: Trailers::of(plain, profile.seed, id),
+            tunnel: None,
             malformed: None,
             hop_by_hop: match plain {
                 true => Vec::new(),
                 false => hop_by_hop(&mut random, is_old, closes),
             },
+        };
+        match plain {
+            true => spec,
+            false => spec.asking_to_switch(profile),
         }
+    }
+
+    /// The same with what it asks for besides its response, and sometimes in vain.
+    fn asking_to_switch(mut self, profile: &Profile) -> Spec {
+        let field = |name: &str, value: &str| (name.to_string(), value.to_string());
+        self.tunnel = Tunnel::of(profile, self.id);
+        if let Some(tunnel) = &self.tunnel {
+            self.is_old = false;
+            self.has_host = true;
+            self.closes = false;
+            if self.shape == Shape::None {
+                self.method = "GET";
+            }
+            let (asked, _) = tunnel.offer;
+            self.hop_by_hop = vec![field("Connection", "Upgrade"), field("Upgrade", asked)];
+            return self;
+        }
+        let mut random = Random::of(profile.seed ^ 0x42C, self.id);
+        if random.chance(profile.tunnels) {
+            let protocol = if self.is_old { PROTOCOL } else { "h2c" };
+            let fields = [
+                field("Connection", "Upgrade, HTTP2-Settings"),
+                field("Upgrade", protocol),
+                field("HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA"),
+            ];
+            self.hop_by_hop.extend(fields);
+        }
+        self
     }
 
     fn malformed(random: &mut Random, id: u64, malformed: Malformed) -> Spec {
@@ -103,6 +140,7 @@ impl Spec {
             fields: fields(random, id, false),
             extends: false,
             trailers: Trailers::default(),
+            tunnel: None,
             malformed: Some(malformed),
             hop_by_hop: Vec::new(),
         }
@@ -163,6 +201,8 @@ impl Spec {
 pub struct Answer {
     pub id: u64,
     pub status: u16,
+    /// It switches protocols: there is no other response.
+    pub switches: bool,
     pub is_old: bool,
     pub interim: Option<u16>,
     /// With the body that a HEAD or a 304 does not carry.
@@ -231,9 +271,10 @@ impl Answer {
             _ => Shape::Length(length),
         };
         let until_close = matches!(shape, Shape::UntilClose(_));
-        Answer {
+        let answer = Answer {
             id: spec.id,
             status,
+            switches: false,
             is_old,
             interim: match random.below(20) {
                 0 if !plain && !spec.is_old && !is_old => Some(103),
@@ -247,6 +288,22 @@ impl Answer {
             extends: !plain,
             trailers: Trailers::of(plain, profile.seed, spec.id ^ 0xFFFF),
             fields: fields(&mut random, spec.id ^ 0xFFFF, !profile.gets_only),
+        };
+        match spec.tunnel {
+            Some(tunnel) if tunnel.granted => answer.switching(),
+            _ => answer,
+        }
+    }
+
+    fn switching(self) -> Answer {
+        Answer {
+            status: 101,
+            switches: true,
+            is_old: false,
+            shape: Shape::None,
+            carries_body: false,
+            closes: false,
+            ..self
         }
     }
 
@@ -267,6 +324,9 @@ impl Answer {
         );
         if self.has_date {
             text += "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n";
+        }
+        if self.switches {
+            text += &format!("Connection: upgrade\r\nUpgrade: {PROTOCOL}\r\n");
         }
         // Closing a connection that looked persistent is a fault; one that never looked so may stay silent.
         let shows_so = self.carries_body && matches!(self.shape, Shape::UntilClose(_));
@@ -301,7 +361,8 @@ impl Answer {
     }
 }
 
-fn length(random: &mut Random, most: u64) -> usize {
+/// A length from nothing to `most`, mostly short.
+pub fn length(random: &mut Random, most: u64) -> usize {
     let most = match random.below(4) {
         0 => 0,
         1 | 2 => most.min(600),

@@ -247,6 +247,11 @@ impl Conn {
         !self.stalled && (!self.outward.bytes.is_empty() || ended)
     }
 
+    /// What HALB sent and the actor has not read yet.
+    pub fn unread(&self) -> usize {
+        self.outward.bytes.len()
+    }
+
     /// HALB has taken all that was written so far.
     pub fn is_taken(&self) -> bool {
         self.inward.bytes.is_empty()

@@ -67,8 +67,7 @@ pub fn take_head(input: &mut Vec<u8>) -> Result<Option<Head>, String> {
             false => Ok(None),
         };
     };
-    let text = String::from_utf8(input.drain(..end + 4).take(end).collect())
-        .map_err(|_| String::from("a head that is not text"))?;
+    let text: String = input.drain(..end + 4).take(end).map(char::from).collect();
     let mut lines = text.split("\r\n");
     let first = lines.next().unwrap_or_default().to_string();
     if first.is_empty() || text.replace("\r\n", "").contains(['\r', '\n', '\0']) {
@@ -86,7 +85,8 @@ fn field(line: &str) -> Result<(String, String), String> {
     if name.is_empty() || !name.bytes().all(token) {
         return Err(format!("no field name: {name:?}"));
     }
-    Ok((name.to_string(), value.trim().to_string()))
+    let value = value.trim_matches([' ', '\t']);
+    Ok((name.to_string(), value.to_string()))
 }
 
 /// One body on its way in.
@@ -96,6 +96,8 @@ pub struct Body {
     pub bytes: Vec<u8>,
     pub trailers: Vec<(String, String)>,
     chunk: Chunk,
+    /// Chunks may carry extensions, which mean nothing.
+    extends: bool,
     finished: bool,
 }
 
@@ -113,7 +115,16 @@ impl Body {
             bytes: Vec::new(),
             trailers: Vec::new(),
             chunk: Chunk::Size,
+            extends: false,
             finished: framing == Framing::Length(0),
+        }
+    }
+
+    /// One that may have chunk extensions: nobody has read it before us.
+    pub fn raw(framing: Framing) -> Body {
+        Body {
+            extends: true,
+            ..Body::new(framing)
         }
     }
 
@@ -123,6 +134,14 @@ impl Body {
 
     pub fn is_chunked(&self) -> bool {
         self.framing == Framing::Chunked
+    }
+
+    /// How much of its content is to come, as far as its length says so.
+    pub fn left(&self) -> usize {
+        match self.framing {
+            Framing::Length(length) => length - self.bytes.len(),
+            Framing::Chunked | Framing::UntilClose => 0,
+        }
     }
 
     /// It lasts until the connection closes.
@@ -158,23 +177,27 @@ impl Body {
                 let Some(line) = take_line(input)? else {
                     return Ok(false);
                 };
-                let size = usize::from_str_radix(&line, 16)
-                    .map_err(|_| format!("no chunk size: {line:?}"))?;
+                let size = self.size(&line)?;
                 self.chunk = match size {
                     0 => Chunk::Trailers,
                     _ => Chunk::Data(size),
                 };
             }
-            Chunk::Data(size) => {
-                if input.len() < size + 2 {
+            Chunk::Data(0) => {
+                if input.len() < 2 {
                     return Ok(false);
                 }
-                self.bytes.extend_from_slice(&input[..size]);
-                input.drain(..size);
                 if input.drain(..2).ne(*b"\r\n") {
                     return Err("a chunk that does not end with CRLF".into());
                 }
                 self.chunk = Chunk::Size;
+            }
+            Chunk::Data(left) => {
+                let count = left.min(input.len());
+                self.bytes.extend_from_slice(&input[..count]);
+                input.drain(..count);
+                self.chunk = Chunk::Data(left - count);
+                return Ok(count > 0);
             }
             Chunk::Trailers => {
                 let Some(line) = take_line(input)? else {
@@ -188,6 +211,16 @@ impl Body {
         }
         Ok(true)
     }
+
+    fn size(&self, line: &str) -> Result<usize, String> {
+        let digits = match self.extends {
+            true => line.split([';', ' ', '\t']).next().unwrap_or_default(),
+            false => line,
+        };
+        let sound = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let size = usize::from_str_radix(digits, 16).ok().filter(|_| sound);
+        size.ok_or_else(|| format!("no chunk size: {line:?}"))
+    }
 }
 
 fn take_line(input: &mut Vec<u8>) -> Result<Option<String>, String> {
@@ -197,8 +230,7 @@ fn take_line(input: &mut Vec<u8>) -> Result<Option<String>, String> {
             false => Ok(None),
         };
     };
-    let line = input.drain(..end + 2).take(end).collect();
-    String::from_utf8(line)
-        .map(Some)
-        .map_err(|_| "a line that is not text".into())
+    Ok(Some(
+        input.drain(..end + 2).take(end).map(char::from).collect(),
+    ))
 }

@@ -64,6 +64,8 @@ pub struct Jitter {
 pub struct Faults {
     /// A client's connection that is ended badly.
     pub client: u64,
+    /// A client's connection on which a long body goes too slowly.
+    pub slow: u64,
     /// A client's request that is not to be accepted.
     pub malformed: u64,
     /// A backend's exchange that is.
@@ -82,6 +84,8 @@ pub struct Profile {
     pub workers: usize,
     /// Requests that even a relay of bytes forwards rightly: for the simulator's own tests.
     pub plain: bool,
+    /// Whoever is at the other ends does what a script says; see `script`.
+    pub scripted: bool,
     /// Small GETs alone, over connections that last: for counting.
     pub gets_only: bool,
     pub jitter: Jitter,
@@ -108,8 +112,13 @@ pub struct Profile {
     pub server_timeout: Duration,
     pub conn_timeout: Duration,
     pub queue_timeout: Duration,
+    pub tunnel_timeout: Duration,
     pub grace: Duration,
     pub body_max: u64,
+    /// Bodies of some MiB, which go through pipes.
+    pub bulk: bool,
+    /// Requests that ask to switch protocols, per mille.
+    pub tunnels: u64,
 }
 
 impl Profile {
@@ -129,8 +138,7 @@ impl Profile {
         if random.chance(300) {
             profile.unresolved = random.between(0, 2).min(profile.servers as u64 - 1) as usize;
         }
-        // A stream of its own, so that the rest of the world is as it was.
-        profile.pipes = Random::of(seed, 0x919E).pick(&[0, 1, 2, 16, 16]);
+        profile.widen(&mut Random::of(seed, 0x919E + family as u64));
         let moment = random.below(30 * MILLISECOND);
         match family {
             Family::Calm => {}
@@ -164,6 +172,7 @@ impl Profile {
             family,
             workers: 1,
             plain: false,
+            scripted: false,
             gets_only: false,
             jitter: Jitter::default(),
             faults: Faults::default(),
@@ -183,8 +192,11 @@ impl Profile {
             server_timeout: Duration::from_secs(8),
             conn_timeout: Duration::from_secs(4),
             queue_timeout: Duration::from_secs(4),
+            tunnel_timeout: Duration::from_secs(15),
             grace: Duration::from_secs(60),
             body_max: 5_000,
+            bulk: false,
+            tunnels: 0,
         }
     }
 
@@ -210,8 +222,25 @@ impl Profile {
             + self.server_timeout * 2
             + self.conn_timeout * 3
             + self.queue_timeout * 2
+            + self.tunnel_timeout
             + Duration::from_secs(10);
         longest.as_nanos() as u64
+    }
+
+    /// What came later than the rest, from a stream of its own, so that the rest is as it was.
+    fn widen(&mut self, random: &mut Random) {
+        self.pipes = random.pick(&[0, 1, 2, 16, 16]);
+        self.tunnels = random.pick(&[0, 0, 100, 500]);
+        self.bulk = random.chance(100);
+        if self.bulk {
+            self.body_max = random.pick(&[300_000, 1_000_000, 3_000_000]);
+            self.clients = self.clients.min(3);
+            self.requests = self.requests.min(3);
+            self.grace = Duration::from_secs(600); // some MiB in small pieces take their time
+        }
+        if self.family == Family::Clients {
+            self.faults.slow = random.pick(&[0, 200, 500]);
+        }
     }
 
     fn break_backends(&mut self, random: &mut Random) {

@@ -1,5 +1,6 @@
 //! One run: a world, the workers in it, an order to stop, and the accounts at the end.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -25,6 +26,7 @@ use crate::profile::Profile;
 use crate::profile::SECOND;
 use crate::ring::SimRing;
 use crate::ring::state;
+use crate::tunnel::Tunnel;
 use crate::world::NEVER;
 use crate::world::World;
 
@@ -53,8 +55,23 @@ pub type Maker = dyn Fn(SimRing, usize, &Arc<Plan>, &Arc<Plane>) -> Box<dyn Subj
 pub struct Report {
     pub exact: usize,
     pub requests: usize,
+    /// Tunnels that were carried to their end.
+    pub tunnels: usize,
+    /// Requests that ended with a 408.
+    pub too_slow: usize,
     /// What the rings did until the first clients had ended.
     pub counts: RingCounts,
+}
+
+impl Report {
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Report) {
+        self.exact += other.exact;
+        self.requests += other.requests;
+        self.tunnels += other.tunnels;
+        self.too_slow += other.too_slow;
+        self.counts.polls += other.counts.polls;
+    }
 }
 
 /// HALB's own worker.
@@ -88,15 +105,25 @@ pub fn told(profile: &Profile, maker: &Maker, fault: &str) -> String {
         Ok(_) => vec!["it does not happen again: the run is not deterministic".into()],
         Err((_, trace)) => trace,
     };
-    let shown: usize = std::env::var("SIM_LINES")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(60);
     let (seed, family) = (profile.seed, profile.family);
-    format!(
-        "seed {seed} ({family:?}): {fault}\nreplay: SIM_SEED={seed} cargo test --test sim\n{}",
-        trace[trace.len().saturating_sub(shown)..].join("\n")
-    )
+    let fault =
+        format!("seed {seed} ({family:?}): {fault}\nreplay: SIM_SEED={seed} cargo test --test sim");
+    tale(&fault, &trace)
+}
+
+/// A fault, and the last things that happened before it: `SIM_LINES` of them.
+pub fn tale(fault: &str, trace: &[String]) -> String {
+    let lines = std::env::var("SIM_LINES").ok();
+    let shown = lines.and_then(|text| text.parse().ok()).unwrap_or(60);
+    let start = trace.len().saturating_sub(shown);
+    format!("{fault}\n{}", trace[start..].join("\n"))
+}
+
+/// What a panic said.
+pub fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+    text.unwrap_or_else(|| "a panic without words".into())
 }
 
 /// Plays `profile`; what went wrong, if anything did.
@@ -108,16 +135,11 @@ pub fn attempt(
     let world = Rc::new(RefCell::new(World::new(profile.clone(), traced)));
     let run = AssertUnwindSafe(|| Run::new(&world, maker).play());
     catch_unwind(run).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         let trace = match world.try_borrow() {
             Ok(world) => world.trace().cloned().unwrap_or_default(),
             Err(_) => Vec::new(),
         };
-        (
-            text.unwrap_or_else(|| "a panic without words".into()),
-            trace,
-        )
+        (words(&*panic), trace)
     })
 }
 
@@ -263,7 +285,11 @@ impl Run {
             };
             world.ledger.judge(judged_by, *id, outcome);
             report.requests += 1;
-            report.exact += usize::from(*outcome == Outcome::Exact);
+            let exact = *outcome == Outcome::Exact;
+            let granted = Tunnel::of(profile, *id).is_some_and(|tunnel| tunnel.granted);
+            report.exact += usize::from(exact);
+            report.tunnels += usize::from(exact && granted);
+            report.too_slow += usize::from(*outcome == Outcome::Own(408));
         }
         report
     }
@@ -283,7 +309,7 @@ fn counts(world: &World) -> RingCounts {
 }
 
 /// Everything the worker at `index` had has come back.
-fn home(world: &World, index: usize) {
+pub fn home(world: &World, index: usize) {
     let port = &world.ports[index];
     let operations = port.operations.iter();
     let in_flight = operations
@@ -320,7 +346,7 @@ fn home(world: &World, index: usize) {
 }
 
 /// Nothing is counted as under way any more, by nobody.
-fn at_rest(plane: &Plane) {
+pub fn at_rest(plane: &Plane) {
     for (index, page) in plane.pages().iter().enumerate() {
         assert_eq!(plane.load(index), 0, "worker {index} counts a load");
         let active = page.connections_active.get();
@@ -330,7 +356,7 @@ fn at_rest(plane: &Plane) {
     }
 }
 
-fn plan(world: &World) -> Plan {
+pub fn plan(world: &World) -> Plan {
     let profile = &world.profile;
     let outputs = world.servers.iter().enumerate();
     let outputs = outputs.map(|(index, server)| PlannedOutput {
@@ -347,7 +373,7 @@ fn plan(world: &World) -> Plan {
         server_timeout: Some(profile.server_timeout),
         conn_timeout: Some(profile.conn_timeout),
         queue_timeout: Some(profile.queue_timeout),
-        tunnel_timeout: Some(profile.client_timeout),
+        tunnel_timeout: Some(profile.tunnel_timeout),
         grace: profile.grace,
         max_head_bytes: 16_384,
         max_connections: profile.max_connections,

@@ -40,6 +40,8 @@ pub struct World {
     wakes: Vec<u64>,
     /// Clients that have not ended.
     pub busy_clients: usize,
+    /// Connections to backends that a script has not looked at yet.
+    pub opened: Vec<usize>,
     /// When the run's driver wants to act.
     pub alarm: u64,
     steps: u64,
@@ -61,6 +63,7 @@ impl World {
             actors: Vec::new(),
             wakes: Vec::new(),
             busy_clients: 0,
+            opened: Vec::new(),
             alarm: NEVER,
             steps: 0,
             trace: traced.then(Vec::new),
@@ -135,6 +138,10 @@ impl World {
 
     /// A new connection of HALB's to `address`, which is `server`'s: the backend's end of it.
     pub fn connect_backend(&mut self, server: usize, conn: usize) {
+        if self.profile.scripted {
+            self.opened.push(conn);
+            return;
+        }
         let actor = self.actors.len();
         self.conns[conn].actor = actor;
         let backend = Backend::new(server, conn, self);
@@ -144,6 +151,8 @@ impl World {
 
     pub fn add_conn(&mut self, actor: usize, address: SocketAddr) -> usize {
         let capacity = match (self.profile.jitter.short, self.profile.body_max) {
+            _ if self.profile.scripted => 64 * 1024, // what does not fit is never said
+            _ if self.profile.bulk => self.random.pick(&[4_096, 64 * 1024, 700_000]),
             (0, _) => 64 * 1024,
             (_, 10_000..) => self.random.pick(&[4_096, 64 * 1024]),
             _ => self.random.pick(&[16, 700, 4_096, 64 * 1024, 64 * 1024]),

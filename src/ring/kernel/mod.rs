@@ -255,7 +255,7 @@ impl KernelRing {
         let mut result = reap::result(entry.result());
         let mut buffer = None;
         match holding {
-            Holding::Nothing => result = result.map(|_seen| 0), // a poll says what it saw
+            Holding::Nothing => {}
             Holding::Accept => self.counts.sockets += u64::from(result.is_ok()),
             Holding::Wake => {
                 self.awaiting_wake = false;
