@@ -8,10 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halb::balance::hash::HashKey;
 use halb::model::plan::Plan;
 use halb::plane::Order;
 use halb::plane::Plane;
 use halb::ring::port::Socket;
+use halb::worker::Learning;
 use halb::worker::Leftovers;
 use halb::worker::Progress;
 use halb::worker::Worker;
@@ -121,7 +123,17 @@ impl Stage {
         let ring = SimRing::new(&world, 0);
         let listeners = vec![Socket(LISTENER)];
         Stage {
-            worker: Worker::new(ring, 0, listeners, plan, Arc::clone(&plane)),
+            worker: Worker::new(
+                ring,
+                0,
+                listeners,
+                plan,
+                Arc::clone(&plane),
+                Learning {
+                    hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+                    capacity: 1000,
+                },
+            ),
             world,
             plane,
             clients: Vec::new(),
