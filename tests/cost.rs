@@ -11,5 +11,7 @@ mod bodies;
 mod connections;
 #[path = "cost/requests.rs"]
 mod requests;
+#[path = "cost/shortage.rs"]
+mod shortage;
 #[path = "cost/stand.rs"]
 mod stand;

@@ -9,6 +9,10 @@
 
 #[path = "dialogue/bless.rs"]
 mod bless;
+#[path = "dialogue/dying.rs"]
+mod dying;
+#[path = "dialogue/faulty.rs"]
+mod faulty;
 #[path = "dialogue/files.rs"]
 mod files;
 #[path = "dialogue/lens.rs"]

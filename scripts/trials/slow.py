@@ -19,7 +19,7 @@ GONE_WITHIN = 4
 # What noise may do to a p99, besides the milliseconds of the option.
 UNCHANGED = 1.5
 # For a slow connection and the one to the output behind it: far below what the kernel lets a queue grow to (4 MB).
-KERNEL_KB = 512
+KERNEL_KB = 1024
 
 # nginx itself never loses patience. It reads a whole body before it passes it to where it is answered.
 LOCATIONS = """
@@ -51,7 +51,8 @@ def main():
         (stage.folder / "files").mkdir()
         # More than all buffers between nginx and a client hold.
         (stage.folder / "files" / "large").write_bytes(bytes(32_000_000))
-        port = stage.nginx(LOCATIONS % stage.folder)
+        # The kernel has one limit for all sockets; nginx, whose sends all wait in the end, is not to use it up.
+        port = stage.nginx(LOCATIONS % stage.folder, listen="sndbuf=128k")
         for mode, how in modes.items():
             if given.mode in ("all", mode):
                 trial(stage, given, port, mode, how)
@@ -75,9 +76,10 @@ def trial(stage, given, port, mode, how):
         figures = "p99 %.2f ms, while another is attacked %.2f ms, in quiet %.2f ms; " % tuple(values)
         figures += f"ratios {values[0] / values[1]:.2f} and {values[0] / values[2]:.2f}; {len(here[kind])} answers"
         stage.check(f"{mode}: others on {'kept' if kind == 'kept' else 'new'} connections", good, figures)
-    good = seen.most >= given.connections * 0.99 and seen.gone and seen.longest <= given.timeout + GONE_WITHIN
+    good = seen.most >= given.connections * 0.99 and seen.gone
+    good = good and seen.longest <= given.timeout + GONE_WITHIN and seen.longest_orphan <= GONE_WITHIN
     figures = f"{seen.most} at a time, the longest for {seen.longest:.1f} s with client_timeout {given.timeout}"
-    figures += f"; the kernel kept a socket for {seen.longest_orphan:.1f} s"
+    figures += f"; the kernel kept one for {seen.longest_orphan:.1f} s after that"
     stage.check(f"{mode}: slow ones are gone after their timeout", good, figures)
     peak, each = attacked.memory_kb("VmHWM"), seen.kernel_kb / given.connections
     figures = f"VmRSS {before} kB before, VmHWM {peak} kB"
@@ -130,6 +132,7 @@ class Seen:
         self.halb = f"{SLOW_HOST}:{halb}"
         self.output = f":{output}"
         self.first = {}
+        self.orphaned = {}
         self.most = 0
         self.longest = 0
         self.longest_orphan = 0
@@ -142,13 +145,14 @@ class Seen:
         for line in lines:
             state, _, _, local, remote, *memory = line.split()
             if local == self.halb and state != "TIME-WAIT":
-                age = now - self.first.setdefault(remote, now)
+                began = self.first.setdefault(remote, now)
                 if state in self.HELD:
                     held += 1
-                    self.longest = max(self.longest, age)
+                    self.longest = max(self.longest, now - began)
                 else:
                     orphaned += 1
-                    self.longest_orphan = max(self.longest_orphan, age)
+                    closed = self.orphaned.setdefault(remote, now)
+                    self.longest_orphan = max(self.longest_orphan, now - closed)
             elif not remote.endswith(self.output):
                 continue
             size += in_use(memory)

@@ -75,13 +75,13 @@ class Stage:
             time.sleep(0.02)
         raise RuntimeError(f"no {pattern!r} from {process.args}:\n{process.log.read_text(errors='replace')}")
 
-    def nginx(self, locations, workers=1):
-        """nginx with these locations; its port. It takes over a socket that listens already."""
+    def nginx(self, locations, listen=""):
+        """nginx with these locations and options of `listen`; its port. It takes over a socket that listens already."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         port = listener.getsockname()[1]
         (self.folder / "nginx").mkdir()
         file = self.folder / "nginx" / "nginx.conf"
-        file.write_text(NGINX % {"port": port, "locations": locations, "workers": workers})
+        file.write_text(NGINX % {"port": port, "locations": locations, "listen": listen})
         command = ["nginx", "-p", file.parent, "-c", file, "-e", "stderr"]
         self.start("nginx", command, listener, env={**os.environ, "NGINX": "0;"})
         listener.close()
@@ -179,12 +179,12 @@ def percentile(values, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))]
 
 
-# Everything it writes goes below its own folder. Started by root, its workers stay root, so that they can
-# read their files wherever those are; started by anybody else, it ignores the line.
+# Everything it writes goes below its own folder. Started by root, its worker stays root, so that it can
+# read its files wherever those are; started by anybody else, it ignores the line.
 NGINX = """
 daemon off;
 user root root;
-worker_processes %(workers)d;
+worker_processes 1;
 worker_rlimit_nofile 16384;
 pid nginx.pid;
 error_log stderr warn;
@@ -199,7 +199,7 @@ http {
     scgi_temp_path scgi;
     keepalive_requests 100000000;
     server {
-        listen 127.0.0.1:%(port)d;
+        listen 127.0.0.1:%(port)d %(listen)s;
         %(locations)s
     }
 }

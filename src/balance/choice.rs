@@ -1,143 +1,148 @@
-//! Which outputs a request may go to, in which order of preference (SPEC 4).
+//! Which output a request goes to, or which it waits for (SPEC 4).
 
 use std::time::Duration;
 
-use crate::balance::rotation::Rotation;
+use crate::balance::set::Set;
+use crate::balance::sharing::Sharing;
+use crate::balance::source::Source;
 use crate::model::output::OUTPUTS_MAX;
+use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::standing::AllUp;
+use crate::model::standing::Health;
+use crate::model::standing::Standing;
+use crate::model::standing::Switch;
 use crate::model::time::Instant;
 
 /// How long an output that refused or reset a connection is avoided while others are there.
 const SUSPECT_FOR: Duration = Duration::from_secs(1);
 
-/// A set of outputs, by their position in the plan.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Set(u64);
+/// What binds a request to an output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tie {
+    /// Nothing: `balance` decides.
+    Free,
+    /// Its session is with this output.
+    Output(OutputId),
+    /// Mode `source`: its client's address decides.
+    Source(Source),
+}
 
-impl Set {
-    pub const EMPTY: Set = Set(0);
+/// What is asked for one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub tie: Tie,
+    /// Where it has already failed.
+    pub tried: Set,
+    pub now: Instant,
+}
 
-    /// The first `count` outputs.
-    pub fn first(count: usize) -> Set {
-        if count >= OUTPUTS_MAX {
-            Set(u64::MAX)
-        } else {
-            Set((1 << count) - 1)
-        }
-    }
-
-    pub fn contains(self, index: usize) -> bool {
-        index < OUTPUTS_MAX && self.0 & (1 << index) != 0
-    }
-
-    #[must_use]
-    pub fn with(self, index: usize) -> Set {
-        if index < OUTPUTS_MAX {
-            Set(self.0 | 1 << index)
-        } else {
-            self
-        }
-    }
-
-    #[must_use]
-    pub fn without(self, index: usize) -> Set {
-        if index < OUTPUTS_MAX {
-            Set(self.0 & !(1 << index))
-        } else {
-            self
-        }
-    }
-
-    #[must_use]
-    pub fn minus(self, other: Set) -> Set {
-        Set(self.0 & !other.0)
-    }
-
-    #[must_use]
-    pub fn and(self, other: Set) -> Set {
-        Set(self.0 & other.0)
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Its members in order.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        let mut rest = self.0;
-        std::iter::from_fn(move || {
-            if rest == 0 {
-                return None;
-            }
-            let index = rest.trailing_zeros() as usize;
-            rest &= rest - 1;
-            Some(index)
-        })
-    }
+/// What is to be done with it. Outputs are named by their position in the plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    Go(usize),
+    /// For a place at one of these, or for the first word about their health.
+    Wait(Set),
+    /// Nobody is there (503).
+    None,
 }
 
 /// One worker's choice among the outputs of a plan.
 pub struct Chooser {
-    rotation: Rotation,
+    outputs: Vec<(OutputId, u32)>,
+    /// Where in the plan an output is.
+    positions: [Option<u8>; OUTPUTS_MAX],
     addressed: Set,
     backups: Set,
+    sharing: Sharing,
     suspect_until: Vec<Instant>,
     suspects: Set,
 }
 
+/// How the outputs of one tier stand towards a request that is tied to none of them.
+struct Tier {
+    /// Ready, with a place.
+    free: Set,
+    /// Ready without a place.
+    full: Set,
+    checking: Set,
+}
+
 impl Chooser {
     pub fn new(plan: &Plan, worker: usize) -> Chooser {
-        let mut addressed = Set::EMPTY;
-        let mut backups = Set::EMPTY;
-        for (index, output) in plan.outputs.iter().enumerate() {
-            if output.address.is_some() {
-                addressed = addressed.with(index);
-            }
-            if output.backup {
-                backups = backups.with(index);
-            }
+        let outputs: Vec<_> = plan.outputs.iter().map(|o| (o.id, o.weight)).collect();
+        let weights: Vec<u32> = outputs.iter().map(|(_, weight)| *weight).collect();
+        let planned = || plan.outputs.iter().enumerate();
+        let mut positions = [None; OUTPUTS_MAX];
+        for (position, output) in planned() {
+            positions[output.id.index()] = u8::try_from(position).ok();
         }
+        let addressed = planned().filter(|(_, output)| output.address.is_some());
+        let backups = planned().filter(|(_, output)| output.backup);
         Chooser {
-            rotation: Rotation::new(plan.outputs.iter().map(|output| output.weight), worker),
-            addressed,
-            backups,
-            suspect_until: vec![Instant::ZERO; plan.outputs.len()],
+            positions,
+            addressed: addressed.map(|(position, _)| position).collect(),
+            backups: backups.map(|(position, _)| position).collect(),
+            sharing: Sharing::new(plan.balance, &weights, worker),
+            suspect_until: vec![Instant::ZERO; outputs.len()],
             suspects: Set::EMPTY,
+            outputs,
         }
     }
 
-    /// The output for a request that is tied to none and has already failed on `tried`: one that nothing
-    /// speaks against, else a backup, else a suspect.
-    pub fn choose(&mut self, tried: Set, now: Instant) -> Option<usize> {
-        self.forgive(now);
-        let open = self.addressed.minus(tried);
-        let main = open.minus(self.backups);
-        let backup = open.and(self.backups);
-        let tiers = [
-            main.minus(self.suspects),
-            backup.minus(self.suspects),
-            main,
-            backup,
-        ];
-        let tier = tiers.into_iter().find(|tier| !tier.is_empty())?;
-        self.rotation.next(tier)
+    /// Where in the plan an output is; `None` when it is not connected.
+    pub fn position(&self, output: OutputId) -> Option<usize> {
+        self.positions[output.index()].map(usize::from)
     }
 
-    /// The output for a request that `output` took and closed upon: another of its kind that nothing speaks
-    /// against, since a server that is going down may still accept, else the same again.
-    pub fn choose_again(&mut self, output: usize, now: Instant) -> usize {
+    /// In this order: the output it is tied to; one of the others that are no backups; waiting for one of
+    /// those; the backups; nothing.
+    pub fn decide(&mut self, ask: &Ask, standing: &impl Standing) -> Choice {
+        self.forgive(ask.now);
+        if let Tie::Output(tied) = ask.tie
+            && let Some(choice) = self.decide_tied(tied, ask.tried, standing)
+        {
+            return choice;
+        }
+        let open = self.addressed.minus(ask.tried);
+        for tier in [open.minus(self.backups), open.and(self.backups)] {
+            let tier = self.survey(tier, standing);
+            let choice = match ask.tie {
+                Tie::Source(source) => self.decide_by_source(source, &tier),
+                Tie::Free | Tie::Output(_) => self.decide_free(&tier, standing),
+            };
+            if choice != Choice::None {
+                return choice;
+            }
+        }
+        Choice::None
+    }
+
+    /// For a request that `output` took and closed upon: the same again where it is tied to it; else another of
+    /// its kind that nothing speaks against, since a server that is going down may still accept; else the same.
+    pub fn decide_again(
+        &mut self,
+        output: usize,
+        tie: Tie,
+        now: Instant,
+        standing: &impl Standing,
+    ) -> usize {
         self.forgive(now);
+        if self.is_tied_to(output, tie, standing) {
+            return output;
+        }
         let is_backup = self.backups.contains(output);
         let kind = if is_backup {
             self.addressed.and(self.backups)
         } else {
             self.addressed.minus(self.backups)
         };
-        let others = kind.minus(self.suspects).without(output);
-        self.rotation.next(others).unwrap_or(output)
+        let others = self.survey(kind.without(output), standing).free;
+        let next = self.share(others.minus(self.suspects), standing);
+        next.unwrap_or(output)
     }
 
-    /// It refused or reset a connection: others are preferred for a while.
+    /// It refused or reset a connection, or left one unanswered: others are preferred for a while.
     pub fn suspect(&mut self, output: usize, now: Instant) {
         if let Some(until) = self.suspect_until.get_mut(output) {
             *until = now + SUSPECT_FOR;
@@ -145,9 +150,119 @@ impl Chooser {
         }
     }
 
-    /// A connection to it was established.
+    /// A connection to it was established, or a probe succeeded.
     pub fn clear(&mut self, output: usize) {
         self.suspects = self.suspects.without(output);
+    }
+
+    /// [`Chooser::decide`] for a request that is tied to none, while nothing is known of the outputs.
+    pub fn choose(&mut self, tried: Set, now: Instant) -> Option<usize> {
+        let ask = Ask {
+            tie: Tie::Free,
+            tried,
+            now,
+        };
+        match self.decide(&ask, &AllUp) {
+            Choice::Go(output) => Some(output),
+            Choice::Wait(_) | Choice::None => None,
+        }
+    }
+
+    /// [`Chooser::decide_again`], likewise.
+    pub fn choose_again(&mut self, output: usize, now: Instant) -> usize {
+        self.decide_again(output, Tie::Free, now, &AllUp)
+    }
+
+    /// `None`: the tie does not hold now, and the request is as free as any.
+    fn decide_tied(&self, tied: OutputId, tried: Set, standing: &impl Standing) -> Option<Choice> {
+        let output = self.position(tied)?;
+        if !self.addressed.contains(output) || tried.contains(output) {
+            return None;
+        }
+        match (standing.switch(tied), standing.health(tied)) {
+            (Switch::Disabled, _) | (_, Health::Down) => None,
+            // To go elsewhere would end a session that the first probe may well confirm.
+            (Switch::Enabled | Switch::Draining, Health::Checking) => {
+                Some(Choice::Wait(Set::EMPTY.with(output)))
+            }
+            (Switch::Enabled | Switch::Draining, Health::Up) => {
+                Some(go_or_wait(output, standing.has_place(tied)))
+            }
+        }
+    }
+
+    /// The same output for the same client: one that is full or still checking is waited for.
+    fn decide_by_source(&self, source: Source, tier: &Tier) -> Choice {
+        let all = tier.free.or(tier.full).or(tier.checking);
+        match source.choose(all, &self.outputs) {
+            Some(output) => go_or_wait(output, tier.free.contains(output)),
+            None => Choice::None,
+        }
+    }
+
+    fn decide_free(&mut self, tier: &Tier, standing: &impl Standing) -> Choice {
+        let trusted = tier.free.minus(self.suspects);
+        let candidates = if trusted.is_empty() {
+            tier.free
+        } else {
+            trusted
+        };
+        if let Some(output) = self.share(candidates, standing) {
+            return Choice::Go(output);
+        }
+        let awaited = tier.full.or(tier.checking);
+        if awaited.is_empty() {
+            Choice::None
+        } else {
+            Choice::Wait(awaited)
+        }
+    }
+
+    fn share(&mut self, candidates: Set, standing: &impl Standing) -> Option<usize> {
+        let outputs = &self.outputs;
+        let active = |index: usize| {
+            outputs
+                .get(index)
+                .map_or(0, |(id, _)| standing.sessions_active(*id))
+        };
+        self.sharing.next(candidates, active)
+    }
+
+    fn survey(&self, members: Set, standing: &impl Standing) -> Tier {
+        let mut tier = Tier {
+            free: Set::EMPTY,
+            full: Set::EMPTY,
+            checking: Set::EMPTY,
+        };
+        for index in members.iter() {
+            let Some((id, _)) = self.outputs.get(index) else {
+                break;
+            };
+            if standing.switch(*id) != Switch::Enabled {
+                continue;
+            }
+            let kind = match standing.health(*id) {
+                Health::Up if standing.has_place(*id) => &mut tier.free,
+                Health::Up => &mut tier.full,
+                Health::Checking => &mut tier.checking,
+                Health::Down => continue,
+            };
+            *kind = kind.with(index);
+        }
+        tier
+    }
+
+    /// Whether a second try has to be for the same output.
+    fn is_tied_to(&self, output: usize, tie: Tie, standing: &impl Standing) -> bool {
+        let Some((id, _)) = self.outputs.get(output) else {
+            return false;
+        };
+        let tied = match tie {
+            Tie::Free => false,
+            Tie::Output(tied) => tied == *id,
+            Tie::Source(_) => true,
+        };
+        tied && standing.switch(*id) != Switch::Disabled && standing.health(*id) != Health::Down
     }
 
     fn forgive(&mut self, now: Instant) {
@@ -163,89 +278,13 @@ impl Chooser {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::output::OutputId;
-    use crate::model::plan::PlannedOutput;
-
-    fn plan(outputs: &[(bool, bool)]) -> Plan {
-        let output = |(index, (resolved, backup)): (usize, &(bool, bool))| PlannedOutput {
-            id: OutputId::from_index(index).unwrap(),
-            name: format!("backend{index}:80"),
-            address: resolved.then(|| ([127, 0, 0, 1], 80).into()),
-            weight: 1,
-            backup: *backup,
-        };
-        Plan {
-            outputs: outputs.iter().enumerate().map(output).collect(),
-            ..Plan::empty()
-        }
-    }
-
-    #[test]
-    fn preference_is_main_then_backup_then_suspect() {
-        let mut chooser = Chooser::new(&plan(&[(true, false), (true, false), (true, true)]), 0);
-        let start = Instant::ZERO + Duration::from_secs(1);
-        assert_eq!(chooser.choose(Set::EMPTY, start), Some(0));
-        chooser.suspect(0, start);
-        assert_eq!(chooser.choose(Set::EMPTY, start), Some(1));
-        assert_eq!(chooser.choose(Set::EMPTY, start), Some(1));
-        chooser.suspect(1, start);
-        assert_eq!(
-            chooser.choose(Set::EMPTY, start),
-            Some(2),
-            "the backup before suspects"
-        );
-        chooser.suspect(2, start);
-        assert!(matches!(chooser.choose(Set::EMPTY, start), Some(0 | 1)));
-        assert_eq!(chooser.choose(Set::first(2), start), Some(2));
-        assert_eq!(chooser.choose(Set::first(3), start), None);
-    }
-
-    #[test]
-    fn again_is_another_of_its_kind_or_the_same() {
-        let mut chooser = Chooser::new(&plan(&[(true, false), (true, false), (true, true)]), 0);
-        let start = Instant::ZERO + Duration::from_secs(1);
-        assert_eq!(chooser.choose_again(0, start), 1);
-        assert_eq!(chooser.choose_again(1, start), 0);
-        assert_eq!(chooser.choose_again(2, start), 2, "there is one backup");
-        chooser.suspect(1, start);
-        assert_eq!(chooser.choose_again(0, start), 0, "no suspect, no backup");
-    }
-
-    #[test]
-    fn suspicion_ends_with_time_or_success() {
-        let mut chooser = Chooser::new(&plan(&[(true, false), (true, false)]), 0);
-        let start = Instant::ZERO;
-        chooser.suspect(0, start);
-        assert_eq!(chooser.choose(Set::EMPTY, start), Some(1));
-        let later = start + SUSPECT_FOR;
-        assert_eq!(chooser.choose(Set::EMPTY, later), Some(0));
-        chooser.suspect(1, later);
-        chooser.clear(1);
-        assert_eq!(chooser.choose(Set::first(1), later), Some(1));
-    }
-
-    #[test]
-    fn an_output_without_address_is_never_chosen() {
-        let mut chooser = Chooser::new(&plan(&[(false, false), (false, true)]), 0);
-        assert_eq!(chooser.choose(Set::EMPTY, Instant::ZERO), None);
-    }
-
-    #[test]
-    fn sets_hold_sixty_four() {
-        assert_eq!(Set::first(64).iter().count(), 64);
-        assert!(Set::first(64).contains(63) && !Set::first(63).contains(63));
-        assert!(!Set::first(64).contains(64));
-        assert_eq!(
-            Set::EMPTY
-                .with(5)
-                .with(9)
-                .without(5)
-                .iter()
-                .collect::<Vec<_>>(),
-            [9]
-        );
+fn go_or_wait(output: usize, has_place: bool) -> Choice {
+    if has_place {
+        Choice::Go(output)
+    } else {
+        Choice::Wait(Set::EMPTY.with(output))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,4 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod choice;
+pub mod hash;
 pub mod rotation;
+pub mod set;
+pub mod sharing;
+pub mod source;
+pub mod table;
+pub mod ties;

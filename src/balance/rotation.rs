@@ -4,7 +4,7 @@
 //! weights (the "smooth" weighted round robin that nginx made common). With weights 5:3:1 nine choices hold
 //! exactly 5, 3 and 1, spread out.
 
-use crate::balance::choice::Set;
+use crate::balance::set::Set;
 
 /// One worker's rotation over the outputs of a plan.
 pub struct Rotation {

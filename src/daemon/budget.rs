@@ -6,6 +6,7 @@ use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
 
+use crate::balance::table::SessionTable;
 use crate::ring::arena::LARGE_BYTES;
 use crate::ring::arena::SMALL_BYTES;
 use crate::ring::port::PIPE_BYTES;
@@ -17,6 +18,10 @@ const BUFFER_SHARE: u64 = 4;
 /// A connection without buffers, with the one to an output that it may need: for each of the two 4.8 kB of the
 /// kernel's (file, inode, socket; Linux 6.18), 0.9 kB for its armed receive and less than 0.3 kB of ours.
 const CONNECTION_BYTES: u64 = 2 * 6 * 1024;
+/// Learned sessions for each MB of memory, on every worker (SPEC 4); 40 bytes each.
+const SESSIONS_PER_MB: u64 = 1000;
+/// More sessions than one server's clients have open at a time.
+const SESSIONS_MOST: u64 = 1_000_000;
 /// A connection and the one to an output that it may need.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 /// Descriptors of a worker that are no connections: standard ones, ring, listeners, doors of the workers, and two for
@@ -39,6 +44,8 @@ pub struct Budget {
     pub large_buffers: u32,
     /// Pipes of each worker.
     pub pipes: u32,
+    /// Learned sessions that each worker's table has room for.
+    pub sessions: usize,
 }
 
 impl Budget {
@@ -54,7 +61,21 @@ impl Budget {
             small_buffers: count(each / 2, SMALL_BYTES, SMALL_RANGE),
             large_buffers: count(each / 4, LARGE_BYTES, LARGE_RANGE),
             pipes: count(each / 4, PIPE_BYTES, PIPE_RANGE),
+            sessions: 0,
         }
+    }
+
+    /// Sessions are learned: each worker has a table for them.
+    pub fn with_sessions(mut self) -> Budget {
+        let megabytes = self.memory_bytes >> 20;
+        let sessions = (megabytes * SESSIONS_PER_MB).min(SESSIONS_MOST);
+        self.sessions = usize::try_from(sessions).unwrap_or(usize::MAX);
+        self
+    }
+
+    /// Bytes of all tables of learned sessions together.
+    pub fn table_bytes(&self) -> u64 {
+        SessionTable::bytes(self.sessions) as u64 * self.workers
     }
 
     /// Bytes of all buffers together, and of what pipes may hold.
@@ -71,7 +92,7 @@ impl Budget {
     }
 
     fn by_memory(&self) -> u64 {
-        let taken = FIXED_BYTES + self.buffer_bytes();
+        let taken = FIXED_BYTES + self.buffer_bytes() + self.table_bytes();
         self.memory_bytes.saturating_sub(taken) / CONNECTION_BYTES
     }
 
@@ -85,11 +106,12 @@ impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} = lower of memory: ({} - {} fixed - {} buffers) / {} = {}, descriptors: {} x ({} - {}) / {} = {}",
+            "{} = lower of memory: ({} - {} fixed - {} buffers - {} sessions) / {} = {}, descriptors: {} x ({} - {}) / {} = {}",
             self.max_connections(),
             self.memory_bytes,
             FIXED_BYTES,
             self.buffer_bytes(),
+            self.table_bytes(),
             CONNECTION_BYTES,
             self.by_memory(),
             self.workers,

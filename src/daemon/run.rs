@@ -1,6 +1,9 @@
 //! The verbs that serve: from a configuration to running workers, and from a signal to their end.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
@@ -14,6 +17,7 @@ use signal_hook::consts::SIGUSR1;
 use signal_hook::consts::SIGUSR2;
 use signal_hook::iterator::Signals;
 
+use crate::balance::hash::HashKey;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
 use crate::daemon::budget;
@@ -27,10 +31,12 @@ use crate::daemon::workers::WorkersError;
 use crate::daemon::workers::WorkersSetup;
 use crate::model::address::HostPort;
 use crate::model::config::Config;
+use crate::model::config::Mode;
 use crate::model::plan::Plan;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::thread::cores;
+use crate::worker::Learning;
 
 /// Why serving did not begin.
 #[derive(Debug)]
@@ -97,7 +103,10 @@ pub struct Started {
 pub fn start(config: &Config) -> Result<Started, StartError> {
     let cores = worker_cores(config)?;
     let memory = memory_bytes(config)?;
-    let budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
+    let mut budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
+    if config.mode == Mode::Passive && !config.cookie_name.is_empty() {
+        budget = budget.with_sessions();
+    }
     let plan = Plan::from_config(config, resolve, budget.max_connections());
     log::event(
         "maximum",
@@ -113,6 +122,10 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
+        learning: Learning {
+            hash: secret().map_err(StartError::Other)?,
+            capacity: budget.sessions,
+        },
     };
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
@@ -194,6 +207,13 @@ fn report(plane: &Plane, left: &[Leftovers]) {
         all.add(worker);
     }
     log::event("stopped", &[("left", &all)]);
+}
+
+/// What learned sessions are hashed with, so that nobody outside can make two of them meet.
+fn secret() -> io::Result<HashKey> {
+    let mut bytes = [0; HashKey::LENGTH];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(HashKey::from_bytes(bytes))
 }
 
 /// One core for each worker. More workers than cores share them.

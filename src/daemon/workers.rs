@@ -23,6 +23,7 @@ use crate::ring::socket::probe_bind;
 use crate::ring::thread::block_signals;
 use crate::ring::thread::own_table;
 use crate::ring::thread::pin;
+use crate::worker::Learning;
 pub use crate::worker::Leftovers;
 use crate::worker::Progress;
 use crate::worker::Worker;
@@ -39,6 +40,7 @@ pub struct WorkersSetup {
     pub small_buffers: u32,
     pub large_buffers: u32,
     pub pipes: u32,
+    pub learning: Learning,
 }
 
 /// Why they could not be started.
@@ -113,6 +115,7 @@ impl Workers {
         let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
+        plane.set_maxima(&setup.plan);
         let mut workers = Workers {
             plane,
             hub,
@@ -256,6 +259,9 @@ impl Seat {
             .map(listen)
             .collect::<Result<_, _>>()?;
         let (plan, plane) = (Arc::clone(&self.setup.plan), Arc::clone(&self.plane));
-        Ok(Worker::new(ring, self.index, listeners, plan, plane))
+        let learning = self.setup.learning.clone();
+        Ok(Worker::new(
+            ring, self.index, listeners, plan, plane, learning,
+        ))
     }
 }

@@ -66,6 +66,8 @@ pub enum Ending {
     ServerTimeout,
     /// No buffer was free to carry it.
     NoBuffer,
+    /// Its client had kept a buffer for longest without moving when there were too few.
+    Shed,
     /// No descriptor, or no memory of the kernel's, was free for a connection to an output.
     NoDescriptor,
     /// HALB itself is stopping.
@@ -98,7 +100,8 @@ impl Ending {
             | Ending::RequestBody(_)
             | Ending::RequestTimeout
             | Ending::ClientGone
-            | Ending::ClientStalled => Fault::Client,
+            | Ending::ClientStalled
+            | Ending::Shed => Fault::Client,
             Ending::NoOutput
             | Ending::QueueTimeout
             | Ending::ConnectFailed
@@ -117,6 +120,7 @@ impl Ending {
             Ending::Answered
             | Ending::ClientGone
             | Ending::ClientStalled
+            | Ending::Shed
             | Ending::TunnelClosed
             | Ending::TunnelIdle => None,
             Ending::LastHop => Some(200),
@@ -158,6 +162,7 @@ impl Ending {
             Ending::ResponseBody(BodyFault::Truncated) => "response_truncated",
             Ending::ServerTimeout => "server_timeout",
             Ending::NoBuffer => "no_buffer",
+            Ending::Shed => "shed",
             Ending::NoDescriptor => "no_descriptor",
             Ending::Stopping => "stopping",
             Ending::LastHop => "last_hop",

@@ -113,7 +113,7 @@ impl Fields {
     }
 
     /// The lines of one field, in their order.
-    pub fn all(&self, known: Known) -> impl Iterator<Item = &Field> {
+    pub fn all(&self, known: Known) -> impl DoubleEndedIterator<Item = &Field> {
         let lines: &[Field] = if self.has(known) { &self.list } else { &[] };
         lines.iter().filter(move |field| field.known == known)
     }

@@ -6,6 +6,7 @@ mod tests;
 use std::net::IpAddr;
 
 use crate::http::body::Framing;
+use crate::http::edits::Edits;
 use crate::http::field::Field;
 use crate::http::field::Fields;
 use crate::http::field::Known;
@@ -31,11 +32,12 @@ pub struct RequestRules<'p> {
     pub default_host: &'p str,
 }
 
-/// Writes the head that the output gets.
+/// Writes the head that the output gets, with `edits`.
 pub fn request(
     request: &Request,
     fields: &Fields,
     bytes: &[u8],
+    edits: &Edits,
     rules: &RequestRules<'_>,
     out: &mut Writer<'_>,
 ) -> Result<(), Full> {
@@ -49,7 +51,7 @@ pub fn request(
     if let Some(host) = host {
         line(out, b"Host: ", host)?;
     }
-    kept(fields, bytes, out, |field| match field.known {
+    kept(fields, bytes, edits, out, |field| match field.known {
         Known::Host => host.is_none(),
         Known::ContentLength | Known::TransferEncoding => false,
         Known::Trailer => request.body == Framing::Chunked,
@@ -146,19 +148,20 @@ pub struct ResponseRules {
     pub unix_seconds: u64,
 }
 
-/// Writes the head that the client gets. An interim response (which only an HTTP/1.1 client may get) carries
+/// Writes the head that the client gets, with `edits`. An interim response (which only an HTTP/1.1 client may get) carries
 /// neither framing nor anything about the connection; a switch says only to which protocol.
 pub fn response(
     response: &Response,
     fields: &Fields,
     bytes: &[u8],
+    edits: &Edits,
     rules: &ResponseRules,
     out: &mut Writer<'_>,
 ) -> Result<(), Full> {
     out.put(b"HTTP/1.1 ")?;
     out.decimal(u64::from(response.status))?;
     line(out, b" ", response.reason.of(bytes))?;
-    kept(fields, bytes, out, |field| match field.known {
+    kept(fields, bytes, edits, out, |field| match field.known {
         Known::ContentLength | Known::TransferEncoding => false,
         Known::Trailer => rules.framing == Framing::Chunked,
         _ => true,
@@ -232,10 +235,11 @@ fn new_host<'h>(request: &Request, bytes: &'h [u8], rules: &RequestRules<'h>) ->
     }
 }
 
-/// Copies the lines that go on; neighbours in one go.
+/// Copies the lines that go on, neighbours in one go, and adds those that are added.
 fn kept(
     fields: &Fields,
     bytes: &[u8],
+    edits: &Edits,
     out: &mut Writer<'_>,
     keep: impl Fn(&Field) -> bool,
 ) -> Result<(), Full> {
@@ -248,11 +252,12 @@ fn kept(
         if line.start == run.end {
             run.end = line.end;
         } else {
-            out.put(&bytes[run])?;
+            edits.copy(bytes, run, out)?;
             run = line;
         }
     }
-    out.put(&bytes[run])
+    edits.copy(bytes, run, out)?;
+    out.put(edits.added())
 }
 
 fn body_framing(framing: Framing, out: &mut Writer<'_>) -> Result<(), Full> {

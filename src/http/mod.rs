@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod client;
+pub mod cookie;
+pub mod edits;
 pub mod ending;
 pub mod field;
 pub mod forward;

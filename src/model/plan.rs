@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::model::config::Balance;
+use crate::model::config::Mode;
 use crate::model::error_page::ErrorPages;
 use crate::model::output::OutputId;
 
@@ -34,8 +36,27 @@ pub struct Plan {
     pub trusted_proxies: Vec<Network>,
     /// `via`
     pub via: bool,
+    /// `balance`: how an output is chosen for a request that is tied to none.
+    pub balance: Balance,
+    /// `mode` and what belongs to it.
+    pub affinity: Affinity,
     /// What was in the `error_files`.
     pub error_pages: ErrorPages,
+}
+
+/// How clients are tied to outputs (SPEC 4).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Affinity {
+    /// `mode`
+    pub mode: Mode,
+    /// `cookie_name`; empty: no session tracking.
+    pub cookie_name: String,
+    /// `cookie_check_length`, bytes.
+    pub cookie_check_length: usize,
+    /// `cookie_secure`
+    pub cookie_secure: bool,
+    /// `timeout`: the idle life of a learned session; `None`: for ever.
+    pub timeout: Option<Duration>,
 }
 
 /// One connected output.
@@ -47,6 +68,8 @@ pub struct PlannedOutput {
     /// `None` while its name does not resolve: the output is down, the program runs.
     pub address: Option<SocketAddr>,
     pub weight: u32,
+    /// The most sessions that may occupy it at a time, over all workers; 0: as many as come.
+    pub max_connections: u64,
     /// From `backup_outputs`: traffic only when no other output is available.
     pub backup: bool,
 }
@@ -78,6 +101,13 @@ impl Network {
 }
 
 impl Plan {
+    /// Whether what a client at `address` says of other clients is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(address))
+    }
+
     /// A plan without outputs and with the defaults of SPEC 2; a place to start from.
     pub fn empty() -> Plan {
         Plan {
@@ -93,6 +123,8 @@ impl Plan {
             forwarded: true,
             trusted_proxies: Vec::new(),
             via: false,
+            balance: Balance::RoundRobin,
+            affinity: Affinity::default(),
             error_pages: ErrorPages::default(),
         }
     }

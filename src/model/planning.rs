@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::model::address::HostPort;
 use crate::model::config::Config;
+use crate::model::plan::Affinity;
 use crate::model::plan::Plan;
 use crate::model::plan::PlannedOutput;
 
@@ -21,6 +22,7 @@ impl Plan {
             address: output.address.socket().or_else(|| resolve(&output.address)),
             // The table's range is far below both.
             weight: u32::try_from(output.weight).unwrap_or(u32::MAX),
+            max_connections: output.max_connections,
             backup: config.backup_outputs.contains(id),
         });
         let files = config.error_files.iter();
@@ -38,8 +40,20 @@ impl Plan {
             forwarded: config.forwarded,
             trusted_proxies: config.trusted_proxies.clone(),
             via: config.via,
+            balance: config.balance,
+            affinity: affinity(config),
             error_pages: pages.collect(),
         }
+    }
+}
+
+fn affinity(config: &Config) -> Affinity {
+    Affinity {
+        mode: config.mode,
+        cookie_name: config.cookie_name.clone(),
+        cookie_check_length: usize::try_from(config.cookie_check_length).unwrap_or(usize::MAX),
+        cookie_secure: config.cookie_secure,
+        timeout: config.timeout,
     }
 }
 

@@ -23,7 +23,7 @@ pub const CAPACITY: usize = 256;
 /// Bits in a bell; with more workers, several senders share one.
 const BELL_BITS: usize = 64;
 /// In an entry's third word, above the output's index.
-const FORGOTTEN: u64 = 1 << 8;
+const WHAT_SHIFT: u32 = 8;
 
 /// What one worker tells the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,16 +31,8 @@ pub struct Entry {
     /// The keyed hash of what the client will bring.
     pub key: u128,
     pub output: OutputId,
-    pub news: News,
-}
-
-/// What became of a session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum News {
-    /// It is tied to the output.
-    Learned,
-    /// It is tied no longer.
-    Forgotten,
+    /// What there is to say of it; only workers know the meaning.
+    pub what: u8,
 }
 
 /// All inboxes.
@@ -215,14 +207,10 @@ impl Slot {
     }
 
     fn write(&self, entry: Entry) {
-        let forgotten = match entry.news {
-            News::Learned => 0,
-            News::Forgotten => FORGOTTEN,
-        };
         let words = [
             entry.key as u64,
             (entry.key >> 64) as u64,
-            entry.output.index() as u64 | forgotten,
+            entry.output.index() as u64 | u64::from(entry.what) << WHAT_SHIFT,
         ];
         for (word, value) in self.0.iter().zip(words) {
             word.store(value, Ordering::Relaxed);
@@ -231,15 +219,11 @@ impl Slot {
 
     fn read(&self) -> Entry {
         let [low, high, rest] = [0, 1, 2].map(|word| self.0[word].load(Ordering::Relaxed));
-        let output = OutputId::from_index((rest & (FORGOTTEN - 1)) as usize);
+        let output = OutputId::from_index((rest & ((1 << WHAT_SHIFT) - 1)) as usize);
         Entry {
             key: u128::from(high) << 64 | u128::from(low),
             output: output.expect("what was put was an output"),
-            news: if rest & FORGOTTEN == 0 {
-                News::Learned
-            } else {
-                News::Forgotten
-            },
+            what: (rest >> WHAT_SHIFT) as u8,
         }
     }
 }

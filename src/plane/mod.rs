@@ -21,6 +21,7 @@ mod sync;
 use crate::http::ending::REASONS;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
+use crate::model::plan::Plan;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
@@ -73,6 +74,14 @@ impl Plane {
             inboxes: Inboxes::new(workers),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
+        }
+    }
+
+    /// The maxima of a plan's outputs; before the workers start.
+    pub fn set_maxima(&self, plan: &Plan) {
+        for output in &plan.outputs {
+            self.outputs
+                .set_maximum(output.id, output.max_connections, |_| {});
         }
     }
 

@@ -63,6 +63,14 @@ impl Outbox {
         self.told > before
     }
 
+    /// The entry that was learned last, if it has not been told.
+    pub fn latest(&self) -> Option<EntryNumber> {
+        let waiting = self.waiting.len() as u64;
+        waiting
+            .checked_sub(1)
+            .map(|last| EntryNumber(self.told + last))
+    }
+
     /// Whether every other worker's inbox has it.
     pub fn is_told(&self, number: EntryNumber) -> bool {
         number.0 < self.told

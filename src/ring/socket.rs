@@ -149,6 +149,9 @@ impl Opener {
     }
 }
 
+/// Bytes towards a client that wait in the kernel for room in the client's window. Inherited like `TCP_NODELAY`.
+const UNSENT_MOST: u32 = 128 * 1024;
+
 /// Bound with `SO_REUSEPORT`, not yet listening.
 fn shared(address: &SocketAddr) -> io::Result<socket2::Socket> {
     let socket = unbound(address)?;
@@ -156,6 +159,8 @@ fn shared(address: &SocketAddr) -> io::Result<socket2::Socket> {
     socket.set_reuse_port(true)?;
     // Inherited by what is accepted (tests/kernel.rs), which saves a call per connection.
     socket.set_tcp_nodelay(true)?;
+    // Of what a client does not take, the kernel holds so much and no more; else up to `tcp_wmem`, 4 MB each.
+    socket.set_tcp_notsent_lowat(UNSENT_MOST)?;
     socket.bind(&(*address).into())?;
     Ok(socket)
 }

@@ -96,6 +96,7 @@ impl<R: Ring> Worker<R> {
         self.adopt();
         self.admit_waiting();
         self.relieve();
+        self.resume_telling();
     }
 
     /// Takes in what other workers handed over.

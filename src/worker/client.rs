@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use crate::http::ending::Ending;
 use crate::http::request;
 use crate::plane::Order;
+use crate::plane::queue::WaitTicket;
 use crate::ring::arena::Buffer;
 use crate::ring::port::Arrival;
 use crate::ring::port::Ring;
@@ -64,6 +65,8 @@ pub enum Phase {
     Idle,
     /// A part of a head has come.
     Reading,
+    /// Its request waits for a place at an output.
+    Queued(WaitTicket),
     /// A session is under way.
     Busy(Key),
     /// An answer of our own is on its way.
@@ -145,7 +148,8 @@ impl<R: Ring> Worker<R> {
             Phase::Busy(session) => self.pump_download(session),
             Phase::Replying { close: true } => self.close_politely(key, false),
             Phase::Replying { close: false } => self.await_request(key),
-            Phase::Waiting | Phase::Idle | Phase::Reading | Phase::Lingering => {}
+            Phase::Waiting | Phase::Idle | Phase::Reading | Phase::Queued(_) | Phase::Lingering => {
+            }
         }
     }
 
@@ -160,8 +164,17 @@ impl<R: Ring> Worker<R> {
         }
         if client.stream.closed {
             self.forget_client_if_quiet(key);
-        } else if let Phase::Busy(session) = client.phase {
-            self.pump(session, way);
+            return;
+        }
+        match client.phase {
+            Phase::Busy(session) => self.pump(session, way),
+            // Asked for by an upload that has ended since: what comes is thrown away like all the rest.
+            Phase::Lingering => self.drain_client(key),
+            Phase::Waiting
+            | Phase::Idle
+            | Phase::Reading
+            | Phase::Queued(_)
+            | Phase::Replying { .. } => {}
         }
     }
 
@@ -255,6 +268,10 @@ impl<R: Ring> Worker<R> {
                 let head_only = request::is_head(client.stream.bytes());
                 self.reply(key, Ending::RequestTimeout, head_only, true);
             }
+            Phase::Queued(ticket) => {
+                self.leave_queue(ticket);
+                self.refuse_queued(key, Ending::QueueTimeout);
+            }
             Phase::Busy(session) => {
                 let stalled = client.stream.sending;
                 let ending = if stalled {
@@ -301,12 +318,19 @@ impl<R: Ring> Worker<R> {
             return;
         }
         client.stream.closed = true;
+        let queued = match client.phase {
+            Phase::Queued(ticket) => Some(ticket),
+            _ => None,
+        };
         unschedule(&mut self.wheel, &mut client.stream, Owner::Client(key));
         let busy = !client.stream.is_quiet();
         self.ring.close(client.stream.socket, busy);
         let (held, placed) = (client.stream.take_held(), client.placed);
         self.take_back(held);
         self.on_client_left(placed);
+        if let Some(ticket) = queued {
+            self.leave_queue(ticket);
+        }
         self.forget_client_if_quiet(key);
     }
 
@@ -323,7 +347,7 @@ impl<R: Ring> Worker<R> {
             Phase::Busy(session) => self.pump_upload(session),
             Phase::Lingering => self.drain_client(key),
             // Kept for later: the next request, or nothing.
-            Phase::Replying { .. } | Phase::Waiting => {}
+            Phase::Replying { .. } | Phase::Waiting | Phase::Queued(_) => {}
         }
     }
 

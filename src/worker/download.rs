@@ -123,11 +123,12 @@ impl<R: Ring> Worker<R> {
             First::Ready(buffer, length) | First::Kept(buffer, length) => {
                 session.first = First::Ready(buffer, length);
                 session.resent = true;
-                let (upstream, output) = (session.upstream.take(), session.output);
+                let (upstream, output, tie) =
+                    (session.upstream.take(), session.output, session.tie);
                 if let Some(upstream) = upstream {
                     self.close_upstream(upstream);
                 }
-                let next = self.chooser.choose_again(output, self.ring.now());
+                let next = self.choose_again(output, tie);
                 self.move_to(key, next, Ending::OutputGone);
             }
             First::Flying(_) | First::Gone => self.fail(key, Ending::OutputGone),
@@ -144,17 +145,23 @@ impl<R: Ring> Worker<R> {
         self.fail(key, ending);
     }
 
-    /// The response's head is there: it goes on to the client, with what has come of the body.
+    /// The response's head is there.
     fn forward_head(&mut self, key: Key, upstream_key: Key, response: &Response) {
+        let version = self.sessions.get(key).map(|session| session.version);
+        if response.is_interim() && version == Some(Version::Http10) {
+            self.skip_head(key, upstream_key, response); // RFC 9110 §15.2: an HTTP/1.0 client knows no 1xx
+        } else if self.learn(key, response) {
+            self.send_on(key, upstream_key, response);
+        } // else it is read again once every worker knows what it teaches
+    }
+
+    /// The head goes on to the client, with what has come of the body.
+    fn send_on(&mut self, key: Key, upstream_key: Key, response: &Response) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let (interim, switches) = (response.is_interim(), response.switches());
         let onward = forward::onward(response, session.version);
-        if interim && session.version == Version::Http10 {
-            self.skip_head(key, upstream_key, response); // RFC 9110 §15.2: an HTTP/1.0 client knows no 1xx
-            return;
-        }
         let close = !interim
             && !switches
             && (!session.persistent
@@ -221,7 +228,14 @@ impl<R: Ring> Worker<R> {
             };
             let mut writer = Writer::new(&mut buffer);
             let bytes = upstream.stream.bytes();
-            let written = forward::response(response, &self.fields, bytes, rules, &mut writer);
+            let written = forward::response(
+                response,
+                &self.fields,
+                bytes,
+                &self.affinity.edits,
+                rules,
+                &mut writer,
+            );
             let length = writer.used();
             match written {
                 Ok(()) => return Some((buffer, length)),

@@ -7,6 +7,7 @@ use crate::http::reply::REPLY_BYTES_MAX;
 use crate::http::reply::ReplyRules;
 use crate::http::request::Method;
 use crate::http::request::Request;
+use crate::http::request::Version;
 use crate::http::writer::Writer;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::error_page::ErrorPage;
@@ -60,11 +61,12 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let client = session.client;
-        let close = !session.persistent || !session.upload.finished();
+        let close =
+            !session.persistent || !session.upload.finished() || session.version == Version::Http10;
         let head_only = session.method == Method::Head;
         let answerable = matches!(session.download, Download::Awaited);
         if !answerable {
-            self.cut_off(&session);
+            self.cut_off(&session, ending);
         }
         self.plane.page(self.index).sessions_failed.add(1);
         self.clear_away(session);
@@ -77,11 +79,12 @@ impl<R: Ring> Worker<R> {
     }
 
     /// Nobody may take what has come through so far for whole: where only the end of the connection would tell, it ends
-    /// with a reset.
-    fn cut_off(&mut self, session: &Session) {
+    /// with a reset. So does a client that takes nothing: behind a FIN the kernel would keep for minutes what it was sent.
+    fn cut_off(&mut self, session: &Session, ending: Ending) {
+        let stalled = matches!(ending, Ending::ClientStalled | Ending::Shed);
         let (client, upstream) = match &session.download {
             Download::Awaited => (false, false),
-            Download::Under(relay) => (relay.ends_with_connection(), false),
+            Download::Under(relay) => (stalled || relay.ends_with_connection(), false),
             Download::Tunnel(_) => (true, true),
         };
         if client && let Some(client) = self.clients.get(session.client) {
@@ -101,7 +104,10 @@ impl<R: Ring> Worker<R> {
         head_only: bool,
         request: &Request,
     ) {
-        let close = !request.persistent || request.body != Framing::None;
+        // An HTTP/1.0 client takes silence on this for a close (RFC 9112 §9.3): no answer of ours promises it another.
+        let close = !request.persistent
+            || request.body != Framing::None
+            || request.version == Version::Http10;
         self.reply(key, ending, head_only, close);
     }
 
@@ -202,6 +208,12 @@ impl<R: Ring> Worker<R> {
         self.count_output(session.output, |counts| counts.sessions_total.add(1));
         self.count_ending(ending);
         self.clear_away(session);
+    }
+
+    /// Ends a connection without a session and without a word.
+    pub(super) fn refuse_silently(&mut self, key: Key, ending: Ending) {
+        self.count_ending(ending);
+        self.close_client(key);
     }
 
     fn count_ending(&self, ending: Ending) {

@@ -3,8 +3,9 @@
 //! A turn is: wait, feed, flush. What completed is fed to the connection it belongs to; what follows is asked of
 //! the ring at once and submitted with the next wait. Nothing here blocks, and nothing knows which ring it is on.
 //!
-//! - `admission`: who comes in; `idle`: who goes when a place is wanted
+//! - `admission`: who comes in; `idle`: who goes when a place is wanted; `shed`: who goes when buffers run short
 //! - `client`, `upstream`: the two kinds of connection; `stream`: what they share
+//! - `choosing`: at which output, in which queue; `affinity`: what ties a request to one
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
 //!   `ending`: how it ends
@@ -12,13 +13,16 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod affinity;
 mod bulk;
+mod choosing;
 mod client;
 mod download;
 mod ending;
 mod idle;
 mod pace;
 mod session;
+mod shed;
 mod stop;
 mod stream;
 mod table;
@@ -34,23 +38,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::balance::choice::Chooser;
+use crate::balance::hash::HashKey;
 use crate::http::field::Fields;
 use crate::model::plan::Plan;
 use crate::model::time::Instant;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::plane::places::Ticket;
+use crate::plane::queue::Call;
 use crate::ring::arena::Buffer;
 use crate::ring::port::Completion;
 use crate::ring::port::Ring;
 use crate::ring::port::Socket;
 use crate::ring::token::Token;
 use crate::worker::admission::Listener;
+use crate::worker::affinity::Affinity;
 use crate::worker::client::Client;
 use crate::worker::idle::Idle;
 use crate::worker::session::Session;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
+use crate::worker::time::Hunger;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Way;
 use crate::worker::upstream::Upstream;
@@ -121,6 +129,9 @@ pub struct Worker<R: Ring> {
     /// Idle connections of each output, the one used last at the end.
     pools: Vec<Vec<Key>>,
     chooser: Chooser,
+    affinity: Affinity,
+    /// What has become of those who wait for a place at an output; used again for every look.
+    calls: Vec<Call>,
     wheel: Wheel,
     idle: Idle,
     /// Accepted connections without a place, in the order of arrival. One that gave up stays until its turn.
@@ -136,12 +147,22 @@ pub struct Worker<R: Ring> {
     bulk_moved: usize,
     /// Who found no buffer and asks again after a pause.
     starved: Vec<Starved>,
+    hunger: Hunger,
     feed_at: Option<Instant>,
     order: Order,
     stop_by: Option<Instant>,
     fields: Fields,
     completions: Vec<Completion>,
     due: Vec<Due>,
+}
+
+/// What a worker begins to learn sessions with.
+#[derive(Clone, Debug)]
+pub struct Learning {
+    /// The same for all workers.
+    pub hash: HashKey,
+    /// Sessions that its table has room for.
+    pub capacity: usize,
 }
 
 /// What an operation was for; the kind in its token.
@@ -192,6 +213,7 @@ impl<R: Ring> Worker<R> {
         listeners: Vec<Socket>,
         plan: Arc<Plan>,
         plane: Arc<Plane>,
+        learning: Learning,
     ) -> Worker<R> {
         let listener = |socket| Listener {
             socket,
@@ -206,6 +228,8 @@ impl<R: Ring> Worker<R> {
             sessions: Table::new(),
             pools: plan.outputs.iter().map(|_| Vec::new()).collect(),
             chooser: Chooser::new(&plan, index),
+            affinity: Affinity::new(&plan, index, learning.hash, learning.capacity),
+            calls: Vec::new(),
             wheel: Wheel::new(ring.now()),
             idle: Idle::default(),
             waiting: VecDeque::new(),
@@ -215,6 +239,7 @@ impl<R: Ring> Worker<R> {
             bulk: VecDeque::new(),
             bulk_moved: 0,
             starved: Vec::new(),
+            hunger: Hunger::default(),
             feed_at: None,
             order: Order::Run,
             stop_by: None,
@@ -238,6 +263,7 @@ impl<R: Ring> Worker<R> {
         let until = self.wake_time();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.turn(until, &mut completions);
+        self.hear_news();
         for completion in completions.drain(..) {
             self.dispatch(completion);
         }
@@ -248,6 +274,7 @@ impl<R: Ring> Worker<R> {
             self.admit_waiting();
         }
         self.feed_starved();
+        self.answer_calls();
         self.obey();
         self.progress()
     }

@@ -2,7 +2,8 @@
 
 use nix::errno::Errno;
 
-use crate::balance::choice::Set;
+use crate::balance::choice::Tie;
+use crate::balance::set::Set;
 use crate::http::body::Framing;
 use crate::http::body::Relay;
 use crate::http::ending::Ending;
@@ -15,12 +16,14 @@ use crate::http::request::Version;
 use crate::http::writer::Full;
 use crate::http::writer::Writer;
 use crate::model::time::Instant;
-use crate::plane::page::OutputCount;
+use crate::plane::outbox::EntryNumber;
 use crate::ring::arena::Buffer;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
 use crate::worker::Worker;
+use crate::worker::affinity::Brought;
 use crate::worker::bulk::Piped;
+use crate::worker::choosing::Taken;
 use crate::worker::client::Phase;
 use crate::worker::pace::Pace;
 use crate::worker::stream::NEVER;
@@ -28,9 +31,6 @@ use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Way;
 use crate::worker::tunnel::Ended;
-
-/// A connection that cannot be established is tried on another output at once, so often in all (SPEC 3).
-const TRIES_MOST: u8 = 3;
 
 /// One exchange.
 pub struct Session {
@@ -55,10 +55,18 @@ pub struct Session {
     pub reusable: bool,
     /// Establishing a connection may take until then, over all tries.
     pub connect_by: Instant,
-    tries: u8,
-    tried: Set,
+    pub tries: u8,
+    pub tried: Set,
     /// It was sent once more already, on a fresh connection.
     pub resent: bool,
+    /// A byte of it has gone to an output.
+    pub begun: bool,
+    /// What ties it to an output.
+    pub tie: Tie,
+    /// It was redispatched.
+    pub moved: bool,
+    /// What its response teaches, on its way to the other workers.
+    pub taught: Option<EntryNumber>,
     /// The client keeps its body until it hears that it may send (RFC 9110 §10.1.1): nobody waits for it before.
     pub awaits_continue: bool,
     /// The client asked to switch protocols.
@@ -93,7 +101,7 @@ pub enum Download {
 impl Session {
     /// Whether the request may be sent once more, should its connection turn out to be dead.
     pub fn may_resend(&self) -> bool {
-        self.whole && !self.resent && self.method.is_idempotent()
+        self.whole && !self.resent && (self.method.is_idempotent() || !self.begun)
     }
 
     /// A receive from the client has completed.
@@ -150,15 +158,31 @@ impl<R: Ring> Worker<R> {
             self.reply_to(key, Ending::LastHop, head_only, request);
             return;
         }
-        let Some(output) = self.chooser.choose(Set::EMPTY, self.ring.now()) else {
-            self.count_request();
-            self.consume_head(key, request);
-            self.reply_to(key, Ending::NoOutput, head_only, request);
-            return;
-        };
+        let brought = self.read_tie(key);
+        match self.take_output(brought.tie, Set::EMPTY) {
+            Taken::Output(output) => self.begin_at(key, request, &brought, output),
+            Taken::Wait(wants, epoch) => self.line_up(key, request, &brought, wants, epoch),
+            Taken::None => {
+                self.count_request();
+                self.consume_head(key, request);
+                self.reply_to(key, Ending::NoOutput, head_only, request);
+            }
+        }
+    }
+
+    /// It begins at `output`, where it has a place.
+    pub(super) fn begin_at(
+        &mut self,
+        key: Key,
+        request: &Request,
+        brought: &Brought,
+        output: usize,
+    ) {
         let Some((buffer, length)) = self.compose(key, request, output) else {
+            self.give_output_back(output);
             return;
         };
+        self.tie_unknown(brought, output);
         self.count_request();
         self.consume_head(key, request);
         let session = Session {
@@ -179,6 +203,10 @@ impl<R: Ring> Worker<R> {
             tries: 0,
             tried: Set::EMPTY,
             resent: false,
+            begun: false,
+            tie: brought.tie,
+            moved: false,
+            taught: None,
             awaits_continue: request.expects_continue && request.body != Framing::None,
             asks_switch: request.upgrade,
             upload_pace: Pace::default(),
@@ -188,6 +216,7 @@ impl<R: Ring> Worker<R> {
         };
         // There are never more sessions than clients, whose table is bounded alike.
         let Some(session_key) = self.sessions.insert(session) else {
+            self.give_output_back(output);
             return;
         };
         self.occupy(output);
@@ -234,77 +263,6 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Its output could not be reached: another one, if there is one and time is left.
-    pub(super) fn try_another(&mut self, key: Key, ending: Ending) {
-        let now = self.ring.now();
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        session.upstream = None;
-        session.tries += 1;
-        session.tried = session.tried.with(session.output);
-        let (output, tried) = (session.output, session.tried);
-        let more = session.tries < TRIES_MOST && now < session.connect_by;
-        self.chooser.suspect(output, now);
-        self.count_output(output, |counts| counts.connect_errors.add(1));
-        let next = if more {
-            self.chooser.choose(tried, now)
-        } else {
-            None
-        };
-        let Some(next) = next else {
-            self.fail(key, ending);
-            return;
-        };
-        self.move_to(key, next, ending);
-    }
-
-    /// Turns a session whose request is to be sent, or sent again, to an output, which may be the same.
-    pub(super) fn move_to(&mut self, key: Key, output: usize, ending: Ending) {
-        let Some(session) = self.sessions.get(key) else {
-            return;
-        };
-        self.vacate(session.output);
-        self.occupy(output);
-        if self.readdress(key, output).is_ok() {
-            self.connect(key);
-        } else {
-            self.fail(key, ending);
-        }
-    }
-
-    /// Says so in the session, and in the request where that names its output.
-    fn readdress(&mut self, key: Key, output: usize) -> Result<(), Full> {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return Ok(());
-        };
-        session.output = output;
-        if let First::Ready(buffer, length) = &mut session.first
-            && let Some(planned) = self.plan.outputs.get(output)
-            && session.names_output
-        {
-            *length = forward::rename_output(buffer, *length, &planned.name)?;
-        }
-        Ok(())
-    }
-
-    /// A session occupies an output.
-    fn occupy(&self, output: usize) {
-        self.count_output(output, |counts| counts.sessions_active.add(1));
-    }
-
-    /// … and leaves it.
-    pub(super) fn vacate(&self, output: usize) {
-        self.count_output(output, |counts| counts.sessions_active.sub(1));
-    }
-
-    /// Counts something for an output.
-    pub(super) fn count_output(&self, output: usize, count: impl FnOnce(&OutputCount)) {
-        if let Some(planned) = self.plan.outputs.get(output) {
-            count(self.plane.page(self.index).outputs.of(planned.id));
-        }
-    }
-
     fn count_request(&self) {
         self.plane.page(self.index).requests_total.add(1);
     }
@@ -321,11 +279,7 @@ impl<R: Ring> Worker<R> {
             let rules = RequestRules {
                 client: client.peer,
                 forwarded: self.plan.forwarded,
-                trusted: self
-                    .plan
-                    .trusted_proxies
-                    .iter()
-                    .any(|n| n.contains(client.peer)),
+                trusted: self.plan.trusts(client.peer),
                 via: self.plan.via,
                 default_host: &planned.name,
             };
@@ -334,6 +288,7 @@ impl<R: Ring> Worker<R> {
                 request,
                 &self.fields,
                 client.stream.bytes(),
+                &self.affinity.edits,
                 &rules,
                 &mut writer,
             );

@@ -94,16 +94,20 @@ impl<T> Table<T> {
         self.slots.len() - self.free.len()
     }
 
+    /// All entries with their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        (0..).zip(&self.slots).filter_map(|(index, slot)| {
+            let key = Key {
+                slot: index,
+                generation: slot.generation,
+            };
+            slot.entry.as_ref().map(|entry| (key, entry))
+        })
+    }
+
     /// Keys of all entries.
     pub fn keys(&self) -> Vec<Key> {
-        let occupied = |(index, slot): (usize, &Slot<T>)| {
-            let slot_index = u32::try_from(index).ok()?;
-            slot.entry.as_ref().map(|_| Key {
-                slot: slot_index,
-                generation: slot.generation,
-            })
-        };
-        self.slots.iter().enumerate().filter_map(occupied).collect()
+        self.iter().map(|(key, _)| key).collect()
     }
 }
 

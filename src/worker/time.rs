@@ -17,6 +17,11 @@ use crate::worker::wheel::Wheel;
 /// Who found no buffer asks again after this. Asking again at once would keep a core busy for nothing.
 const STARVED_PAUSE: Duration = Duration::from_millis(2);
 
+/// Buffers are short only when somebody has found none for so long: before, the kernel gets more to pick from.
+const HUNGER_LASTS: Duration = Duration::from_millis(50);
+/// Who asks again and finds none does so within this time.
+const HUNGER_GAP: Duration = Duration::from_millis(20);
+
 /// Who found no buffer, and for what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Starved {
@@ -26,6 +31,28 @@ pub enum Starved {
     Request(Key),
     /// A session whose response's head has come.
     Download(Key),
+}
+
+/// For how long somebody has been finding no buffer.
+#[derive(Default)]
+pub struct Hunger {
+    since: Instant,
+    latest: Instant,
+}
+
+impl Hunger {
+    /// Somebody found none.
+    fn feel(&mut self, now: Instant) {
+        if now.since(self.latest) > HUNGER_GAP {
+            self.since = now;
+        }
+        self.latest = now;
+    }
+
+    /// It is not just that the kernel had few to pick from for a moment.
+    fn lasts(&self) -> bool {
+        self.latest.since(self.since) >= HUNGER_LASTS
+    }
 }
 
 impl<R: Ring> Worker<R> {
@@ -59,9 +86,10 @@ impl<R: Ring> Worker<R> {
     /// Until when the ring may wait.
     pub(super) fn wake_time(&self) -> Option<Instant> {
         let starved = (!self.starved.is_empty()).then(|| self.ring.now() + STARVED_PAUSE);
-        let bulk = (!self.bulk.is_empty()).then(|| self.ring.now());
+        let at_once = !self.bulk.is_empty() || self.plane.outputs().has_calls(self.index);
+        let at_once = at_once.then(|| self.ring.now());
         let times = [
-            bulk,
+            at_once,
             self.wheel.next(),
             self.accept_again_at,
             self.stop_by,
@@ -87,11 +115,13 @@ impl<R: Ring> Worker<R> {
 
     /// Somebody found no buffer: it is asked again after a pause.
     pub(super) fn starve(&mut self, who: Starved) {
+        let now = self.ring.now();
+        self.hunger.feel(now);
         if !self.starved.contains(&who) {
             self.starved.push(who);
         }
         if self.feed_at.is_none() {
-            self.feed_at = Some(self.ring.now() + STARVED_PAUSE);
+            self.feed_at = Some(now + STARVED_PAUSE);
         }
     }
 
@@ -101,6 +131,9 @@ impl<R: Ring> Worker<R> {
             return;
         }
         self.feed_at = None;
+        if self.hunger.lasts() {
+            self.shed();
+        }
         for who in std::mem::take(&mut self.starved) {
             match who {
                 Starved::ClientReceive(key) => self.receive_from_client_again(key),

@@ -172,6 +172,11 @@ impl<R: Ring> Worker<R> {
         let (Some(upstream), Some(buffer)) = (self.upstreams.get_mut(key), buffer) else {
             return;
         };
+        if let State::Busy(session) = upstream.state
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            session.begun |= matches!(result, Ok(1..));
+        }
         let token = Kind::UpstreamSend.token(key);
         let sent = upstream.stream.sent(&mut self.ring, result, buffer, token);
         match (upstream.state, sent) {

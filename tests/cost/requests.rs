@@ -19,6 +19,7 @@ pub const SMALL_EXCHANGE: Cost = Cost {
     connects: 0,
     recvs: 2,
     sends: 2,
+    polls: 0,
     others: 0,
     enters: 4,
     calls: 0,

@@ -13,6 +13,8 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use halb::balance::hash::HashKey;
+use halb::http::ending::Ending;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
@@ -24,12 +26,16 @@ use halb::ring::kernel::RingSetup;
 use halb::ring::port::Ring;
 use halb::ring::port::RingCounts;
 use halb::ring::socket;
+use halb::worker::Learning;
 use halb::worker::Leftovers;
 use halb::worker::Progress;
 use halb::worker::Worker;
 
 /// Longer than any test takes, also on a busy machine. Nothing waits so long unless the worker is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Buffers of the worker of a stand.
+pub const SMALL_BUFFERS: u32 = 256;
 
 /// What was spent between two looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,6 +44,7 @@ pub struct Cost {
     pub connects: u64,
     pub recvs: u64,
     pub sends: u64,
+    pub polls: u64,
     /// Closes and cancels.
     pub others: u64,
     pub enters: u64,
@@ -56,6 +63,7 @@ impl Cost {
             connects: one.connects * count,
             recvs: one.recvs * count,
             sends: one.sends * count,
+            polls: one.polls * count,
             others: one.others * count,
             enters: self.enters,
             calls: one.calls * count,
@@ -68,7 +76,7 @@ impl Cost {
 
     /// All operations of the ring.
     pub fn operations(&self) -> u64 {
-        self.accepts + self.connects + self.recvs + self.sends + self.others
+        self.accepts + self.connects + self.recvs + self.sends + self.polls + self.others
     }
 }
 
@@ -95,6 +103,7 @@ impl Stand {
                 name: "out".to_owned(),
                 address: output.local_addr().ok(),
                 weight: 1,
+                max_connections: 0,
                 backup: false,
             }],
             ..Plan::empty()
@@ -102,7 +111,7 @@ impl Stand {
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
         let ring = KernelRing::new(RingSetup {
-            small_buffers: 256,
+            small_buffers: SMALL_BUFFERS,
             large_buffers: 16,
             pipes: 4,
             hub: Arc::clone(&hub),
@@ -120,7 +129,17 @@ impl Stand {
             }
         });
         Stand {
-            worker: Worker::new(ring, 0, vec![listener], Arc::new(plan), Arc::clone(&plane)),
+            worker: Worker::new(
+                ring,
+                0,
+                vec![listener],
+                Arc::new(plan),
+                Arc::clone(&plane),
+                Learning {
+                    hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+                    capacity: 1000,
+                },
+            ),
             plane,
             hub,
             output,
@@ -150,6 +169,7 @@ impl Stand {
             connects: counts.connects,
             recvs: counts.recvs,
             sends: counts.sends,
+            polls: counts.polls,
             others: counts.others,
             enters: counts.enters,
             calls: counts.calls,
@@ -169,6 +189,7 @@ impl Stand {
             connects: after.connects - before.connects,
             recvs: after.recvs - before.recvs,
             sends: after.sends - before.sends,
+            polls: after.polls - before.polls,
             others: after.others - before.others,
             enters: after.enters - before.enters,
             calls: after.calls - before.calls,
@@ -194,6 +215,11 @@ impl Stand {
     /// Lets the worker turn until so many connections of clients are open.
     pub fn await_clients(&mut self, count: u64) {
         self.turn_until(|stand| stand.plane.page(0).connections_active.get() == count);
+    }
+
+    /// Lets the worker turn until a request has ended so.
+    pub fn await_ending(&mut self, ending: Ending) {
+        self.turn_until(|stand| stand.plane.page(0).endings.of(ending).get() > 0);
     }
 
     /// Sessions completed.

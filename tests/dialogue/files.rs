@@ -27,8 +27,23 @@ macro_rules! files {
 }
 
 files!(
-    answers, bodiless, closing, early, faults, forwarded, framing, hop_by_hop, http10, interim,
-    pipelining, retry, targets, trailers
+    answers,
+    bodiless,
+    closing,
+    early,
+    error_files,
+    faults,
+    forwarded,
+    framing,
+    hop_by_hop,
+    http10,
+    interim,
+    max_forwards,
+    pipelining,
+    retry,
+    targets,
+    trailers,
+    tunnels,
 );
 
 #[test]
@@ -118,7 +133,7 @@ fn on_stage(
     case: &Case,
     act: impl FnOnce(&Stage) -> Result<(), String>,
 ) -> Result<(), String> {
-    let setting = play::setting(case);
+    let setting = play::setting(case)?;
     // With several outputs it matters whose turn it is.
     let fits = |old: &Stage| old.setting == setting && setting.outputs == 1;
     if let Some(old) = stage.take() {

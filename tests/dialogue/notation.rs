@@ -5,8 +5,9 @@
 
 /// Stands where any date may stand, in as many bytes as one has.
 pub const ANY_DATE: &[u8; 29] = b"\x01any date, as HTTP writes it\x02";
-/// From here on, the same byte over and over is written as a repetition.
+/// From here on, the same few bytes over and over are written as a repetition.
 const LONG: usize = 60;
+const FEW: usize = 32;
 
 /// The bytes of a block; `addresses` are those of the outputs.
 pub fn read(lines: &[&str], addresses: &[String]) -> Result<Vec<u8>, String> {
@@ -163,7 +164,6 @@ fn write_text(line: &[u8], addresses: &[String], is_ours: &impl Fn(&[u8]) -> boo
     let mut at = 0;
     while at < line.len() {
         let rest = &line[at..];
-        let same = rest.iter().take_while(|byte| **byte == rest[0]).count();
         let named = (1..)
             .zip(addresses)
             .find(|(_, a)| rest.starts_with(a.as_bytes()));
@@ -173,15 +173,26 @@ fn write_text(line: &[u8], addresses: &[String], is_ours: &impl Fn(&[u8]) -> boo
         } else if let Some((number, address)) = named {
             text.push_str(&format!("{{out{number}}}"));
             at += address.len();
-        } else if same >= LONG {
-            text.push_str(&format!("{{{} * {same}}}", write_byte(rest[0])));
-            at += same;
+        } else if let Some((few, count)) = repetition(rest) {
+            let once: String = rest[..few].iter().map(|byte| write_byte(*byte)).collect();
+            text.push_str(&format!("{{{once} * {count}}}"));
+            at += few * count;
         } else {
             text.push_str(&write_byte(rest[0]));
             at += 1;
         }
     }
     text
+}
+
+/// How many bytes `bytes` begin with over and over, and how often.
+fn repetition(bytes: &[u8]) -> Option<(usize, usize)> {
+    (1..=FEW).find_map(|few| {
+        let same = bytes.iter().zip(bytes.get(few..)?);
+        let length = few + same.take_while(|(one, other)| one == other).count();
+        let count = length / few;
+        (count > 1 && count * few >= LONG).then_some((few, count))
+    })
 }
 
 fn is_placeholder(bytes: &[u8], is_ours: &impl Fn(&[u8]) -> bool) -> bool {
@@ -236,10 +247,13 @@ mod tests {
         let mut every: Vec<u8> = (0..=255).collect();
         every.extend_from_slice(b"\r\n 127.0.0.1:81 \r\n{a\\");
         every.extend([b'z'; 100]);
+        every.extend(b"one, two. ".repeat(50));
         let lines = write(&every, &addresses, |_| false);
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         assert_eq!(read(&lines, &addresses).unwrap(), every);
-        assert!(lines.concat().contains("{out1}") && lines.concat().contains("{z * 100}"));
+        for short in ["{out1}", "{z * 100}", "{one, two.  * 50}"] {
+            assert!(lines.concat().contains(short), "{short}");
+        }
     }
 
     #[test]

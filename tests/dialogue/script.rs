@@ -19,6 +19,8 @@ pub struct Case {
     pub refusing: Vec<usize>,
     /// What is not taken to pieces, each with a reason in the file.
     pub whole: Vec<Cut>,
+    /// Files that the configuration names: path and block.
+    pub files: Vec<(String, Vec<String>)>,
     /// How a body is cut into chunks depends on how the kernel hands it over.
     pub chunks_vary: bool,
     pub steps: Vec<Step>,
@@ -99,11 +101,13 @@ pub fn read(text: &str) -> Result<Vec<Case>, String> {
                 .map(|line| strip(line).to_owned());
             let content: Vec<String> = content.collect();
             at = block.end;
-            if !read_setting(case, line).map_err(place)? {
+            if let Some(path) = line.strip_prefix("file ") {
+                case.files.push((path.to_owned(), content));
+            } else if !read_setting(case, line).map_err(place)? {
                 let step = read_step(line, number, block, content).map_err(place)?;
                 case.steps.push(step);
             } else if !block.is_empty() {
-                return Err(place("a setting has no block".to_owned()));
+                return Err(place("this setting has no block".to_owned()));
             }
         }
     }
@@ -126,6 +130,7 @@ impl Case {
             outputs: 1,
             refusing: Vec::new(),
             whole: Vec::new(),
+            files: Vec::new(),
             chunks_vary: false,
             steps: Vec::new(),
         }
@@ -205,12 +210,13 @@ fn read_setting(case: &mut Case, line: &str) -> Result<bool, String> {
             .split_once(": ")
             .filter(|(_, reason)| !reason.trim().is_empty());
         let (what, _) = reason.ok_or("say why: `whole clients: REASON`")?;
-        case.whole.push(match what {
-            "clients" => Cut::Clients,
-            "outputs" => Cut::Outputs,
-            "sends" => Cut::Sends,
-            other => return Err(format!("`{other}` is neither clients, outputs nor sends")),
-        });
+        match what {
+            "clients" => case.whole.push(Cut::Clients),
+            "outputs" => case.whole.push(Cut::Outputs),
+            "sends" => case.whole.push(Cut::Sends),
+            "everything" => case.whole.extend([Cut::Clients, Cut::Outputs, Cut::Sends]),
+            other => return Err(format!("`{other}`: clients, outputs, sends or everything")),
+        }
     } else if line
         .strip_prefix("chunks vary: ")
         .is_some_and(|reason| !reason.is_empty())

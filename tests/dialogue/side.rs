@@ -46,6 +46,8 @@ pub struct Side {
     over: Option<Over>,
     /// Our own stream has ended.
     pub ended: bool,
+    /// That the other's has was expected, and seen.
+    pub over_seen: bool,
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -60,6 +62,7 @@ impl Side {
             raw: Vec::new(),
             over: None,
             ended: false,
+            over_seen: false,
             writer: None,
         }
     }
@@ -101,6 +104,7 @@ impl Side {
                 return Err(self.mismatch());
             }
             if let Some(over) = self.over {
+                self.over_seen = true;
                 return Ok(over);
             }
             if !self.read() && self.over.is_none() {

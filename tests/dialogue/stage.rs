@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -12,6 +13,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use halb::balance::hash::HashKey;
 use halb::model::load;
 use halb::model::plan::Plan;
 use halb::plane::Order;
@@ -20,6 +22,7 @@ use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingSetup;
 use halb::ring::socket;
+use halb::worker::Learning;
 use halb::worker::Leftovers;
 use halb::worker::Progress;
 use halb::worker::Worker;
@@ -42,15 +45,18 @@ pub struct Setting {
     pub outputs: usize,
     /// Those that refuse connections, by number.
     pub refusing: Vec<usize>,
+    /// Files that the properties name, with what is in them.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Setting {
-    /// One output, and the defaults.
+    /// One output, and the defaults, but for what would be added to requests.
     pub fn plain() -> Setting {
         Setting {
-            properties: String::new(),
+            properties: "forwarded = false\n".to_owned(),
             outputs: 1,
             refusing: Vec::new(),
+            files: Vec::new(),
         }
     }
 }
@@ -81,7 +87,7 @@ impl Stage {
             .map(|number| Output::new(setting.refusing.contains(&number)))
             .collect();
         let addresses: Vec<String> = outputs.iter().map(Output::address).collect();
-        let plan = Arc::new(plan(&setting.properties, &addresses));
+        let plan = Arc::new(plan(setting, &addresses));
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
         let pace = Arc::new(Pace::new());
@@ -119,6 +125,14 @@ impl Stage {
         match &self.outputs[output] {
             Output::Open(listener) => patient(listener.accept()?.0),
             Output::Refusing(_) => Err(io::Error::other("it refuses connections")),
+        }
+    }
+
+    /// The first output's listener, for a test that serves it by itself.
+    pub fn listener(&self) -> TcpListener {
+        match &self.outputs[0] {
+            Output::Open(listener) => listener.try_clone().unwrap(),
+            Output::Refusing(_) => panic!("it refuses connections"),
         }
     }
 
@@ -214,7 +228,17 @@ impl Seat {
         let reserved = socket::probe_bind(&any).unwrap();
         let listener = ring.listen(&reserved.address).unwrap();
         let ring = PacedRing::new(ring, self.pace);
-        let mut worker = Worker::new(ring, 0, vec![listener], self.plan, self.plane);
+        let mut worker = Worker::new(
+            ring,
+            0,
+            vec![listener],
+            self.plan,
+            self.plane,
+            Learning {
+                hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+                capacity: 1000,
+            },
+        );
         say.send(reserved.address).unwrap();
         while worker.turn() == Progress::Running {}
         // Nobody listens any more when it took too long.
@@ -222,9 +246,9 @@ impl Seat {
     }
 }
 
-/// What a worker is to know: the defaults, but for `properties`.
-fn plan(properties: &str, outputs: &[String]) -> Plan {
-    let mut text = properties.to_owned();
+/// What a worker is to know: the defaults, but for what the setting says.
+fn plan(setting: &Setting, outputs: &[String]) -> Plan {
+    let mut text = setting.properties.clone();
     for (number, address) in (1..).zip(outputs) {
         text.push_str(&format!("out{number} = \"{address}\"\n"));
     }
@@ -239,7 +263,14 @@ fn plan(properties: &str, outputs: &[String]) -> Plan {
         sets: &[],
         node: None,
         host_name: None,
-        read: &|_| Ok(Vec::new()),
+        read: &|path| {
+            let file = setting
+                .files
+                .iter()
+                .find(|(name, _)| Path::new(name) == path);
+            file.map(|(_, bytes)| bytes.clone())
+                .ok_or_else(|| "there is none".to_owned())
+        },
     });
     let config = loaded
         .unwrap_or_else(|refused| panic!("{refused:?}\n{text}"))

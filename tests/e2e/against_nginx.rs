@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::nginx::Nginx;
 use crate::node::Node;
 use crate::process::Folder;
+use crate::process::noise;
 use crate::process::run;
 use crate::process::says;
 
@@ -15,18 +16,6 @@ fn three() -> [Nginx; 3] {
 
 fn addresses(servers: &[Nginx]) -> Vec<SocketAddr> {
     servers.iter().map(|server| server.address).collect()
-}
-
-/// Bytes without a pattern that a lost or doubled buffer would keep.
-fn noise(count: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    std::iter::repeat_with(next).take(count).collect()
 }
 
 #[test]

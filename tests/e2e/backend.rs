@@ -176,10 +176,21 @@ impl Connection {
         ))
     }
 
+    /// All that comes until the other side says that nothing more will come.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let _ = self.reader.read_to_end(&mut rest); // what came before a reset is what counts
+        rest
+    }
+
+    /// Says that nothing more will come, and goes on listening.
+    pub fn finish(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write); // the other side may have been first
+    }
+
     /// Waits until the other side has closed.
     pub fn wait_for_close(&mut self) {
-        let mut rest = Vec::new();
-        let _ = self.reader.read_to_end(&mut rest); // a reset is a close as well
+        self.rest(); // a reset is a close as well
     }
 
     /// FIN, or a reset when there is something unread.

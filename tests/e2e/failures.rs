@@ -1,13 +1,16 @@
 //! Backends that fail: what the client does not notice, and what is not done twice.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 
 use crate::backend::Backend;
 use crate::backend::Refusing;
 use crate::nginx::Nginx;
 use crate::node::Node;
+use crate::process::PATIENCE;
 use crate::process::run;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -183,6 +186,26 @@ fn a_post_is_not_sent_twice() {
         assert_eq!(posts.load(Ordering::SeqCst), number);
     }
     drop(client);
+    node.stop();
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off_with_a_reset() {
+    let (tell, told) = mpsc::channel();
+    let backend = Backend::start(move |connection| {
+        connection.request();
+        connection.say("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+        // Neither side holds so much: it ends when HALB has lost patience and closed this connection.
+        while connection.say([b'x'; 65536]) {}
+        let _ = tell.send(()); // the test may have failed and gone
+    });
+    let node = Node::start(&[backend.address], "client_timeout = 0.2");
+    let mut client = node.connect();
+    client.say(GET);
+    told.recv_timeout(PATIENCE).unwrap();
+    // Behind a FIN, the kernel would go on keeping what was sent.
+    let broken = client.rest().err().map(|error| error.kind());
+    assert_eq!(broken, Some(ErrorKind::ConnectionReset));
     node.stop();
 }
 

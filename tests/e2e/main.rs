@@ -6,6 +6,7 @@
 
 mod backend;
 mod client;
+mod lighttpd;
 mod nginx;
 mod node;
 mod process;
@@ -18,8 +19,12 @@ mod browser;
 mod error_files;
 mod failures;
 mod fields;
+mod git;
 mod load;
 mod maximum;
+mod registry;
 mod signals;
 mod start;
+mod streams;
+mod tunnels;
 mod versions;

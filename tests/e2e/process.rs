@@ -144,6 +144,18 @@ pub fn says(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(run(program, arguments).stdout).unwrap()
 }
 
+/// Bytes without a pattern that a lost or doubled buffer would keep.
+pub fn noise(count: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
 /// A folder of a test's own, removed with all that is in it.
 pub struct Folder(PathBuf);
 

@@ -1,6 +1,7 @@
 //! Listeners and what comes out of them.
 
 use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
@@ -57,7 +58,7 @@ fn one_accept_gives_every_connection_until_it_is_cancelled() {
 }
 
 #[test]
-fn what_is_accepted_inherits_no_delay() {
+fn what_is_accepted_inherits_no_delay_and_how_much_may_wait_unsent() {
     alone();
     let reserved = socket::probe_bind(&loopback()).unwrap();
     let listener = TcpListener::from(socket::listener(&reserved.address).unwrap());
@@ -65,6 +66,13 @@ fn what_is_accepted_inherits_no_delay() {
     let _client = TcpStream::connect(reserved.address).unwrap();
     let (accepted, _) = listener.accept().unwrap();
     assert!(accepted.nodelay().unwrap());
+    // A client that takes nothing: the kernel takes what its window has room for, that much, and no more.
+    accepted.set_nonblocking(true).unwrap();
+    let mut taken = 0;
+    while let Ok(count) = (&accepted).write(&[0; 65536]) {
+        taken += count;
+    }
+    assert!(taken < 1 << 20, "{taken} bytes wait in the kernel");
 }
 
 #[test]

@@ -10,7 +10,6 @@ use crate::Bells;
 use crate::model::output::OutputId;
 use crate::plane::inbox::Entry;
 use crate::plane::inbox::Inboxes;
-use crate::plane::inbox::News;
 use crate::plane::outbox::Outbox;
 use crate::try_all_orders;
 
@@ -18,7 +17,7 @@ fn entry(number: usize) -> Entry {
     Entry {
         key: (number as u128) << 64 | number as u128,
         output: OutputId::from_index(number).unwrap(),
-        news: News::Learned,
+        what: 0,
     }
 }
 

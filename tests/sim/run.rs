@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use halb::model::error_page::ErrorPages;
+use halb::balance::hash::HashKey;
 use halb::model::output::OutputId;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
@@ -14,6 +14,7 @@ use halb::plane::Order;
 use halb::plane::Plane;
 use halb::ring::port::RingCounts;
 use halb::ring::port::Socket;
+use halb::worker::Learning;
 use halb::worker::Progress;
 use halb::worker::Worker;
 
@@ -60,7 +61,17 @@ pub struct Report {
 pub fn halb(ring: SimRing, index: usize, plan: &Arc<Plan>, plane: &Arc<Plane>) -> Box<dyn Subject> {
     let listeners = vec![Socket(LISTENER)];
     let (plan, plane) = (Arc::clone(plan), Arc::clone(plane));
-    Box::new(Worker::new(ring, index, listeners, plan, plane))
+    Box::new(Worker::new(
+        ring,
+        index,
+        listeners,
+        plan,
+        plane,
+        Learning {
+            hash: HashKey::from_bytes([7; HashKey::LENGTH]),
+            capacity: 1000,
+        },
+    ))
 }
 
 /// Plays `profile`. A failure is told with its seed and the last things that happened.
@@ -327,6 +338,7 @@ fn plan(world: &World) -> Plan {
         name: server.name.clone(),
         address: (profile.plain || index >= profile.unresolved).then_some(server.address),
         weight: 1,
+        max_connections: 0,
         backup: false,
     });
     Plan {
@@ -340,8 +352,6 @@ fn plan(world: &World) -> Plan {
         max_head_bytes: 16_384,
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
-        trusted_proxies: Vec::new(),
-        via: false,
-        error_pages: ErrorPages::default(),
+        ..Plan::empty()
     }
 }

@@ -13,7 +13,7 @@ const FRAMING_FAULTS: usize = 6;
 const BODY_FAULTS: usize = 3;
 
 /// Where the numbers of each group begin.
-const REFUSALS: usize = 16;
+const REFUSALS: usize = 17;
 const REFUSED_FIELDS: usize = REFUSALS + 9;
 const REFUSED_FRAMINGS: usize = REFUSED_FIELDS + FIELD_FAULTS;
 const BROKEN: usize = REFUSED_FRAMINGS + FRAMING_FAULTS;
@@ -56,6 +56,7 @@ impl Ending {
             Ending::LastHop => 13,
             Ending::TunnelClosed => 14,
             Ending::TunnelIdle => 15,
+            Ending::Shed => 16,
             Ending::Refused(refusal) => refused(refusal),
             Ending::BrokenResponse(broken) => broken_response(broken),
             Ending::RequestBody(fault) => REQUEST_BODIES + body(fault),
@@ -138,6 +139,7 @@ pub(super) const ALL: [Ending; Ending::COUNT] = [
     Ending::LastHop,
     Ending::TunnelClosed,
     Ending::TunnelIdle,
+    Ending::Shed,
     Ending::Refused(Refusal::RequestLine),
     Ending::Refused(Refusal::Target),
     Ending::Refused(Refusal::TargetTooLong),

@@ -54,6 +54,7 @@ fn what_clients_are_told() {
         (Ending::Answered, None),
         (Ending::ClientGone, None),
         (Ending::ClientStalled, None),
+        (Ending::Shed, None),
         (Ending::Refused(Refusal::HostMissing), Some(400)),
         (Ending::Refused(Refusal::Method), Some(405)),
         (Ending::Refused(Refusal::TargetTooLong), Some(414)),

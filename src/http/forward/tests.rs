@@ -2,6 +2,7 @@ use super::*;
 
 use std::net::Ipv4Addr;
 
+use crate::http::edits::NONE;
 use crate::http::request::Method;
 use crate::http::response::Asked;
 
@@ -25,7 +26,7 @@ fn sent(from: &str, rules: &RequestRules<'_>) -> String {
     let head = parsed.unwrap().expect("a whole head");
     let mut room = [0; 4096];
     let mut out = Writer::new(&mut room);
-    request(&head, &fields, from.as_bytes(), rules, &mut out).unwrap();
+    request(&head, &fields, from.as_bytes(), &NONE, rules, &mut out).unwrap();
     let used = out.used();
     String::from_utf8(room[..used].to_vec()).unwrap()
 }
@@ -229,11 +230,11 @@ fn a_full_writer_is_an_error_at_every_length() {
     };
     let mut room = [0; 512];
     let mut out = Writer::new(&mut room);
-    request(&head, &fields, from, &rules, &mut out).unwrap();
+    request(&head, &fields, from, &NONE, &rules, &mut out).unwrap();
     let whole = out.used();
     for length in 0..whole {
         let mut out = Writer::new(&mut room[..length]);
-        let written = request(&head, &fields, from, &rules, &mut out);
+        let written = request(&head, &fields, from, &NONE, &rules, &mut out);
         assert_eq!(written, Err(Full), "into {length} bytes");
     }
 }
@@ -266,7 +267,7 @@ fn answered(from: &str, asked: Method, rules: &ResponseRules) -> (String, Onward
     };
     let mut room = [0; 4096];
     let mut out = Writer::new(&mut room);
-    response(&head, &fields, from.as_bytes(), &rules, &mut out).unwrap();
+    response(&head, &fields, from.as_bytes(), &NONE, &rules, &mut out).unwrap();
     let used = out.used();
     (String::from_utf8(room[..used].to_vec()).unwrap(), way)
 }

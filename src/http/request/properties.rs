@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::http::body::Framing;
+use crate::http::edits::NONE;
 use crate::http::field::Fields;
 use crate::http::field::Known;
 use crate::http::forward;
@@ -129,7 +130,7 @@ proptest! {
         };
         let mut room = [0; 2048];
         let mut out = Writer::new(&mut room);
-        forward::request(&request, &fields, &bytes, &rules, &mut out).unwrap();
+        forward::request(&request, &fields, &bytes, &NONE, &rules, &mut out).unwrap();
         let used = out.used();
         let again = parse(&room[..used], 2048, &mut fields).unwrap().unwrap();
         prop_assert_eq!(again.head_bytes, used);

@@ -1,7 +1,6 @@
 use crate::plane::inbox::CAPACITY;
 use crate::plane::inbox::Entry;
 use crate::plane::inbox::Inboxes;
-use crate::plane::inbox::News;
 use crate::plane::outbox::Outbox;
 use crate::plane::tests::output;
 
@@ -9,11 +8,7 @@ fn entry(number: usize) -> Entry {
     Entry {
         key: u128::MAX - number as u128,
         output: output(number % 64),
-        news: if number.is_multiple_of(3) {
-            News::Forgotten
-        } else {
-            News::Learned
-        },
+        what: (number % 5) as u8,
     }
 }
 

@@ -10,6 +10,7 @@ import threading
 
 COUNTS = {}
 LOCK = threading.Lock()
+SEEN = threading.Semaphore(0)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,6 +80,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for piece in repeated(int(count)):
             self.wfile.write(piece)
+
+    def get_events(self, framing):
+        """Twenty events, each when the client has seen the one before it."""
+        chunked = framing == "chunked"
+        self.close_connection = not chunked
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Connection", "close")))
+        self.end_headers()
+        for number in range(20):
+            self.say_event(chunked, number)
+            SEEN.acquire()
+        self.say_event(chunked, "end")
+        self.wfile.write(b"0\r\n\r\n" if chunked else b"")
+
+    def say_event(self, chunked, data):
+        event = f"data: {data}\n\n".encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event) if chunked else event)
+
+    def get_seen(self, _):
+        SEEN.release()
+        self.answer(b"")
 
     def pieces(self):
         """The request's body as it comes."""

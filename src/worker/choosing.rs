@@ -1,0 +1,310 @@
+//! At which output a request is served: a place there, the queue for one, and another output when the first cannot be
+//! reached (SPEC 4 and 10).
+
+use crate::balance::choice::Ask;
+use crate::balance::choice::Choice;
+use crate::balance::choice::Tie;
+use crate::balance::set::Set;
+use crate::http::ending::Ending;
+use crate::http::forward;
+use crate::http::request;
+use crate::http::request::Request;
+use crate::http::writer::Full;
+use crate::model::output::OutputId;
+use crate::model::output::OutputSet;
+use crate::plane::outputs::Waited;
+use crate::plane::page::OutputCount;
+use crate::plane::queue::Call;
+use crate::plane::queue::Cancelled;
+use crate::plane::queue::WaitTicket;
+use crate::plane::queue::Waiter;
+use crate::plane::queue::What;
+use crate::plane::standing::Epoch;
+use crate::ring::port::Ring;
+use crate::worker::Worker;
+use crate::worker::affinity::Brought;
+use crate::worker::client::Phase;
+use crate::worker::session::First;
+use crate::worker::table::Key;
+
+/// A connection that cannot be established is tried on another output at once, so often in all (SPEC 3).
+const TRIES_MOST: u8 = 3;
+/// So often other workers may be quicker with the place that was seen free; then it is waited for.
+const LOST_RACES_MOST: u8 = 8;
+
+/// What came of asking for an output.
+pub enum Taken {
+    /// This one, and a place there.
+    Output(usize),
+    /// None has a place; chosen when the outputs stood so.
+    Wait(OutputSet, Epoch),
+    None,
+}
+
+impl<R: Ring> Worker<R> {
+    /// An output for a request, with a place there.
+    pub(super) fn take_output(&mut self, tie: Tie, tried: Set) -> Taken {
+        let now = self.ring.now();
+        let mut lost = 0;
+        loop {
+            let epoch = self.plane.standings().epoch();
+            let ask = Ask { tie, tried, now };
+            let wanted = match self.chooser.decide(&ask, &*self.plane) {
+                Choice::Go(output) => output,
+                Choice::Wait(wants) => return Taken::Wait(self.names(wants), epoch),
+                Choice::None => return Taken::None,
+            };
+            if self.takes_place(wanted) {
+                return Taken::Output(wanted);
+            }
+            lost += 1;
+            if lost == LOST_RACES_MOST {
+                return Taken::Wait(self.names(Set::EMPTY.with(wanted)), epoch);
+            }
+        }
+    }
+
+    /// Lines up for a place at one of `wants`. The head stays where it is, and is read again when there is one.
+    pub(super) fn line_up(
+        &mut self,
+        key: Key,
+        request: &Request,
+        brought: &Brought,
+        wants: OutputSet,
+        epoch: Epoch,
+    ) {
+        let waiter = Waiter {
+            worker: self.index,
+            slot: key.slot,
+            generation: key.generation,
+        };
+        let plane = std::sync::Arc::clone(&self.plane);
+        let wake = |worker| self.wake_other(worker);
+        match plane.outputs().wait(waiter, wants, epoch, wake) {
+            Ok(Waited::Taken(output)) => match self.chooser.position(output) {
+                Some(output) => self.begin_at(key, request, brought, output),
+                None => self.give_back_place_of(output),
+            },
+            Ok(Waited::Waits(ticket)) => {
+                if let Some(client) = self.clients.get_mut(key) {
+                    client.phase = Phase::Queued(ticket);
+                }
+                let deadline = self.now_plus(self.plan.queue_timeout);
+                self.set_client_deadline(key, deadline);
+            }
+            Err(_full) => self.refuse_queued(key, Ending::QueueTimeout),
+        }
+    }
+
+    /// Does what has become of those who wait: places that were handed to them, outputs that stand differently.
+    pub(super) fn answer_calls(&mut self) {
+        while self.plane.outputs().has_calls(self.index) {
+            let mut calls = std::mem::take(&mut self.calls);
+            self.plane.outputs().collect(self.index, &mut calls);
+            for call in calls.drain(..) {
+                self.on_call(call);
+            }
+            self.calls = calls;
+        }
+    }
+
+    /// Gives up waiting.
+    pub(super) fn leave_queue(&mut self, ticket: WaitTicket) {
+        let plane = std::sync::Arc::clone(&self.plane);
+        let wake = |worker| self.wake_other(worker);
+        match plane.outputs().cancel(ticket, wake) {
+            Cancelled::AlreadyGranted(output) => self.give_back_place_of(output),
+            Cancelled::Gone | Cancelled::Collected => {}
+        }
+    }
+
+    /// Answers a request that waited, or could not even do that.
+    pub(super) fn refuse_queued(&mut self, key: Key, ending: Ending) {
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        let head_only = request::is_head(client.stream.bytes());
+        self.reply(key, ending, head_only, true);
+    }
+
+    /// Its output could not be reached: another one, if there is one and time is left.
+    pub(super) fn try_another(&mut self, key: Key, ending: Ending) {
+        let now = self.ring.now();
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        session.upstream = None;
+        session.tries += 1;
+        session.tried = session.tried.with(session.output);
+        let (output, tried, tie) = (session.output, session.tried, session.tie);
+        let more = session.tries < TRIES_MOST && now < session.connect_by;
+        self.chooser.suspect(output, now);
+        self.count_output(output, |counts| counts.connect_errors.add(1));
+        let next = if more {
+            self.take_output(tie, tried)
+        } else {
+            Taken::None
+        };
+        match next {
+            Taken::Output(next) => self.move_to(key, next, ending),
+            Taken::Wait(..) | Taken::None => self.fail(key, ending),
+        }
+    }
+
+    /// An output for a second try of a request that its first took and closed upon.
+    pub(super) fn choose_again(&mut self, output: usize, tie: Tie) -> usize {
+        let now = self.ring.now();
+        let next = self.chooser.decide_again(output, tie, now, &*self.plane);
+        if next == output || self.takes_place(next) {
+            next
+        } else {
+            output
+        }
+    }
+
+    /// Turns a session whose request is to be sent, or sent again, to an output: to its own, or to one where a place
+    /// has been taken.
+    pub(super) fn move_to(&mut self, key: Key, output: usize, ending: Ending) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let before = session.output;
+        if output != before {
+            session.moved = true;
+            self.vacate(before);
+            self.occupy(output);
+        }
+        if self.readdress(key, output).is_ok() {
+            self.connect(key);
+        } else {
+            self.fail(key, ending);
+        }
+    }
+
+    /// A session occupies an output, where it has a place.
+    pub(super) fn occupy(&self, output: usize) {
+        self.count_output(output, |counts| counts.sessions_active.add(1));
+    }
+
+    /// … and leaves it.
+    pub(super) fn vacate(&mut self, output: usize) {
+        self.count_output(output, |counts| counts.sessions_active.sub(1));
+        self.give_output_back(output);
+    }
+
+    /// Gives a place back where nobody sat down.
+    pub(super) fn give_output_back(&mut self, output: usize) {
+        if let Some(id) = self.plan.outputs.get(output).map(|planned| planned.id) {
+            self.give_back_place_of(id);
+        }
+    }
+
+    /// Counts something for an output.
+    pub(super) fn count_output(&self, output: usize, count: impl FnOnce(&OutputCount)) {
+        if let Some(planned) = self.plan.outputs.get(output) {
+            count(self.plane.page(self.index).outputs.of(planned.id));
+        }
+    }
+
+    fn on_call(&mut self, call: Call) {
+        let key = Key {
+            slot: call.waiter.slot,
+            generation: call.waiter.generation,
+        };
+        let waits = self.clients.get(key).is_some_and(|client| {
+            !client.stream.closed && client.phase == Phase::Queued(call.ticket)
+        });
+        match call.what {
+            What::Granted(output) if waits => self.begin_granted(key, output),
+            What::Granted(output) => self.give_back_place_of(output),
+            What::ChooseAgain if waits => self.choose_while_waiting(key, call.ticket),
+            What::ChooseAgain => {}
+        }
+    }
+
+    /// The request whose head has waited has got a place.
+    fn begin_granted(&mut self, key: Key, output: OutputId) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.phase = Phase::Reading;
+        }
+        let request = self.parse_again(key);
+        let position = self.chooser.position(output);
+        let (Some(request), Some(position)) = (request, position) else {
+            self.give_back_place_of(output);
+            return;
+        };
+        let brought = self.read_tie(key);
+        self.begin_at(key, &request, &brought, position);
+    }
+
+    /// The outputs stand differently from when it began to wait.
+    fn choose_while_waiting(&mut self, key: Key, ticket: WaitTicket) {
+        if self.parse_again(key).is_none() {
+            return;
+        }
+        let tie = self.read_tie(key).tie;
+        let epoch = self.plane.standings().epoch();
+        let now = self.ring.now();
+        let tried = Set::EMPTY;
+        let wants = match self.chooser.decide(&Ask { tie, tried, now }, &*self.plane) {
+            Choice::Go(output) => Set::EMPTY.with(output),
+            Choice::Wait(wants) => wants,
+            Choice::None => {
+                self.leave_queue(ticket);
+                self.refuse_queued(key, Ending::NoOutput);
+                return;
+            }
+        };
+        let wants = self.names(wants);
+        let plane = std::sync::Arc::clone(&self.plane);
+        let wake = |worker| self.wake_other(worker);
+        plane.outputs().choose(ticket, wants, epoch, wake);
+    }
+
+    fn parse_again(&mut self, key: Key) -> Option<Request> {
+        let client = self.clients.get(key)?;
+        let limit = self.plan.max_head_bytes;
+        request::parse(client.stream.bytes(), limit, &mut self.fields).ok()?
+    }
+
+    /// Says so in the session, and in the request where that names its output.
+    fn readdress(&mut self, key: Key, output: usize) -> Result<(), Full> {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return Ok(());
+        };
+        session.output = output;
+        if let First::Ready(buffer, length) = &mut session.first
+            && let Some(planned) = self.plan.outputs.get(output)
+            && session.names_output
+        {
+            *length = forward::rename_output(buffer, *length, &planned.name)?;
+        }
+        Ok(())
+    }
+
+    fn takes_place(&self, output: usize) -> bool {
+        let planned = self.plan.outputs.get(output);
+        planned.is_some_and(|planned| self.plane.outputs().try_take(planned.id))
+    }
+
+    fn give_back_place_of(&mut self, output: OutputId) {
+        let plane = std::sync::Arc::clone(&self.plane);
+        plane
+            .outputs()
+            .give_back(output, |worker| self.wake_other(worker));
+    }
+
+    /// This worker looks for itself before it rests.
+    fn wake_other(&mut self, worker: usize) {
+        if worker != self.index {
+            self.ring.wake(worker);
+        }
+    }
+
+    /// Positions in the plan, by the outputs' own names.
+    fn names(&self, positions: Set) -> OutputSet {
+        let outputs = &self.plan.outputs;
+        let named = |position: usize| outputs.get(position).map(|planned| planned.id);
+        positions.iter().filter_map(named).collect()
+    }
+}

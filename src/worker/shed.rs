@@ -1,0 +1,58 @@
+//! Who has to go when buffers run short: the clients that have kept theirs longest without moving. A thousand clients
+//! that send a head byte by byte, or do not read, must not stop all others.
+
+use std::time::Duration;
+
+use crate::http::ending::Ending;
+use crate::model::time::Instant;
+use crate::ring::port::Ring;
+use crate::worker::Worker;
+use crate::worker::client::Client;
+use crate::worker::client::Phase;
+use crate::worker::table::Key;
+
+/// Who has moved within this time is not slow; it stays, and who needs a buffer waits.
+const SHED_AFTER: Duration = Duration::from_secs(1);
+/// At most so many go at a time; two milliseconds later it is looked again whether more have to.
+const SHED_MOST: usize = 16;
+
+impl<R: Ring> Worker<R> {
+    /// Somebody still finds no buffer: those who have been waited for longest give theirs.
+    pub(super) fn shed(&mut self) {
+        let Some(patience) = self.plan.client_timeout else {
+            return; // nobody is too slow
+        };
+        // A deadline is set when something moves; so the earliest is that of whoever has not moved for longest.
+        let left = patience.saturating_sub(SHED_AFTER);
+        let before = self.ring.now() + left;
+        let mut slow: Vec<(Instant, Key)> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.stream.deadline < before && keeps_a_buffer(client))
+            .map(|(key, client)| (client.stream.deadline, key))
+            .collect();
+        slow.sort_unstable_by_key(|(deadline, _)| *deadline);
+        for (_, key) in slow.into_iter().take(SHED_MOST) {
+            self.shed_client(key);
+        }
+    }
+
+    fn shed_client(&mut self, key: Key) {
+        match self.clients.get(key).map(|client| client.phase) {
+            Some(Phase::Busy(session)) => self.fail(session, Ending::Shed),
+            Some(_) => self.refuse_silently(key, Ending::Shed),
+            None => {}
+        }
+    }
+}
+
+/// A part of a head, or of an answer that it does not take.
+fn keeps_a_buffer(client: &Client) -> bool {
+    let stream = &client.stream;
+    match client.phase {
+        _ if stream.closed => false,
+        Phase::Reading => true,
+        Phase::Busy(_) | Phase::Replying { .. } => stream.sending,
+        Phase::Waiting | Phase::Idle | Phase::Queued(_) | Phase::Lingering => false,
+    }
+}
