@@ -252,6 +252,53 @@ fn giving_up_loses_no_place() {
     });
 }
 
+#[test]
+fn a_change_of_mind_misses_no_place() {
+    try_all_orders(2, || {
+        let house = House::new(2, 2);
+        for index in [0, 1] {
+            assert!(house.places.try_take(output(index)));
+        }
+        let ticket = house.line_up(1, only(0));
+        let holder = Arc::clone(&house);
+        let leaves = thread::spawn(move || {
+            holder.places.give_back(output(1), |w| holder.bells.wake(w));
+        });
+        let epoch = house.epoch();
+        house
+            .places
+            .choose(ticket, only(1), epoch, |w| house.bells.wake(w));
+        let taken = house.await_grant(1, ticket, |_| only(1));
+        leaves.join().unwrap();
+        for output in [output(0), taken] {
+            house.places.give_back(output, |w| house.bells.wake(w));
+        }
+        house.assert_empty();
+    });
+}
+
+#[test]
+fn the_last_who_gives_up_leaves_the_fast_path_open() {
+    try_all_orders(2, || {
+        let house = House::new(2, 1);
+        assert!(house.places.try_take(output(0)));
+        let ticket = house.line_up(1, only(0));
+        let holder = Arc::clone(&house);
+        let leaves = thread::spawn(move || {
+            holder.places.give_back(output(0), |w| holder.bells.wake(w));
+        });
+        match house.places.cancel(ticket, |w| house.bells.wake(w)) {
+            Cancelled::Gone => {}
+            Cancelled::AlreadyGranted(output) => {
+                house.places.give_back(output, |w| house.bells.wake(w));
+            }
+            Cancelled::Collected => panic!("nobody collected it"),
+        }
+        leaves.join().unwrap();
+        house.assert_empty();
+    });
+}
+
 /// What a session that saw the outputs like this would wait for.
 fn wants_if_up(house: &House) -> OutputSet {
     match house.standings.health(output(0)) {

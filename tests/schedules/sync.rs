@@ -1,7 +1,8 @@
 //! What stands in the place of `src/plane/sync.rs` here.
 //!
 //! `loom` takes an access that is sequentially consistent for one that is not, and would report what cannot
-//! happen. Its fences are exact, so such an access has one on either side here.
+//! happen. Its fences are exact, so such a write has one behind it here: enough for what HALB rests on, that of two
+//! threads which each write and then read the other's word one sees the other.
 
 pub use loom::sync::Mutex;
 pub use loom::sync::MutexGuard;
@@ -21,7 +22,7 @@ impl AtomicU64 {
     }
 
     pub fn load(&self, order: Ordering) -> u64 {
-        fenced(order, || self.0.load(order))
+        self.0.load(order)
     }
 
     pub fn store(&self, value: u64, order: Ordering) {
@@ -58,13 +59,9 @@ impl AtomicU64 {
     }
 }
 
-fn fenced<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
-    let ordered = order == Ordering::SeqCst;
-    if ordered {
-        fence(Ordering::SeqCst);
-    }
-    let result = access();
-    if ordered {
+fn fenced<T>(order: Ordering, write: impl FnOnce() -> T) -> T {
+    let result = write();
+    if order == Ordering::SeqCst {
         fence(Ordering::SeqCst);
     }
     result

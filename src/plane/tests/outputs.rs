@@ -171,6 +171,19 @@ fn a_change_lets_all_choose_again_and_keeps_their_order() {
 }
 
 #[test]
+fn who_gives_up_instead_of_choosing_lets_the_next_in() {
+    let places = OutputPlaces::new(2, 1, 10);
+    let tickets = [0, 1].map(|worker| line_up(&places, waiter(worker, 7), OutputSet::EMPTY));
+    places.reexamine(Epoch(1), |_| {});
+    assert_eq!(told(&places, 1), [(7, What::ChooseAgain)]);
+    places.choose(tickets[1], only(0), Epoch(1), nobody);
+    let mut woken = Vec::new();
+    let cancelled = places.cancel(tickets[0], |worker| woken.push(worker));
+    assert_eq!((cancelled, woken), (Cancelled::Gone, vec![1]));
+    assert_eq!(told(&places, 1), [(7, What::Granted(output(0)))]);
+}
+
+#[test]
 fn who_lines_up_by_an_old_standing_chooses_again() {
     let places = OutputPlaces::new(1, 1, 10);
     places.reexamine(Epoch(3), nobody);
