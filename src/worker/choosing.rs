@@ -78,9 +78,8 @@ impl<R: Ring> Worker<R> {
             slot: key.slot,
             generation: key.generation,
         };
-        let plane = std::sync::Arc::clone(&self.plane);
-        let wake = |worker| self.wake_other(worker);
-        match plane.outputs().wait(waiter, wants, epoch, wake) {
+        let wake = wake_others(&mut self.ring, self.index);
+        match self.plane.outputs().wait(waiter, wants, epoch, wake) {
             Ok(Waited::Taken(output)) => match self.chooser.position(output) {
                 Some(output) => self.begin_at(key, request, brought, output),
                 None => self.give_back_place_of(output),
@@ -110,9 +109,8 @@ impl<R: Ring> Worker<R> {
 
     /// Gives up waiting.
     pub(super) fn leave_queue(&mut self, ticket: WaitTicket) {
-        let plane = std::sync::Arc::clone(&self.plane);
-        let wake = |worker| self.wake_other(worker);
-        match plane.outputs().cancel(ticket, wake) {
+        let wake = wake_others(&mut self.ring, self.index);
+        match self.plane.outputs().cancel(ticket, wake) {
             Cancelled::AlreadyGranted(output) => self.give_back_place_of(output),
             Cancelled::Gone | Cancelled::Collected => {}
         }
@@ -256,9 +254,8 @@ impl<R: Ring> Worker<R> {
             }
         };
         let wants = self.names(wants);
-        let plane = std::sync::Arc::clone(&self.plane);
-        let wake = |worker| self.wake_other(worker);
-        plane.outputs().choose(ticket, wants, epoch, wake);
+        let wake = wake_others(&mut self.ring, self.index);
+        self.plane.outputs().choose(ticket, wants, epoch, wake);
     }
 
     fn parse_again(&mut self, key: Key) -> Option<Request> {
@@ -288,17 +285,8 @@ impl<R: Ring> Worker<R> {
     }
 
     fn give_back_place_of(&mut self, output: OutputId) {
-        let plane = std::sync::Arc::clone(&self.plane);
-        plane
-            .outputs()
-            .give_back(output, |worker| self.wake_other(worker));
-    }
-
-    /// This worker looks for itself before it rests.
-    fn wake_other(&mut self, worker: usize) {
-        if worker != self.index {
-            self.ring.wake(worker);
-        }
+        let wake = wake_others(&mut self.ring, self.index);
+        self.plane.outputs().give_back(output, wake);
     }
 
     /// Positions in the plan, by the outputs' own names.
@@ -306,5 +294,14 @@ impl<R: Ring> Worker<R> {
         let outputs = &self.plan.outputs;
         let named = |position: usize| outputs.get(position).map(|planned| planned.id);
         positions.iter().filter_map(named).collect()
+    }
+}
+
+/// For those who have something to collect. This worker, `index`, looks for itself before it rests.
+fn wake_others<R: Ring>(ring: &mut R, index: usize) -> impl FnMut(usize) {
+    move |worker| {
+        if worker != index {
+            ring.wake(worker);
+        }
     }
 }

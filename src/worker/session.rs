@@ -1,5 +1,7 @@
 //! A session: one exchange, from a request's head to the end of its response.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
 use crate::balance::choice::Tie;
@@ -31,6 +33,9 @@ use crate::worker::table::Key;
 use crate::worker::time::Starved;
 use crate::worker::transfer::Way;
 use crate::worker::tunnel::Ended;
+
+/// An output that leaves a connection unanswered for so long is suspect (SPEC 5).
+const SUSPECT_AFTER: Duration = Duration::from_secs(1);
 
 /// One exchange.
 pub struct Session {
@@ -250,7 +255,7 @@ impl<R: Ring> Worker<R> {
             Ok(upstream) => {
                 if let Some(session) = self.sessions.get_mut(key) {
                     session.upstream = Some(upstream);
-                    let by = session.connect_by;
+                    let by = session.connect_by.min(self.ring.now() + SUSPECT_AFTER);
                     self.set_upstream_deadline(upstream, by);
                 }
                 self.pump_upload(key);

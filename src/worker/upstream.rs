@@ -280,13 +280,27 @@ impl<R: Ring> Worker<R> {
         };
         upstream.stream.deadline = NEVER;
         match upstream.state {
-            State::Connecting(session) => {
-                self.close_upstream(key);
-                self.try_another(session, Ending::ConnectTimeout);
-            }
+            State::Connecting(session) => self.on_connect_unanswered(key, session),
             State::Busy(session) => self.on_output_silent(session),
             State::Idle => self.close_upstream(key),
             State::Closed => {}
+        }
+    }
+
+    /// Others are preferred to its output from now on; this request goes on waiting until its time is over.
+    fn on_connect_unanswered(&mut self, key: Key, session: Key) {
+        let now = self.ring.now();
+        let Some(by) = self.sessions.get(session).map(|one| one.connect_by) else {
+            return;
+        };
+        if now < by {
+            if let Some(output) = self.upstreams.get(key).map(|upstream| upstream.output) {
+                self.chooser.suspect(output, now);
+            }
+            self.set_upstream_deadline(key, by);
+        } else {
+            self.close_upstream(key);
+            self.try_another(session, Ending::ConnectTimeout);
         }
     }
 
