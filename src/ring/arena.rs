@@ -32,6 +32,9 @@ pub const SMALL_BYTES: usize = 4096;
 /// A large buffer, whole: sixteen pages; copying in smaller pieces costs more calls for a body.
 pub const LARGE_BYTES: usize = 64 * 1024;
 
+/// One small buffer in so many is the reserve.
+const RESERVE_SHARE: usize = 8;
+
 /// Where one buffer is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Place {
@@ -166,6 +169,12 @@ impl Arena {
             Size::Small => self.free_small.len(),
             Size::Large => self.free_large.len(),
         }
+    }
+
+    /// Whether small ones are running out. What is left then is for requests that have been read and need one to go
+    /// on.
+    pub fn is_short(&self) -> bool {
+        self.free_small.len() <= self.small_count as usize / RESERVE_SHARE
     }
 
     /// Buffers that are not home: leased, or the kernel's.

@@ -194,6 +194,9 @@ pub trait Ring {
     /// A free buffer, or none.
     fn lease(&mut self, size: Size) -> Option<Buffer>;
 
+    /// Whether small buffers are running out: an eighth of them is left, or less.
+    fn is_short(&self) -> bool;
+
     /// Takes a buffer back.
     fn give_back(&mut self, buffer: Buffer);
 

@@ -15,13 +15,13 @@ use crate::ring::port::Ring;
 use crate::ring::port::Socket;
 use crate::worker::Kind;
 use crate::worker::Worker;
+use crate::worker::hunger::Starved;
 use crate::worker::idle::Links;
 use crate::worker::stream::Arrived;
 use crate::worker::stream::NEVER;
 use crate::worker::stream::Sent;
 use crate::worker::stream::Stream;
 use crate::worker::table::Key;
-use crate::worker::time::Starved;
 use crate::worker::time::unschedule;
 use crate::worker::transfer::Way;
 use crate::worker::wheel::Owner;
@@ -216,6 +216,9 @@ impl<R: Ring> Worker<R> {
             Ok(None) => {
                 let begins = client.phase == Phase::Idle;
                 client.phase = Phase::Reading;
+                if begins {
+                    client.stream.moved = self.ring.now();
+                }
                 if begins && self.order != Order::Run {
                     // It was to begin soon; now that it has, it may take its time.
                     let deadline = self.now_plus(self.plan.client_timeout);

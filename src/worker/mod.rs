@@ -19,6 +19,7 @@ mod choosing;
 mod client;
 mod download;
 mod ending;
+mod hunger;
 mod idle;
 mod pace;
 mod session;
@@ -54,12 +55,12 @@ use crate::ring::token::Token;
 use crate::worker::admission::Listener;
 use crate::worker::affinity::Affinity;
 use crate::worker::client::Client;
+use crate::worker::hunger::Hunger;
+use crate::worker::hunger::Starved;
 use crate::worker::idle::Idle;
 use crate::worker::session::Session;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
-use crate::worker::time::Hunger;
-use crate::worker::time::Starved;
 use crate::worker::transfer::Way;
 use crate::worker::upstream::Upstream;
 use crate::worker::wheel::Due;
@@ -146,8 +147,9 @@ pub struct Worker<R: Ring> {
     /// Bytes of long bodies moved in this turn.
     bulk_moved: usize,
     /// Who found no buffer and asks again after a pause.
-    starved: Vec<Starved>,
     hunger: Hunger,
+    /// Used again for every such pause.
+    starved: Vec<Starved>,
     feed_at: Option<Instant>,
     order: Order,
     stop_by: Option<Instant>,

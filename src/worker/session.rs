@@ -27,10 +27,10 @@ use crate::worker::affinity::Brought;
 use crate::worker::bulk::Piped;
 use crate::worker::choosing::Taken;
 use crate::worker::client::Phase;
+use crate::worker::hunger::Starved;
 use crate::worker::pace::Pace;
 use crate::worker::stream::NEVER;
 use crate::worker::table::Key;
-use crate::worker::time::Starved;
 use crate::worker::transfer::Way;
 use crate::worker::tunnel::Ended;
 

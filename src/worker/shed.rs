@@ -17,21 +17,18 @@ const SHED_AFTER: Duration = Duration::from_secs(1);
 const SHED_MOST: usize = 16;
 
 impl<R: Ring> Worker<R> {
-    /// Somebody still finds no buffer: those who have been waited for longest give theirs.
+    /// Somebody still finds no buffer: those whose buffers have not moved for longest give them up. A head has a second to
+    /// come, however it trickles.
     pub(super) fn shed(&mut self) {
-        let Some(patience) = self.plan.client_timeout else {
-            return; // nobody is too slow
-        };
-        // A deadline is set when something moves; so the earliest is that of whoever has not moved for longest.
-        let left = patience.saturating_sub(SHED_AFTER);
-        let before = self.ring.now() + left;
+        let now = self.ring.now();
         let mut slow: Vec<(Instant, Key)> = self
             .clients
             .iter()
-            .filter(|(_, client)| client.stream.deadline < before && keeps_a_buffer(client))
-            .map(|(key, client)| (client.stream.deadline, key))
+            .filter(|(_, client)| keeps_a_buffer(client))
+            .map(|(key, client)| (client.stream.moved, key))
+            .filter(|(moved, _)| now.since(*moved) >= SHED_AFTER)
             .collect();
-        slow.sort_unstable_by_key(|(deadline, _)| *deadline);
+        slow.sort_unstable_by_key(|(moved, _)| *moved);
         for (_, key) in slow.into_iter().take(SHED_MOST) {
             self.shed_client(key);
         }

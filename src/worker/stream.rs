@@ -36,6 +36,8 @@ pub struct Stream {
     start: u32,
     end: u32,
     unsent: Range<u32>,
+    /// When what it keeps a buffer for last moved: a head began, a send began or got on.
+    pub moved: Instant,
     /// When patience ends. It moves freely; the wheel looks when its entry comes due.
     pub deadline: Instant,
     /// What the wheel was last asked for.
@@ -79,6 +81,7 @@ impl Stream {
             start: 0,
             end: 0,
             unsent: 0..0,
+            moved: Instant::ZERO,
             deadline: NEVER,
             scheduled: NEVER,
             entry: 0,
@@ -225,6 +228,7 @@ impl Stream {
             "one send at a time, on an open socket"
         );
         self.sending = true;
+        self.moved = ring.now();
         self.unsent =
             u32::try_from(range.start).unwrap_or(0)..u32::try_from(range.end).unwrap_or(0);
         ring.send(self.socket, buffer, range, token);

@@ -6,6 +6,7 @@ use crate::model::time::Instant;
 use crate::ring::port::Arrival;
 use crate::ring::port::Ring;
 use crate::worker::Worker;
+use crate::worker::hunger::Starved;
 use crate::worker::stream::NEVER;
 use crate::worker::stream::Stream;
 use crate::worker::table::Key;
@@ -16,44 +17,6 @@ use crate::worker::wheel::Wheel;
 
 /// Who found no buffer asks again after this. Asking again at once would keep a core busy for nothing.
 const STARVED_PAUSE: Duration = Duration::from_millis(2);
-
-/// Buffers are short only when somebody has found none for so long: before, the kernel gets more to pick from.
-const HUNGER_LASTS: Duration = Duration::from_millis(50);
-/// Who asks again and finds none does so within this time.
-const HUNGER_GAP: Duration = Duration::from_millis(20);
-
-/// Who found no buffer, and for what.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Starved {
-    ClientReceive(Key),
-    UpstreamReceive(Key),
-    /// A client whose request has been read and could not be begun.
-    Request(Key),
-    /// A session whose response's head has come.
-    Download(Key),
-}
-
-/// For how long somebody has been finding no buffer.
-#[derive(Default)]
-pub struct Hunger {
-    since: Instant,
-    latest: Instant,
-}
-
-impl Hunger {
-    /// Somebody found none.
-    fn feel(&mut self, now: Instant) {
-        if now.since(self.latest) > HUNGER_GAP {
-            self.since = now;
-        }
-        self.latest = now;
-    }
-
-    /// It is not just that the kernel had few to pick from for a moment.
-    fn lasts(&self) -> bool {
-        self.latest.since(self.since) >= HUNGER_LASTS
-    }
-}
 
 impl<R: Ring> Worker<R> {
     /// So long from now; never, when there is no such length.
@@ -85,7 +48,6 @@ impl<R: Ring> Worker<R> {
 
     /// Until when the ring may wait.
     pub(super) fn wake_time(&self) -> Option<Instant> {
-        let starved = (!self.starved.is_empty()).then(|| self.ring.now() + STARVED_PAUSE);
         let at_once = !self.bulk.is_empty() || self.plane.outputs().has_calls(self.index);
         let at_once = at_once.then(|| self.ring.now());
         let times = [
@@ -93,7 +55,7 @@ impl<R: Ring> Worker<R> {
             self.wheel.next(),
             self.accept_again_at,
             self.stop_by,
-            starved,
+            self.feed_at,
         ];
         times.into_iter().flatten().min()
     }
@@ -116,10 +78,7 @@ impl<R: Ring> Worker<R> {
     /// Somebody found no buffer: it is asked again after a pause.
     pub(super) fn starve(&mut self, who: Starved) {
         let now = self.ring.now();
-        self.hunger.feel(now);
-        if !self.starved.contains(&who) {
-            self.starved.push(who);
-        }
+        self.hunger.feel(who, now);
         if self.feed_at.is_none() {
             self.feed_at = Some(now + STARVED_PAUSE);
         }
@@ -127,14 +86,17 @@ impl<R: Ring> Worker<R> {
 
     /// Lets those try again who found no buffer.
     pub(super) fn feed_starved(&mut self) {
-        if self.feed_at.is_none_or(|at| at > self.ring.now()) {
+        let now = self.ring.now();
+        if self.feed_at.is_none_or(|at| at > now) {
             return;
         }
         self.feed_at = None;
-        if self.hunger.lasts() {
+        if self.hunger.lasts() && self.ring.is_short() {
             self.shed();
         }
-        for who in std::mem::take(&mut self.starved) {
+        let mut starved = std::mem::take(&mut self.starved);
+        self.hunger.take_waiting(now, &mut starved);
+        for who in starved.drain(..) {
             match who {
                 Starved::ClientReceive(key) => self.receive_from_client_again(key),
                 Starved::UpstreamReceive(key) => self.receive_from_upstream_again(key),

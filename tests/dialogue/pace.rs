@@ -185,6 +185,10 @@ impl Ring for PacedRing {
         self.ring.lease(size)
     }
 
+    fn is_short(&self) -> bool {
+        self.ring.is_short()
+    }
+
     fn give_back(&mut self, buffer: Buffer) {
         self.ring.give_back(buffer);
     }

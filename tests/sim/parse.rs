@@ -59,10 +59,14 @@ pub enum Framing {
     UntilClose,
 }
 
+/// No head of this world is longer.
+const HEAD_MAX: usize = 40_000;
+
 /// Takes a head from the front of `input`, when it is there whole.
 pub fn take_head(input: &mut Vec<u8>) -> Result<Option<Head>, String> {
-    let Some(end) = input.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return match input.len() > 40_000 {
+    let window = &input[..input.len().min(HEAD_MAX)];
+    let Some(end) = window.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return match input.len() >= HEAD_MAX {
             true => Err("a head without end".into()),
             false => Ok(None),
         };

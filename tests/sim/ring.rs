@@ -381,6 +381,10 @@ impl Ring for SimRing {
         })
     }
 
+    fn is_short(&self) -> bool {
+        self.with_port(|port| port.arena.is_short())
+    }
+
     fn give_back(&mut self, mut buffer: Buffer) {
         buffer.fill(0x5A); // what was given back must not be read
         self.with_port(|port| port.arena.give_back(buffer));

@@ -32,7 +32,7 @@ use crate::truth;
 use crate::world::World;
 
 /// More does not lead anywhere new.
-const EVENTS_MAX: usize = 200;
+const EVENTS_MAX: usize = 80;
 /// Between two events: enough for a connection to an output to open.
 const BETWEEN: u64 = 500 * MICROSECOND;
 const CLIENTS_MAX: usize = 6;

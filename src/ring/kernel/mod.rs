@@ -519,6 +519,10 @@ impl Ring for KernelRing {
         self.arena.lease(size)
     }
 
+    fn is_short(&self) -> bool {
+        self.arena.is_short()
+    }
+
     fn give_back(&mut self, buffer: Buffer) {
         self.arena.give_back(buffer);
     }

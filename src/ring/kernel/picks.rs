@@ -38,9 +38,7 @@ pub(super) const PICK_BYTES: u32 = (SMALL_BYTES - HEADROOM - TAILROOM) as u32;
 /// Published at first: a mebibyte, what a busy turn takes and a cache holds.
 const FIRST_LEVEL: u16 = 256;
 
-/// One small buffer in so many stays for leases when buffers run short: a request that has been read needs one to go on.
-const RESERVE_SHARE: usize = 8;
-/// So many are published even then.
+/// So many are published even when buffers are short.
 const LEAST_PUBLISHED: u16 = 16;
 
 pub(super) struct Picks {
@@ -49,8 +47,6 @@ pub(super) struct Picks {
     /// How many shall be published, and how many may at most.
     level: u16,
     limit: u16,
-    /// Buffers that are left in the arena for leases.
-    reserve: usize,
     tail: u16,
     /// The arena's index of each published buffer, by the number the kernel knows it by.
     indices: Vec<u32>,
@@ -73,7 +69,6 @@ impl Picks {
             count,
             level: FIRST_LEVEL.min(limit),
             limit,
-            reserve: small_count as usize / RESERVE_SHARE,
             tail: 0,
             indices: vec![0; usize::from(count)],
             numbers: (0..count).rev().collect(),
@@ -96,7 +91,7 @@ impl Picks {
         // Enough for a busy turn is published in any case; it is what leases were given last.
         let least = usize::from(self.limit.min(LEAST_PUBLISHED));
         while self.published() < usize::from(self.level)
-            && (self.published() < least || arena.free(Size::Small) > self.reserve)
+            && (self.published() < least || !arena.is_short())
         {
             let Some(buffer) = arena.lease(Size::Small) else {
                 break;

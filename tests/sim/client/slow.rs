@@ -59,7 +59,8 @@ impl Link {
     /// How much it writes now, of at most `most`.
     pub(super) fn write_rate(&mut self, world: &World, most: usize) -> usize {
         let whole = self.waiting.len() == 1 && self.held.is_none();
-        let long = whole && self.output.len() > LONG_BYTES;
+        // What went fast before buys time, so more has to lie ahead than that buys.
+        let long = whole && self.output.len() > LONG_BYTES + 2 * self.moved;
         self.begin_to_be_slow(world, Way::Writes, long);
         if !self.trickles() {
             return most;
@@ -69,7 +70,8 @@ impl Link {
         let slow = self.manner.slow.as_mut().expect("it trickles");
         let since = slow.since.expect("for a while");
         // The head's time, the body's, and something for a kernel that is late.
-        let limit = world.profile.client_timeout.as_nanos() as u64 + FREE + 20 * SECOND;
+        let free = FREE.max(self.moved as u64 / LEAST_RATE * SECOND);
+        let limit = world.profile.client_timeout.as_nanos() as u64 + free + 20 * SECOND;
         assert!(
             now < since + limit,
             "conn {}: {} bytes a second are still taken after {} s",
