@@ -291,7 +291,9 @@ fn is_alike(response: &Message, given: &Message) -> bool {
 }
 
 fn is_known_interim(client: usize, head: &Head, exchanges: &[Exchanges]) -> bool {
-    let unread = |one: &Exchanges| one.requests.is_empty() || one.early.is_some();
+    // All that the backend has read is answered: it spoke to a request that it has not read.
+    let answered = |one: &Exchanges| one.responses.len() >= one.requests.len();
+    let unread = |one: &Exchanges| answered(one) || one.early.is_some();
     let of_client = exchanges
         .iter()
         .filter(|one| unread(one) || one.clients.contains(&client));
