@@ -159,6 +159,9 @@ pub trait Ring {
     /// Completes once `socket` takes bytes again, or an error can be had from it; the result says nothing more.
     fn await_writable(&mut self, socket: Socket, token: Token);
 
+    /// Whether `socket` would take bytes at this moment, or has an error to tell.
+    fn takes_more(&mut self, socket: Socket) -> bool;
+
     /// An empty pipe; none when all are taken.
     fn lease_pipe(&mut self) -> Option<Pipe>;
 

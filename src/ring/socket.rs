@@ -14,6 +14,10 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::accept4;
 use socket2::Domain;
@@ -108,6 +112,13 @@ pub(super) fn accept_now(listener: BorrowedFd<'_>) -> (Option<OwnedFd>, u64) {
 pub(super) fn reset_at_close(socket: BorrowedFd<'_>) {
     let set = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
     debug_assert!(set.is_ok(), "a socket of ours takes the option");
+}
+
+/// Whether a connection would take bytes now. Asked by a call of its own: an answer through the ring would come a turn
+/// later.
+pub(super) fn takes_more(socket: BorrowedFd<'_>) -> bool {
+    let mut asked = [PollFd::new(socket, PollFlags::POLLOUT)];
+    poll(&mut asked, PollTimeout::ZERO) != Ok(0)
 }
 
 /// What a ring needs to know to open sockets to outputs.

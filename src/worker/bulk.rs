@@ -14,6 +14,7 @@ use crate::ring::token::Token;
 use crate::worker::Kind;
 use crate::worker::Worker;
 use crate::worker::session::Session;
+use crate::worker::stream::Stream;
 use crate::worker::table::Key;
 use crate::worker::transfer::Way;
 use crate::worker::transfer::ends;
@@ -51,6 +52,8 @@ enum Stretch {
 enum End {
     /// The body has gone by.
     Done,
+    /// The client takes nothing at the moment: nothing is read for it, and the pipe is for others.
+    SinkFull,
     SourceEnded,
     SourceBroken,
     SinkBroken,
@@ -155,7 +158,7 @@ impl<R: Ring> Worker<R> {
 
     fn on_bulk_ended(&mut self, key: Key, way: Way, end: End) {
         match (way, end) {
-            (Way::Down, End::Done) => self.relay_response(key),
+            (Way::Down, End::Done | End::SinkFull) => self.relay_response(key),
             (Way::Down, End::SourceEnded) => self.end_response(key),
             (Way::Down, End::SourceBroken) => {
                 let upstream = self.sessions.get(key).and_then(|session| session.upstream);
@@ -164,7 +167,7 @@ impl<R: Ring> Worker<R> {
                 }
                 self.end_response(key);
             }
-            (Way::Up, End::Done) => self.after_upload(key, true),
+            (Way::Up, End::Done | End::SinkFull) => self.after_upload(key, true),
             (Way::Up, End::SinkBroken) => self.after_upload(key, false),
             (Way::Down, End::SinkBroken) | (Way::Up, End::SourceEnded | End::SourceBroken) => {
                 self.fail(key, Ending::ClientGone);
@@ -223,12 +226,16 @@ impl<R: Ring> Worker<R> {
             return Stretch::Ended(End::Done);
         }
         let token = readable_token(session, way);
-        let (source, _) = ends(&mut self.clients, &mut self.upstreams, session, way);
+        let (source, sink) = ends(&mut self.clients, &mut self.upstreams, session, way);
         let (Some(token), Some(source), Some(piped)) = (token, source, session.pipe(way)) else {
             return Stretch::Ended(End::SourceBroken);
         };
         if source.receiving {
             return Stretch::Waits;
+        }
+        let full = |sink: &mut Stream| !self.ring.takes_more(sink.socket);
+        if way == Way::Down && sink.is_some_and(full) {
+            return Stretch::Ended(End::SinkFull);
         }
         match self.ring.fill(&piped.pipe, source.socket, most) {
             Ok(0) => {

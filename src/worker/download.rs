@@ -316,15 +316,34 @@ impl<R: Ring> Worker<R> {
                 self.release_upstream(key);
             }
             Ok(Taken::More) if upstream.stream.ended => self.end_response(key),
-            Ok(Taken::More) => {
-                if !self.begin_bulk(key, Way::Down) {
-                    self.receive_from_upstream(upstream_key, Arrival::Now);
-                }
-            }
+            Ok(Taken::More) => self.ask_for_body(key, upstream_key),
             Ok(Taken::Done) => self.finish(key),
             Ok(Taken::NoBuffer) => self.fail(key, Ending::NoBuffer),
             Err(fault) => self.fail(key, Ending::ResponseBody(fault)),
         }
+    }
+
+    /// More of the body is read only once the client would take it: else one that does not read keeps a buffer.
+    fn ask_for_body(&mut self, key: Key, upstream_key: Key) {
+        if self.await_taker(key) || self.begin_bulk(key, Way::Down) {
+            return;
+        }
+        self.receive_from_upstream(upstream_key, Arrival::Now);
+    }
+
+    /// Whether the client takes nothing at the moment; then a completion says when it does.
+    pub(super) fn await_taker(&mut self, key: Key) -> bool {
+        let client = self.sessions.get(key).map(|session| session.client);
+        let Some((key, client)) = client.and_then(|k| self.clients.get_mut(k).map(|c| (k, c)))
+        else {
+            return false;
+        };
+        if self.ring.takes_more(client.stream.socket) {
+            return false;
+        }
+        let token = Kind::ClientWritable.token(key);
+        client.stream.await_writable(&mut self.ring, token);
+        true
     }
 
     /// The output's stream has ended: so does a body that lasted until then, and no other.

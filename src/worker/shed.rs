@@ -49,7 +49,7 @@ fn keeps_a_buffer(client: &Client) -> bool {
     match client.phase {
         _ if stream.closed => false,
         Phase::Reading => true,
-        Phase::Busy(_) | Phase::Replying { .. } => stream.sending,
+        Phase::Busy(_) | Phase::Replying { .. } => stream.keeps_unsent(),
         Phase::Waiting | Phase::Idle | Phase::Queued(_) | Phase::Lingering => false,
     }
 }

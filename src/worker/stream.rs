@@ -93,6 +93,11 @@ impl Stream {
         !self.receiving && !self.sending
     }
 
+    /// A buffer waits for the other side to take it.
+    pub fn keeps_unsent(&self) -> bool {
+        self.sending && !self.unsent.is_empty()
+    }
+
     /// Bytes read and not used yet.
     pub fn has_bytes(&self) -> bool {
         self.held.is_some() && self.start < self.end

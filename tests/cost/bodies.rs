@@ -24,8 +24,10 @@ fn a_body_of_64_kb_travels_in_large_buffers() {
     // output pauses within the body there is a piece more. In small pieces there would be 36.
     let operations_each = cost.operations() / RESPONSES;
     assert!(operations_each <= 12, "{cost:?}");
-    let besides = (cost.others, cost.calls, cost.allocations, cost.kept);
+    let besides = (cost.others, cost.polls, cost.allocations, cost.kept);
     assert_eq!(besides, (0, 0, 0, 0), "{cost:?}");
+    // Before each piece behind the first one look whether the client takes more.
+    assert!(cost.calls / RESPONSES <= 6, "{cost:?}");
 }
 
 #[test]

@@ -185,6 +185,10 @@ impl Ring for PacedRing {
         self.ring.lease(size)
     }
 
+    fn takes_more(&mut self, socket: Socket) -> bool {
+        self.ring.takes_more(socket)
+    }
+
     fn is_short(&self) -> bool {
         self.ring.is_short()
     }

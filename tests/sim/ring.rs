@@ -381,6 +381,14 @@ impl Ring for SimRing {
         })
     }
 
+    fn takes_more(&mut self, socket: Socket) -> bool {
+        let conn = self.conn(socket, "takes_more");
+        self.with(|world| {
+            world.ports[self.index].counts.calls += 1;
+            world.conns[conn].is_writable()
+        })
+    }
+
     fn is_short(&self) -> bool {
         self.with_port(|port| port.arena.is_short())
     }

@@ -41,24 +41,28 @@ pub fn judge(clients: &[Peer], backends: &[Peer]) -> Played {
     let exchanges: Vec<Exchanges> = backends.iter().map(exchanges).collect();
     let mut counts = BTreeMap::new();
     let mut played = Played::default();
-    for one in &exchanges {
-        for (index, request) in one.requests.iter().enumerate() {
-            let client = one.clients[index];
-            let last = index + 1 == one.requests.len();
-            let tunnel = one.tunnel.as_ref().filter(|_| last);
-            let heard = tunnel.map(|(heard, _)| &heard[..]);
-            let place = sent_by(
-                &asked[client],
-                &clients[client].sent,
-                request,
-                heard,
-                |place| counts.get(&(client, place)).copied().unwrap_or(0),
-            );
-            let place =
-                place.unwrap_or_else(|| panic!("client {client} never sent {}", told(request)));
-            *counts.entry((client, place)).or_insert(0) += 1;
-            played.requests += usize::from(request.body.is_finished());
-        }
+    // Whole ones first: they fit fewer of those that were sent than one that was cut off does.
+    let arrived = exchanges.iter().flat_map(|one| {
+        let requests = one.requests.iter().enumerate();
+        requests.map(move |(index, request)| (one, index, request))
+    });
+    let (whole, parts): (Vec<_>, Vec<_>) =
+        arrived.partition(|(_, _, request)| request.body.is_finished());
+    for (one, index, request) in whole.into_iter().chain(parts) {
+        let client = one.clients[index];
+        let last = index + 1 == one.requests.len();
+        let tunnel = one.tunnel.as_ref().filter(|_| last);
+        let heard = tunnel.map(|(heard, _)| &heard[..]);
+        let place = sent_by(
+            &asked[client],
+            &clients[client].sent,
+            request,
+            heard,
+            |place| counts.get(&(client, place)).copied().unwrap_or(0),
+        );
+        let place = place.unwrap_or_else(|| panic!("client {client} never sent {}", told(request)));
+        *counts.entry((client, place)).or_insert(0) += 1;
+        played.requests += usize::from(request.body.is_finished());
     }
     for ((client, place), count) in counts {
         let once = method(&asked[client][place].head) == "POST";
@@ -291,7 +295,9 @@ fn is_alike(response: &Message, given: &Message) -> bool {
 }
 
 fn is_known_interim(client: usize, head: &Head, exchanges: &[Exchanges]) -> bool {
-    let unread = |one: &Exchanges| one.requests.is_empty() || one.early.is_some();
+    // All that the backend has read is answered: it spoke to a request that it has not read.
+    let answered = |one: &Exchanges| one.responses.len() >= one.requests.len();
+    let unread = |one: &Exchanges| answered(one) || one.early.is_some();
     let of_client = exchanges
         .iter()
         .filter(|one| unread(one) || one.clients.contains(&client));

@@ -439,6 +439,11 @@ impl Ring for KernelRing {
         self.poll(socket, libc::POLLOUT, token);
     }
 
+    fn takes_more(&mut self, socket: Socket) -> bool {
+        self.counts.calls += 1;
+        socket::takes_more(borrow(&socket))
+    }
+
     fn lease_pipe(&mut self) -> Option<Pipe> {
         self.pipes.lease()
     }
