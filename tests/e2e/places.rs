@@ -8,6 +8,7 @@ use crate::backend::Backend;
 use crate::client::Client;
 use crate::client::field;
 use crate::node::Node;
+use crate::process::PATIENCE;
 
 const CLIENTS: usize = 64;
 const PLACES: usize = 4;
@@ -16,9 +17,10 @@ const PROBES: usize = 16;
 
 /// Tells the number of each request that arrives, and answers it when a word comes.
 struct Gate {
+    /// Ahead of the backend: it ends when nobody can say a word any more.
+    go: mpsc::Sender<()>,
     backend: Backend,
     arrived: mpsc::Receiver<usize>,
-    go: mpsc::Sender<()>,
     inside: Arc<Mutex<(usize, usize)>>,
 }
 
@@ -61,6 +63,11 @@ impl Gate {
         ))
     }
 
+    /// The number of the next request that arrives.
+    fn next(&self) -> usize {
+        self.arrived.recv_timeout(PATIENCE).unwrap()
+    }
+
     fn most(&self) -> usize {
         self.inside.lock().unwrap().1
     }
@@ -100,13 +107,13 @@ fn sixty_four_share_four_places_in_the_order_they_came() {
     let gate = Gate::new();
     let node = gate.node("workers = 4");
     let mut clients = in_order(&node);
-    let mut first: Vec<usize> = (0..PLACES).map(|_| gate.arrived.recv().unwrap()).collect();
+    let mut first: Vec<usize> = (0..PLACES).map(|_| gate.next()).collect();
     first.sort_unstable();
     assert_eq!(first, [0, 1, 2, 3]);
     // Who is let in is served some time; whose place it gets is the next one's in the queue.
     for number in PLACES..CLIENTS {
         gate.go.send(()).unwrap();
-        assert_eq!(gate.arrived.recv().unwrap(), number, "it was not its turn");
+        assert_eq!(gate.next(), number, "it was not its turn");
     }
     for _ in 0..PLACES {
         gate.go.send(()).unwrap();
@@ -129,7 +136,7 @@ fn never_a_fifth_is_inside_while_all_press_at_once() {
             ask(client, round);
         }
         for _ in 0..CLIENTS {
-            gate.arrived.recv().unwrap();
+            gate.next();
             gate.go.send(()).unwrap();
         }
         for client in &mut clients {
@@ -148,7 +155,7 @@ fn who_waits_longer_than_queue_timeout_gets_503_and_leaves_its_place_in_the_queu
     let mut clients = probed(&node, PLACES);
     for client in &mut clients {
         ask(client, 0);
-        gate.arrived.recv().unwrap();
+        gate.next();
     }
     let mut waiting = probed(&node, 8);
     for client in &mut waiting {
@@ -162,7 +169,7 @@ fn who_waits_longer_than_queue_timeout_gets_503_and_leaves_its_place_in_the_queu
     gate.go.send(()).unwrap();
     let mut last = probed(&node, 1);
     ask(&mut last[0], 2);
-    assert_eq!(gate.arrived.recv().unwrap(), 2);
+    assert_eq!(gate.next(), 2);
     for _ in 0..PLACES {
         gate.go.send(()).unwrap();
     }
@@ -180,7 +187,7 @@ fn who_leaves_the_queue_takes_no_place_along() {
     let mut clients = probed(&node, PLACES);
     for client in &mut clients {
         ask(client, 0);
-        gate.arrived.recv().unwrap();
+        gate.next();
     }
     let mut leaving = probed(&node, 8);
     leaving.iter_mut().for_each(|client| ask(client, 1));
