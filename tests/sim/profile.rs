@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use halb::model::config::Mode;
 use halb::plane::Order;
+use halb::plane::inbox;
 
 use crate::random::Random;
 
@@ -29,9 +31,13 @@ pub enum Family {
     Stop,
     /// Every fault, two workers, a graceful stop.
     Everything,
+    /// Cookies over two or three workers that hear late of each other, in half of the worlds a graceful stop.
+    Tied,
+    /// The same, with places at the outputs and outputs that are switched off and on.
+    Places,
 }
 
-pub const FAMILIES: [Family; 8] = [
+pub const FAMILIES: [Family; 10] = [
     Family::Calm,
     Family::CalmPair,
     Family::Clients,
@@ -40,6 +46,8 @@ pub const FAMILIES: [Family; 8] = [
     Family::Finish,
     Family::Stop,
     Family::Everything,
+    Family::Tied,
+    Family::Places,
 ];
 
 /// How unruly the kernel is, per mille. None of this excuses anything.
@@ -110,6 +118,18 @@ pub struct Profile {
     pub queue_timeout: Duration,
     pub grace: Duration,
     pub body_max: u64,
+    /// How clients are tied to outputs, if they are.
+    pub mode: Option<Mode>,
+    /// Entries in the inboxes between workers.
+    pub inbox: usize,
+    /// A worker that seldom gets a turn.
+    pub lazy: Option<usize>,
+    /// Places at each output, 0 for any number.
+    pub output_places: u64,
+    /// All outputs but the first are switched off and on, and found down and up.
+    pub flips: bool,
+    /// The longest that an output thinks about its answer.
+    pub thinks: u64,
 }
 
 impl Profile {
@@ -153,6 +173,14 @@ impl Profile {
                 profile.stop = random.chance(500).then_some((Order::Finish, moment * 20));
                 profile.grace = Duration::from_secs(random.pick(&[0, 2, 60]));
             }
+            Family::Tied => {
+                profile.tie(&mut random);
+                profile.stop = random.chance(500).then_some((Order::Finish, moment));
+            }
+            Family::Places => {
+                profile.tie(&mut random);
+                profile.contend(&mut random);
+            }
         }
         profile
     }
@@ -185,6 +213,12 @@ impl Profile {
             queue_timeout: Duration::from_secs(4),
             grace: Duration::from_secs(60),
             body_max: 5_000,
+            mode: None,
+            inbox: inbox::CAPACITY,
+            lazy: None,
+            output_places: 0,
+            flips: false,
+            thinks: 0,
         }
     }
 
@@ -196,8 +230,10 @@ impl Profile {
                 ..Faults::default()
             },
             recovers: true,
+            flips: false,
             family: match self.filled {
                 true => Family::Full,
+                false if self.output_places > 0 => Family::Places,
                 false => Family::Calm,
             },
             ..self.clone()
@@ -212,6 +248,39 @@ impl Profile {
             + self.queue_timeout * 2
             + Duration::from_secs(10);
         longest.as_nanos() as u64
+    }
+
+    /// Nothing excuses a request that is not answered by the book.
+    pub fn is_steady(&self) -> bool {
+        let calm = matches!(self.family, Family::Calm | Family::CalmPair | Family::Tied);
+        calm && self.stop.is_none()
+    }
+
+    /// A place at an output may be waited for in vain.
+    pub fn is_impatient(&self) -> bool {
+        self.queue_timeout < Duration::from_secs(10) && self.output_places > 0
+    }
+
+    fn tie(&mut self, random: &mut Random) {
+        self.workers = random.between(2, 3) as usize;
+        self.servers = random.between(2, 4) as usize;
+        self.unresolved = 0;
+        self.clients = random.between(2, 7) as usize;
+        self.body_max = self.body_max.min(5_000);
+        self.mode = Some(random.pick(&[Mode::Passive, Mode::Passive, Mode::Sync, Mode::Insert]));
+        self.inbox = random.pick(&[1, 1, 2, inbox::CAPACITY]);
+        let lazy = random.index(self.workers);
+        self.lazy = random.chance(700).then_some(lazy);
+    }
+
+    fn contend(&mut self, random: &mut Random) {
+        self.output_places = random.between(1, 2);
+        self.flips = random.chance(600);
+        self.thinks = random.pick(&[MILLISECOND, 20 * MILLISECOND, 200 * MILLISECOND]);
+        self.queue_timeout = Duration::from_millis(random.pick(&[100, 120_000, 120_000]));
+        if random.chance(300) {
+            self.mode = None;
+        }
     }
 
     fn break_backends(&mut self, random: &mut Random) {
