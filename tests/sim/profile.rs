@@ -265,6 +265,7 @@ impl Profile {
         self.workers = random.between(2, 3) as usize;
         self.servers = random.between(2, 4) as usize;
         self.unresolved = 0;
+        self.jitter.starved = 0; // who is slow while buffers are short may be ended
         self.clients = random.between(2, 7) as usize;
         self.body_max = self.body_max.min(5_000);
         self.mode = Some(random.pick(&[Mode::Passive, Mode::Passive, Mode::Sync, Mode::Insert]));
