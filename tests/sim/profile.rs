@@ -124,6 +124,8 @@ pub struct Profile {
     pub inbox: usize,
     /// A worker that seldom gets a turn.
     pub lazy: Option<usize>,
+    /// How often it does get one, per mille.
+    pub industry: u64,
     /// Places at each output, 0 for any number.
     pub output_places: u64,
     /// All outputs but the first are switched off and on, and found down and up.
@@ -216,6 +218,7 @@ impl Profile {
             mode: None,
             inbox: inbox::CAPACITY,
             lazy: None,
+            industry: 1000,
             output_places: 0,
             flips: false,
             thinks: 0,
@@ -272,6 +275,13 @@ impl Profile {
         self.inbox = random.pick(&[1, 1, 2, inbox::CAPACITY]);
         let lazy = random.index(self.workers);
         self.lazy = random.chance(700).then_some(lazy);
+        self.industry = random.pick(&[5, 50]);
+        if random.chance(500) {
+            // Quick clients: a cookie is used before a lazy worker has looked.
+            self.jitter = Jitter::default();
+            self.clients = random.between(6, 12) as usize;
+            self.requests = random.between(6, 12) as usize;
+        }
     }
 
     fn contend(&mut self, random: &mut Random) {

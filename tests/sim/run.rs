@@ -22,6 +22,7 @@ use halb::worker::Worker;
 use crate::ledger::Outcome;
 use crate::port::Deed;
 use crate::port::LISTENER;
+use crate::profile::MILLISECOND;
 use crate::profile::Profile;
 use crate::profile::SECOND;
 use crate::random::Random;
@@ -262,11 +263,7 @@ impl Run {
         let live: Vec<usize> = (0..self.workers.len())
             .filter(|index| self.workers[*index].is_some())
             .collect();
-        let lazy = self.world.borrow().profile.lazy;
-        let mut index = self.world.borrow_mut().random.pick(&live);
-        if Some(index) == lazy && live.len() > 1 && !self.random.chance(50) {
-            index = self.random.pick(&live);
-        }
+        let index = self.next_of(&live);
         let worker = self.workers[index].as_mut().expect("it is live");
         if worker.turn() == Progress::Stopped {
             let mut world = self.world.borrow_mut();
@@ -277,6 +274,20 @@ impl Run {
             home(&world, index);
         }
         self.nobody_waits_in_vain();
+    }
+
+    /// Whose turn it is. While the lazy one is passed over, time goes on for all others.
+    fn next_of(&mut self, live: &[usize]) -> usize {
+        let mut world = self.world.borrow_mut();
+        let index = world.random.pick(live);
+        let industry = world.profile.industry;
+        if Some(index) != world.profile.lazy || live.len() == 1 || self.random.chance(industry) {
+            return index;
+        }
+        let until = world.now + self.random.below(MILLISECOND);
+        world.ports[index].idle = Some(until);
+        let others: Vec<usize> = live.iter().copied().filter(|one| *one != index).collect();
+        self.random.pick(&others)
     }
 
     fn account(&self, profile: &Profile) -> Report {
