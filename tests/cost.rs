@@ -5,6 +5,8 @@
 //! it has done its part, then plays the other side's. So each test knows every completion there can be.
 #![forbid(unsafe_code)]
 
+#[path = "cost/affinity.rs"]
+mod affinity;
 #[path = "cost/bodies.rs"]
 mod bodies;
 #[path = "cost/connections.rs"]

@@ -9,6 +9,7 @@
 //! - Who finds an inbox full says so in it, looks once more, and wakes the taker, which may be asleep; who has
 //!   emptied it looks there and wakes the sender. Both exchange the same word, so that one of the two sees the
 //!   other.
+//! - Who stops closes its inboxes: what is put there from then on is told to nobody, and nobody waits for room.
 
 use crate::model::output::OutputId;
 use crate::plane::sync::AtomicBool;
@@ -53,6 +54,8 @@ struct Inbox {
     taker: Side,
     /// The sender found it full and wants to be woken.
     found_full: AtomicBool,
+    /// The taker has stopped.
+    closed: AtomicBool,
 }
 
 /// Each side's progress, on a cache line of its own.
@@ -67,6 +70,8 @@ enum Room {
     NoneNow,
     /// It is still full.
     NoneYet,
+    /// Nobody takes any more.
+    NoneNeeded,
 }
 
 impl Inboxes {
@@ -115,6 +120,7 @@ impl Inboxes {
                 false
             }
             Room::NoneYet => false,
+            Room::NoneNeeded => true,
         }
     }
 
@@ -130,6 +136,17 @@ impl Inboxes {
         for sender in 0..self.workers() {
             let has_rung = rung & 1 << (sender % BELL_BITS) != 0;
             if has_rung && sender != taker && self.inbox(sender, taker).empty(&mut each) {
+                wake(sender);
+            }
+        }
+    }
+
+    /// By worker `taker` only, when it stops. `wake` is called for each sender that waits for room.
+    pub fn close(&self, taker: usize, mut wake: impl FnMut(usize)) {
+        for sender in (0..self.workers()).filter(|sender| *sender != taker) {
+            let inbox = self.inbox(sender, taker);
+            inbox.closed.store(true, Ordering::Release); // before the look whether the sender waits
+            if inbox.empty(&mut |_| {}) {
                 wake(sender);
             }
         }
@@ -152,16 +169,22 @@ impl Inbox {
             sender: Side(AtomicU64::new(0)),
             taker: Side(AtomicU64::new(0)),
             found_full: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         }
     }
 
     fn has_room(&self) -> Room {
+        if self.closed.load(Ordering::Acquire) {
+            return Room::NoneNeeded;
+        }
         if !self.is_full() {
             return Room::Some;
         }
         // If the taker exchanged this word a moment ago, we see below what it took before.
         let told = self.found_full.swap(true, Ordering::AcqRel);
-        if !self.is_full() {
+        if self.closed.load(Ordering::Acquire) {
+            Room::NoneNeeded
+        } else if !self.is_full() {
             self.found_full.store(false, Ordering::Relaxed); // we do not wait after all
             Room::Some
         } else if told {

@@ -65,13 +65,18 @@ struct Load(AtomicU32);
 impl Plane {
     /// For `workers` workers and at most `max_connections` connections at a time.
     pub fn new(workers: usize, max_connections: u64) -> Plane {
+        Plane::with_inboxes(workers, max_connections, inbox::CAPACITY)
+    }
+
+    /// The same with inboxes of another capacity, for tests.
+    pub fn with_inboxes(workers: usize, max_connections: u64, capacity: usize) -> Plane {
         let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
-            inboxes: Inboxes::new(workers),
+            inboxes: Inboxes::with_capacity(workers, capacity),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
         }

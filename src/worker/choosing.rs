@@ -12,6 +12,8 @@ use crate::http::request::Request;
 use crate::http::writer::Full;
 use crate::model::output::OutputId;
 use crate::model::output::OutputSet;
+use crate::model::standing::Health;
+use crate::model::standing::Standing;
 use crate::plane::outputs::Waited;
 use crate::plane::page::OutputCount;
 use crate::plane::queue::Call;
@@ -51,7 +53,7 @@ impl<R: Ring> Worker<R> {
             let ask = Ask { tie, tried, now };
             let wanted = match self.chooser.decide(&ask, &*self.plane) {
                 Choice::Go(output) => output,
-                Choice::Wait(wants) => return Taken::Wait(self.names(wants), epoch),
+                Choice::Wait(wants) => return Taken::Wait(self.places_of(wants), epoch),
                 Choice::None => return Taken::None,
             };
             if self.takes_place(wanted) {
@@ -59,7 +61,7 @@ impl<R: Ring> Worker<R> {
             }
             lost += 1;
             if lost == LOST_RACES_MOST {
-                return Taken::Wait(self.names(Set::EMPTY.with(wanted)), epoch);
+                return Taken::Wait(self.places_of(Set::EMPTY.with(wanted)), epoch);
             }
         }
     }
@@ -253,7 +255,7 @@ impl<R: Ring> Worker<R> {
                 return;
             }
         };
-        let wants = self.names(wants);
+        let wants = self.places_of(wants);
         let wake = wake_others(&mut self.ring, self.index);
         self.plane.outputs().choose(ticket, wants, epoch, wake);
     }
@@ -289,11 +291,13 @@ impl<R: Ring> Worker<R> {
         self.plane.outputs().give_back(output, wake);
     }
 
-    /// Positions in the plan, by the outputs' own names.
-    fn names(&self, positions: Set) -> OutputSet {
+    /// Those of them whose places may be had, by their own names. One that is checking may well have free places, but
+    /// what it is waited for is the first word about its health: that makes all who wait choose again.
+    fn places_of(&self, positions: Set) -> OutputSet {
         let outputs = &self.plan.outputs;
         let named = |position: usize| outputs.get(position).map(|planned| planned.id);
-        positions.iter().filter_map(named).collect()
+        let up = |id: &OutputId| self.plane.health(*id) == Health::Up;
+        positions.iter().filter_map(named).filter(up).collect()
     }
 }
 

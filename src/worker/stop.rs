@@ -49,10 +49,14 @@ impl<R: Ring> Worker<R> {
         }
         let listening = self.listeners.iter().any(|listener| listener.accepting);
         if self.upstreams.len() > 0 || listening {
-            Progress::Running
-        } else {
-            Progress::Stopped
+            return Progress::Running;
         }
+        // Whoever finishes its last exchanges must not wait for us to hear what they teach.
+        let (plane, ring) = (&self.plane, &mut self.ring);
+        plane
+            .inboxes()
+            .close(self.index, |worker| ring.wake(worker));
+        Progress::Stopped
     }
 
     fn begin_to_finish(&mut self) {

@@ -62,7 +62,11 @@ impl Exchange<'_> {
 
     /// What many of them cost, one after the other on the same connections.
     fn cost(&self) -> Cost {
-        let mut stand = Stand::new();
+        self.cost_on(Stand::new())
+    }
+
+    /// The same on a stand of its own.
+    pub fn cost_on(&self, mut stand: Stand) -> Cost {
         let client = stand.client();
         let output = self.play_first(&mut stand, &client);
         for _ in 0..WARM_UP {

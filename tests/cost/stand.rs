@@ -16,6 +16,7 @@ use std::time::Duration;
 use halb::balance::hash::HashKey;
 use halb::http::ending::Ending;
 use halb::model::output::OutputId;
+use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
 use halb::plane::Order;
@@ -96,6 +97,11 @@ pub struct Stand {
 
 impl Stand {
     pub fn new() -> Stand {
+        Stand::with(Affinity::default())
+    }
+
+    /// The same with clients tied to outputs.
+    pub fn with(affinity: Affinity) -> Stand {
         let output = TcpListener::bind(loopback()).unwrap();
         let plan = Plan {
             outputs: vec![PlannedOutput {
@@ -106,6 +112,7 @@ impl Stand {
                 max_connections: 0,
                 backup: false,
             }],
+            affinity,
             ..Plan::empty()
         };
         let hub = Arc::new(Hub::new(1).unwrap());

@@ -90,6 +90,7 @@ impl Stage {
         let plan = Arc::new(plan(setting, &addresses));
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
+        plane.set_maxima(&plan);
         let pace = Arc::new(Pace::new());
         let (say, started) = mpsc::channel();
         let (done, left) = mpsc::channel();

@@ -12,6 +12,7 @@ mod node;
 mod process;
 mod python;
 
+mod affinity;
 mod against_nginx;
 mod answers;
 mod bodies;
@@ -22,7 +23,9 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod places;
 mod registry;
+mod sharing;
 mod signals;
 mod start;
 mod streams;

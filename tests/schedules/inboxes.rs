@@ -100,3 +100,17 @@ fn who_sees_the_response_finds_the_session_on_every_worker() {
         assert_eq!(taken, [entry(0), entry(1)]);
     });
 }
+
+#[test]
+fn nobody_waits_for_one_who_has_stopped() {
+    try_all_orders(2, || {
+        let inboxes = Arc::new(Inboxes::with_capacity(2, 1));
+        let bells = Bells::new(2);
+        let (theirs, their_bells) = (Arc::clone(&inboxes), Arc::clone(&bells));
+        let learner = thread::spawn(move || {
+            learn(&theirs, &their_bells, 0, (0..3).map(entry));
+        });
+        inboxes.close(1, |sender| bells.wake(sender));
+        learner.join().unwrap();
+    });
+}

@@ -16,7 +16,6 @@ use crate::parse::Body;
 use crate::parse::Framing;
 use crate::parse::Head;
 use crate::parse::take_head;
-use crate::profile::Family;
 use crate::profile::MICROSECOND;
 use crate::profile::MILLISECOND;
 use crate::profile::Profile;
@@ -83,6 +82,8 @@ pub struct Backend {
     ill: Option<Ill>,
     written: usize,
     idle_until: u64,
+    /// A request counts as inside.
+    inside: bool,
     next_write: u64,
     write_most: usize,
     pause: u64,
@@ -113,6 +114,7 @@ impl Backend {
             ill: None,
             written: 0,
             idle_until: NEVER,
+            inside: false,
             next_write: 0,
             write_most: world.random.pick(sizes),
             pause: world.random.pick(&pauses),
@@ -125,6 +127,7 @@ impl Backend {
             return self.act_in_tunnel(world, end);
         }
         if !self.read(world) {
+            self.leave(world);
             return None;
         }
         if !(self.answering && self.ill == Some(Ill::Early)) {
@@ -134,6 +137,7 @@ impl Backend {
             return Some(world.now + 1);
         }
         if !self.write(world) {
+            self.leave(world);
             return None;
         }
         let idle = self.request.is_none() && !self.answering && self.input.is_empty();
@@ -164,8 +168,7 @@ impl Backend {
                 Seen::End | Seen::Reset => break,
             }
         }
-        let steady = matches!(world.profile.family, Family::Calm | Family::CalmPair);
-        let steady = steady && !world.profile.recovers;
+        let steady = world.profile.is_steady() && !world.profile.recovers;
         let busy = self.request.is_some() || self.answering || !self.input.is_empty();
         let server = self.server;
         world.note(|| {
@@ -180,6 +183,13 @@ impl Backend {
         );
         world.conns[self.conn].close();
         false
+    }
+
+    /// It is done with a request, or with all.
+    fn leave(&mut self, world: &mut World) {
+        if std::mem::take(&mut self.inside) {
+            world.ties.leave(self.server);
+        }
     }
 
     fn understand(&mut self, world: &mut World) {
@@ -248,6 +258,9 @@ impl Backend {
         let framing = check_head(&world.profile, &spec, head, name)
             .unwrap_or_else(|fault| panic!("request {id} at backend {}: {fault}", self.server));
         world.ledger.arrived(&spec);
+        let arrived = world.ties.arrive(&world.profile, id, self.server, head);
+        arrived.unwrap_or_else(|fault| panic!("request {id} at backend {}: {fault}", self.server));
+        self.inside = true;
         self.ill = draw(&world.profile, &mut world.random);
         self.idle_until = NEVER;
         self.written = 0;
@@ -262,11 +275,13 @@ impl Backend {
     }
 
     fn answer(&mut self, world: &mut World, spec: &Spec) {
-        let answer = Answer::of(&world.profile, spec);
+        let mut answer = Answer::of(&world.profile, spec);
         if answer.switches && !matches!(self.ill, Some(Ill::Garbage(_))) {
             self.begin_tunnel(world, spec, &answer);
             return;
         }
+        let cookie = world.ties.set(&world.profile, spec.id, self.server);
+        answer.fields.extend(cookie);
         self.closes = answer.closes || self.ill == Some(Ill::Early);
         if answer.interim == Some(103) {
             self.output.extend(answer.interim_bytes());
@@ -312,6 +327,9 @@ impl Backend {
         }
         self.answering = true;
         self.next_write = world.now + world.random.below(self.pause);
+        if world.profile.thinks > 0 {
+            self.next_write += world.random.below(world.profile.thinks);
+        }
     }
 
     /// Writes what is due. False: the connection is over.
@@ -371,6 +389,7 @@ impl Backend {
             world.conns[self.conn].close();
             return false;
         }
+        self.leave(world);
         self.answering = false;
         let unruly = world.random.chance(world.profile.faults.backend);
         if unruly && self.idle_until == NEVER {
@@ -431,7 +450,13 @@ fn check_head(profile: &Profile, spec: &Spec, head: &Head, name: &str) -> Result
         }
     }
     switch_is_passed_on(spec, head)?;
-    let ours = ["host", "content-length", "transfer-encoding", "expect"];
+    let ours = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "expect",
+        "cookie",
+    ];
     let switch = ["connection", "upgrade"];
     let rest: Vec<_> = head
         .fields

@@ -18,7 +18,6 @@ use crate::parse::Body;
 use crate::parse::Framing;
 use crate::parse::Head;
 use crate::parse::take_head;
-use crate::profile::Family;
 use crate::profile::MICROSECOND;
 use crate::profile::MILLISECOND;
 use crate::profile::Profile;
@@ -65,6 +64,8 @@ struct Link {
     /// A 101 that came just now.
     switched: Option<Head>,
     tunnel: Option<End>,
+    /// The request whose response's head was looked at for cookies.
+    learned: Option<u64>,
     moved: usize,
     /// The last request was sent, or HALB said that it closes.
     last_sent: bool,
@@ -162,7 +163,10 @@ impl Client {
         let spec = Spec::of(&world.profile, self.next_id());
         self.number += 1;
         world.note(|| format!("client {}: asks {} {}", self.index, spec.method, spec.id));
-        link.output.extend(spec.head());
+        let cookies = world
+            .ties
+            .bring(&world.profile, self.index, spec.id, world.now);
+        link.output.extend(spec.head(&cookies));
         let mut random = Random::of(world.profile.seed, spec.id);
         let body = spec.body(&mut random);
         match spec.expects {
@@ -226,12 +230,24 @@ impl Client {
                 );
                 return;
             };
+            self.learn(world, link, &head);
             if !body.is_finished() {
                 link.begun = Some((head, body));
                 return;
             }
             self.answered(world, link, &head, &body);
         }
+    }
+
+    /// A response's head is there: whatever it says of cookies counts from now on.
+    fn learn(&self, world: &mut World, link: &mut Link, head: &Head) {
+        let spec = &link.waiting[0];
+        if link.learned == Some(spec.id) || head.all("x-sim").is_empty() {
+            return;
+        }
+        link.learned = Some(spec.id);
+        let learned = world.ties.learn(&world.profile, self.index, spec.id, head);
+        learned.unwrap_or_else(|fault| panic!("client {}: {fault}", self.index));
     }
 
     /// A whole response is there.
@@ -252,7 +268,7 @@ impl Client {
             true => head.connection("keep-alive") && !body.is_until_close(),
             false => !head.connection("close"),
         };
-        let steady = matches!(world.profile.family, Family::Calm | Family::CalmPair);
+        let steady = world.profile.is_steady();
         assert!(
             keeps || !steady || spec.closes || spec.is_old,
             "request {}: a connection that should be kept is closed",
@@ -293,7 +309,7 @@ impl Client {
                 begun = true;
             }
         } else {
-            let steady = matches!(world.profile.family, Family::Calm | Family::CalmPair);
+            let steady = world.profile.is_steady();
             let asks_more = !link.last_sent && self.number < self.requests;
             let fresh = link.waiting.is_empty() && !link.ends && asks_more;
             assert!(
@@ -379,6 +395,7 @@ impl Link {
             begun: None,
             switched: None,
             tunnel: None,
+            learned: None,
             moved: 0,
             last_sent: false,
             ends: false,

@@ -104,9 +104,10 @@ impl Ledger {
 
     fn cut_is_excused(&self, profile: &Profile, id: u64, begun: bool) -> bool {
         match profile.family {
-            Family::Calm | Family::CalmPair => false,
+            Family::Calm | Family::CalmPair | Family::Places => false,
+            Family::Tied if profile.stop.is_none() => false,
             // A kept-alive connection may be closed just as the next request leaves; a first one may not.
-            Family::Finish => !begun && !self.first.contains(&id),
+            Family::Finish | Family::Tied => !begun && !self.first.contains(&id),
             Family::Clients
             | Family::Backends
             | Family::Full
@@ -125,7 +126,8 @@ fn own_is_excused(profile: &Profile, status: u16) -> bool {
     let by_client = status == 408;
     let by_backend = matches!(status, 502..=504);
     match profile.family {
-        Family::Calm | Family::CalmPair | Family::Finish => false,
+        Family::Calm | Family::CalmPair | Family::Finish | Family::Tied => false,
+        Family::Places => status == 503 && profile.is_impatient(),
         Family::Clients => by_client,
         Family::Backends => by_backend,
         Family::Full => by_client || by_backend,
@@ -136,6 +138,8 @@ fn own_is_excused(profile: &Profile, status: u16) -> bool {
 fn passing_is_excused(profile: &Profile) -> bool {
     match profile.family {
         Family::Calm | Family::CalmPair => false,
+        Family::Tied => profile.stop.is_some(),
+        Family::Places => profile.is_impatient(),
         Family::Clients
         | Family::Backends
         | Family::Full
@@ -252,6 +256,8 @@ fn fields(profile: &Profile, spec: &Spec, answer: &Answer, head: &Head) -> Resul
         "transfer-encoding",
         "via",
         "upgrade",
+        "set-cookie",
+        "cache-control",
     ];
     let rest: Vec<_> = head
         .fields

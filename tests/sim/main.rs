@@ -1,7 +1,7 @@
 //! The real worker in a simulated world: a faked kernel, network, clock, clients and backends, all from a
 //! seed. Nothing here waits for anything real.
 //!
-//! - `cargo test --test sim`: 32 seeds of each of the eight families, and those that once failed.
+//! - `cargo test --test sim`: 32 seeds of each of the ten families, and those that once failed.
 //! - `SIM_SEED=17 cargo test --test sim`: seed 17 of every family (a failure names its family).
 //! - `SIM_SEEDS=0..5000 cargo test --test sim`: a long run.
 //! - `SIM_SCRIPT=crash-1234 cargo test --test sim script`: a script that the fuzzer wrote.
@@ -23,6 +23,8 @@ mod random;
 mod ring;
 mod run;
 mod script;
+mod switches;
+mod ties;
 mod truth;
 mod tunnel;
 mod world;
@@ -97,6 +99,16 @@ fn a_stop_at_once_returns_everything() {
 #[test]
 fn everything_at_once_is_survived() {
     family(Family::Everything);
+}
+
+#[test]
+fn a_cookie_leads_to_its_output_over_every_connection() {
+    family(Family::Tied);
+}
+
+#[test]
+fn places_are_kept_and_switches_obeyed() {
+    family(Family::Places);
 }
 
 fn family(family: Family) {
@@ -240,6 +252,9 @@ fn the_same_seed_is_the_same_run() {
     for family in FAMILIES {
         let profile = Profile {
             plain: true,
+            mode: None,
+            output_places: 0,
+            flips: false,
             ..Profile::of(family, 7)
         };
         let runs = [(); 2].map(|()| match attempt(&profile, &relay(Flaw::None), false) {

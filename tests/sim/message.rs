@@ -154,8 +154,8 @@ impl Spec {
         format!("/r/{}?of=sim", self.id)
     }
 
-    /// The head, as its client writes it.
-    pub fn head(&self) -> Vec<u8> {
+    /// The head, as its client writes it, with these Cookie lines.
+    pub fn head(&self, cookies: &str) -> Vec<u8> {
         if let Some(Malformed::Head(which)) = self.malformed {
             return Malformed::head(which);
         }
@@ -170,6 +170,7 @@ impl Spec {
         if self.expects {
             text += "Expect: 100-continue\r\n";
         }
+        text += cookies;
         text += &framing_line(self.shape);
         text += "\r\n";
         text.into_bytes()

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use halb::model::config::Mode;
 use halb::plane::Order;
+use halb::plane::inbox;
 
 use crate::random::Random;
 
@@ -29,9 +31,13 @@ pub enum Family {
     Stop,
     /// Every fault, two workers, a graceful stop.
     Everything,
+    /// Cookies over two or three workers that hear late of each other, in half of the worlds a graceful stop.
+    Tied,
+    /// The same, with places at the outputs and outputs that are switched off and on.
+    Places,
 }
 
-pub const FAMILIES: [Family; 8] = [
+pub const FAMILIES: [Family; 10] = [
     Family::Calm,
     Family::CalmPair,
     Family::Clients,
@@ -40,6 +46,8 @@ pub const FAMILIES: [Family; 8] = [
     Family::Finish,
     Family::Stop,
     Family::Everything,
+    Family::Tied,
+    Family::Places,
 ];
 
 /// How unruly the kernel is, per mille. None of this excuses anything.
@@ -119,6 +127,20 @@ pub struct Profile {
     pub bulk: bool,
     /// Requests that ask to switch protocols, per mille.
     pub tunnels: u64,
+    /// How clients are tied to outputs, if they are.
+    pub mode: Option<Mode>,
+    /// Entries in the inboxes between workers.
+    pub inbox: usize,
+    /// A worker that seldom gets a turn.
+    pub lazy: Option<usize>,
+    /// How often it does get one, per mille.
+    pub industry: u64,
+    /// Places at each output, 0 for any number.
+    pub output_places: u64,
+    /// All outputs but the first are switched off and on, and found down and up.
+    pub flips: bool,
+    /// The longest that an output thinks about its answer.
+    pub thinks: u64,
 }
 
 impl Profile {
@@ -161,6 +183,14 @@ impl Profile {
                 profile.stop = random.chance(500).then_some((Order::Finish, moment * 20));
                 profile.grace = Duration::from_secs(random.pick(&[0, 2, 60]));
             }
+            Family::Tied => {
+                profile.tie(&mut random);
+                profile.stop = random.chance(500).then_some((Order::Finish, moment));
+            }
+            Family::Places => {
+                profile.tie(&mut random);
+                profile.contend(&mut random);
+            }
         }
         profile
     }
@@ -197,6 +227,13 @@ impl Profile {
             body_max: 5_000,
             bulk: false,
             tunnels: 0,
+            mode: None,
+            inbox: inbox::CAPACITY,
+            lazy: None,
+            industry: 1000,
+            output_places: 0,
+            flips: false,
+            thinks: 0,
         }
     }
 
@@ -208,8 +245,10 @@ impl Profile {
                 ..Faults::default()
             },
             recovers: true,
+            flips: false,
             family: match self.filled {
                 true => Family::Full,
+                false if self.output_places > 0 => Family::Places,
                 false => Family::Calm,
             },
             ..self.clone()
@@ -232,6 +271,9 @@ impl Profile {
         self.pipes = random.pick(&[0, 1, 2, 16, 16]);
         self.tunnels = random.pick(&[0, 0, 100, 500]);
         self.bulk = random.chance(100);
+        if matches!(self.family, Family::Tied | Family::Places) {
+            (self.tunnels, self.bulk) = (0, false); // these are about short exchanges, and many
+        }
         if self.bulk {
             self.body_max = random.pick(&[300_000, 1_000_000, 3_000_000]);
             self.clients = self.clients.min(3);
@@ -240,6 +282,47 @@ impl Profile {
         }
         if self.family == Family::Clients {
             self.faults.slow = random.pick(&[0, 200, 500]);
+        }
+    }
+
+    /// Nothing excuses a request that is not answered by the book.
+    pub fn is_steady(&self) -> bool {
+        let calm = matches!(self.family, Family::Calm | Family::CalmPair | Family::Tied);
+        calm && self.stop.is_none()
+    }
+
+    /// A place at an output may be waited for in vain.
+    pub fn is_impatient(&self) -> bool {
+        self.queue_timeout < Duration::from_secs(10) && self.output_places > 0
+    }
+
+    fn tie(&mut self, random: &mut Random) {
+        self.workers = random.between(2, 3) as usize;
+        self.servers = random.between(2, 4) as usize;
+        self.unresolved = 0;
+        self.jitter.starved = 0; // who is slow while buffers are short may be ended
+        self.clients = random.between(2, 7) as usize;
+        self.body_max = self.body_max.min(5_000);
+        self.mode = Some(random.pick(&[Mode::Passive, Mode::Passive, Mode::Sync, Mode::Insert]));
+        self.inbox = random.pick(&[1, 1, 2, inbox::CAPACITY]);
+        let lazy = random.index(self.workers);
+        self.lazy = random.chance(700).then_some(lazy);
+        self.industry = random.pick(&[5, 50]);
+        if random.chance(500) {
+            // Quick clients: a cookie is used before a lazy worker has looked.
+            self.jitter = Jitter::default();
+            self.clients = random.between(6, 12) as usize;
+            self.requests = random.between(6, 12) as usize;
+        }
+    }
+
+    fn contend(&mut self, random: &mut Random) {
+        self.output_places = random.between(1, 2);
+        self.flips = random.chance(600);
+        self.thinks = random.pick(&[MILLISECOND, 20 * MILLISECOND, 200 * MILLISECOND]);
+        self.queue_timeout = Duration::from_millis(random.pick(&[100, 120_000, 120_000]));
+        if random.chance(300) {
+            self.mode = None;
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use halb::balance::hash::HashKey;
 use halb::model::output::OutputId;
+use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
 use halb::plane::Order;
@@ -22,10 +23,13 @@ use halb::worker::Worker;
 use crate::ledger::Outcome;
 use crate::port::Deed;
 use crate::port::LISTENER;
+use crate::profile::MILLISECOND;
 use crate::profile::Profile;
 use crate::profile::SECOND;
+use crate::random::Random;
 use crate::ring::SimRing;
 use crate::ring::state;
+use crate::ties::NAME;
 use crate::tunnel::Tunnel;
 use crate::world::NEVER;
 use crate::world::World;
@@ -143,11 +147,18 @@ pub fn attempt(
     })
 }
 
-struct Run {
-    world: Rc<RefCell<World>>,
+pub struct Run {
+    pub world: Rc<RefCell<World>>,
     workers: Vec<Option<Box<dyn Subject>>>,
-    plane: Arc<Plane>,
+    pub plane: Arc<Plane>,
     turns: u64,
+    /// Chance of the run's own.
+    pub random: Random,
+    /// When an output is switched next.
+    pub next_flip: u64,
+    /// An output whose first probe has yet to say something.
+    pub checking: Option<usize>,
+    moment: u64,
     counts: RingCounts,
 }
 
@@ -155,13 +166,22 @@ impl Run {
     fn new(world: &Rc<RefCell<World>>, maker: &Maker) -> Run {
         let profile = world.borrow().profile.clone();
         let plan = Arc::new(plan(&world.borrow()));
-        let plane = Arc::new(Plane::new(profile.workers, profile.max_connections));
+        let (workers, most) = (profile.workers, profile.max_connections);
+        let plane = Arc::new(Plane::with_inboxes(workers, most, profile.inbox));
+        plane.set_maxima(&plan);
         let make = |index| Some(maker(SimRing::new(world, index), index, &plan, &plane));
         Run {
             world: Rc::clone(world),
             workers: (0..profile.workers).map(make).collect(),
             plane,
             turns: 0,
+            random: Random::of(profile.seed, 0xF11B),
+            next_flip: match profile.flips {
+                true => 0,
+                false => NEVER,
+            },
+            checking: None,
+            moment: NEVER,
             counts: RingCounts::default(),
         }
     }
@@ -188,15 +208,21 @@ impl Run {
 
     /// Turns until every client has ended, or until `moment`.
     fn until(&mut self, moment: u64) {
-        self.world.borrow_mut().alarm = moment;
+        self.moment = moment;
+        self.set_alarm();
         while self.world.borrow().busy_clients > 0 && self.world.borrow().now < moment {
             self.turn();
         }
         self.world.borrow_mut().alarm = NEVER;
     }
 
+    pub fn set_alarm(&mut self) {
+        self.world.borrow_mut().alarm = self.moment.min(self.next_flip);
+    }
+
     /// The faults are over, what they left behind times out, and then everything has to work.
     fn recover(&mut self) {
+        self.settle();
         let rest = {
             let mut world = self.world.borrow_mut();
             world.calm_down();
@@ -212,6 +238,7 @@ impl Run {
     }
 
     fn stop(&mut self, order: Order) {
+        self.settle();
         self.plane.set_order(order);
         let limit = {
             let mut world = self.world.borrow_mut();
@@ -254,10 +281,11 @@ impl Run {
             "the run does not end: {}",
             state(&self.world.borrow())
         );
+        self.flip();
         let live: Vec<usize> = (0..self.workers.len())
             .filter(|index| self.workers[*index].is_some())
             .collect();
-        let index = self.world.borrow_mut().random.pick(&live);
+        let index = self.next_of(&live);
         let worker = self.workers[index].as_mut().expect("it is live");
         if worker.turn() == Progress::Stopped {
             let mut world = self.world.borrow_mut();
@@ -267,6 +295,21 @@ impl Run {
             self.workers[index] = None;
             home(&world, index);
         }
+        self.nobody_waits_in_vain();
+    }
+
+    /// Whose turn it is. While the lazy one is passed over, time goes on for all others.
+    fn next_of(&mut self, live: &[usize]) -> usize {
+        let mut world = self.world.borrow_mut();
+        let index = world.random.pick(live);
+        let industry = world.profile.industry;
+        if Some(index) != world.profile.lazy || live.len() == 1 || self.random.chance(industry) {
+            return index;
+        }
+        let until = world.now + self.random.below(MILLISECOND);
+        world.ports[index].idle = Some(until);
+        let others: Vec<usize> = live.iter().copied().filter(|one| *one != index).collect();
+        self.random.pick(&others)
     }
 
     fn account(&self, profile: &Profile) -> Report {
@@ -356,6 +399,15 @@ pub fn at_rest(plane: &Plane) {
     }
 }
 
+fn affinity(profile: &Profile) -> Affinity {
+    Affinity {
+        mode: profile.mode.unwrap_or_default(),
+        cookie_name: profile.mode.map_or_else(String::new, |_| NAME.into()),
+        cookie_check_length: 32,
+        ..Affinity::default()
+    }
+}
+
 pub fn plan(world: &World) -> Plan {
     let profile = &world.profile;
     let outputs = world.servers.iter().enumerate();
@@ -364,7 +416,7 @@ pub fn plan(world: &World) -> Plan {
         name: server.name.clone(),
         address: (profile.plain || index >= profile.unresolved).then_some(server.address),
         weight: 1,
-        max_connections: 0,
+        max_connections: profile.output_places,
         backup: false,
     });
     Plan {
@@ -378,6 +430,7 @@ pub fn plan(world: &World) -> Plan {
         max_head_bytes: 16_384,
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
+        affinity: affinity(profile),
         ..Plan::empty()
     }
 }

@@ -15,6 +15,7 @@ use crate::profile::MILLISECOND;
 use crate::profile::Profile;
 use crate::profile::SECOND;
 use crate::random::Random;
+use crate::ties::Ties;
 
 pub const NEVER: u64 = u64::MAX;
 /// More steps than any sound run takes.
@@ -35,6 +36,7 @@ pub struct World {
     pub ports: Vec<Port>,
     pub servers: Vec<Server>,
     pub ledger: Ledger,
+    pub ties: Ties,
     actors: Vec<Option<Actor>>,
     /// When each actor acts next.
     wakes: Vec<u64>,
@@ -60,6 +62,7 @@ impl World {
             ports,
             servers,
             ledger: Ledger::default(),
+            ties: Ties::new(profile.servers),
             actors: Vec::new(),
             wakes: Vec::new(),
             busy_clients: 0,
