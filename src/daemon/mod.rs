@@ -12,7 +12,6 @@ pub mod args;
 pub mod budget;
 pub mod check;
 pub mod demo;
-pub mod log;
 pub mod print;
 pub mod run;
 pub mod workers;

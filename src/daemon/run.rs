@@ -23,7 +23,8 @@ use crate::daemon::args::Options;
 use crate::daemon::budget;
 use crate::daemon::budget::Budget;
 use crate::daemon::check;
-use crate::daemon::log;
+use crate::control::log;
+use crate::daemon::workers::Known;
 use crate::daemon::workers::Leftovers;
 use crate::daemon::workers::Orders;
 use crate::daemon::workers::Workers;
@@ -126,6 +127,7 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
             hash: secret().map_err(StartError::Other)?,
             capacity: budget.sessions,
         },
+        known: Known::default(),
     };
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
@@ -168,7 +170,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
         on_signal(signal, &mut finishing, &orders);
     }
     if let Ok(left) = joiner.join() {
-        report(&plane, &left);
+        report(&plane, &left.left);
     }
     Ok(())
 }

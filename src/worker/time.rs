@@ -86,7 +86,9 @@ impl<R: Ring> Worker<R> {
     /// Until when the ring may wait.
     pub(super) fn wake_time(&self) -> Option<Instant> {
         let starved = (!self.starved.is_empty()).then(|| self.ring.now() + STARVED_PAUSE);
-        let at_once = !self.bulk.is_empty() || self.plane.outputs().has_calls(self.index);
+        let at_once = !self.bulk.is_empty()
+            || self.handing.is_wanted()
+            || self.plane.outputs().has_calls(self.index);
         let at_once = at_once.then(|| self.ring.now());
         let times = [
             at_once,
