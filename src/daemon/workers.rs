@@ -260,10 +260,7 @@ struct Seat {
 }
 
 impl Seat {
-    fn work(
-        self,
-        ready: &Sender<Result<(), WorkersError>>,
-    ) -> (Leftovers, Vec<LearnedSession>) {
+    fn work(self, ready: &Sender<Result<(), WorkersError>>) -> (Leftovers, Vec<LearnedSession>) {
         let mut worker = match self.prepare() {
             Ok(worker) => worker,
             Err(error) => {

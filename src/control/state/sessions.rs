@@ -41,7 +41,9 @@ pub fn read(folder: &Folder, plan: &Plan) -> Option<Restored> {
     let lain = since_1970().saturating_sub(saved.saved_at);
     let of_name = |name: &str| {
         let mut outputs = plan.outputs.iter();
-        outputs.find(|output| state::name(output) == name).map(|output| output.id)
+        outputs
+            .find(|output| state::name(output) == name)
+            .map(|output| output.id)
     };
     let sessions: Vec<_> = saved.sessions(lain, of_name).collect();
     Some(Restored {
@@ -63,7 +65,9 @@ impl Saver {
         Saver {
             folder,
             hash,
-            names: outputs.map(|output| (output.id, state::name(output))).collect(),
+            names: outputs
+                .map(|output| (output.id, state::name(output)))
+                .collect(),
         }
     }
 
@@ -72,7 +76,9 @@ impl Saver {
         sessions.sort_by_key(|session| std::cmp::Reverse(session.idle));
         let name_of = |output| {
             let mut names = self.names.iter();
-            names.find(|(id, _)| *id == output).map(|(_, name)| name.as_str())
+            names
+                .find(|(id, _)| *id == output)
+                .map(|(_, name)| name.as_str())
         };
         let bytes = ties::encode(&self.hash, since_1970(), name_of, sessions.into_iter());
         self.folder.write(FILE, &bytes)

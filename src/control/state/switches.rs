@@ -77,7 +77,9 @@ pub fn decode(bytes: &[u8]) -> Result<Switches, Unreadable> {
         return Err(Unreadable::Damaged);
     }
     let lines = summed.lines().skip(1);
-    lines.map(|line| read(line).ok_or(Unreadable::Nonsense)).collect()
+    lines
+        .map(|line| read(line).ok_or(Unreadable::Nonsense))
+        .collect()
 }
 
 /// What a switch is called, here and by `ctl`.
@@ -120,7 +122,10 @@ mod tests {
         }
         let text = String::from_utf8(encode(&some())).unwrap();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[..2], ["HALB switches 1", "out3 10.0.0.23:80 disabled"]);
+        assert_eq!(
+            lines[..2],
+            ["HALB switches 1", "out3 10.0.0.23:80 disabled"]
+        );
         assert_eq!(lines.len(), 4);
     }
 

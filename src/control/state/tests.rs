@@ -112,7 +112,11 @@ fn a_write_that_dies_at_any_step_leaves_the_old_or_the_new() {
     let (old, new) = ("the old content", "new content");
     let all = new.len() + 4;
     for steps in 0..all {
-        Kernel.create(&scratch.0.join("a")).unwrap().write_all(old.as_bytes()).unwrap();
+        Kernel
+            .create(&scratch.0.join("a"))
+            .unwrap()
+            .write_all(old.as_bytes())
+            .unwrap();
         let mut disk = Dying::after(steps);
         replace(&mut disk, &scratch.0, "a", new.as_bytes()).unwrap_err();
         // Only the last step, the folder's, comes after the name was taken.
@@ -190,7 +194,10 @@ fn a_folder_is_made_and_held_by_one() {
     drop(folder);
     Folder::open(&path).unwrap();
     let below_a_file = path.join(LOCK).join("x");
-    assert!(matches!(Folder::open(&below_a_file), Err(Denied::Unusable(_))));
+    assert!(matches!(
+        Folder::open(&below_a_file),
+        Err(Denied::Unusable(_))
+    ));
 }
 
 #[test]

@@ -15,9 +15,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::daemon::demo::backend::Backend;
 use crate::control::serve::ANY_PORT;
 use crate::control::serve::Served;
+use crate::daemon::demo::backend::Backend;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 
