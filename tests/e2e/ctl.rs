@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Output;
+use std::process::Command;
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::mpsc;
@@ -38,12 +38,14 @@ fn ask(node: &Node, target: &str) -> String {
 }
 
 /// `halb ctl` with the properties of a running one.
-fn halb_ctl(node: &Node, arguments: &[&str]) -> Output {
+fn halb_ctl(ctl: SocketAddr, arguments: &[&str]) -> Command {
     let mut command = node::program();
-    command.env("HALB_CTL", node.ctl.ip().to_string());
-    command.env("HALB_CTL_PORT", node.ctl.port().to_string());
+    command.env("HALB_CTL", ctl.ip().to_string());
+    command.env("HALB_CTL_PORT", ctl.port().to_string());
+    command.env("HALB_OUT1", "127.0.0.1:9"); // a configuration needs one
     command.args(["ctl", "-f", "/dev/null"]).args(arguments);
-    command.stdin(Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null());
+    command
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -217,14 +219,15 @@ fn who_may_not_is_refused_and_a_token_is_asked_for() {
     let token = "Authorization: Bearer sesame\r\nOrigin: http://a.test\r\n";
     let right = asked(node.ctl, "GET /api/disable?channel=out1", token);
     assert_eq!((right.status, right.text().as_str()), (200, DONE));
-    let ours = halb_ctl(&node, &["status"]);
+    let ours = halb_ctl(node.ctl, &["status"]).output().unwrap();
     assert_eq!(ours.status.code(), Some(1), "it has no token");
     assert!(
         text(&ours.stderr).contains("token"),
         "{}",
         text(&ours.stderr)
     );
-    let ours = halb_ctl(&node, &["--set", "ctl_token=sesame", "status"]);
+    let mut ours = halb_ctl(node.ctl, &["--set", "ctl_token=sesame", "status"]);
+    let ours = ours.output().unwrap();
     assert!(ours.status.success(), "{}", text(&ours.stderr));
     node.stop();
 }
@@ -234,7 +237,7 @@ fn halb_ctl_says_and_orders() {
     let (one, two) = (Backend::named("one"), Backend::named("two"));
     let node = Node::start(&[one.address, two.address], "");
     let said = |arguments: &[&str], code: i32| {
-        let output = halb_ctl(&node, arguments);
+        let output = halb_ctl(node.ctl, arguments).output().unwrap();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(
             output.status.code(),
@@ -263,11 +266,7 @@ fn halb_ctl_says_and_orders() {
     assert!(said(&["drain", "web5"], 2).contains("write out1 to out64"));
     let ctl = node.ctl;
     node.stop();
-    let mut command = node::program();
-    command.args(["ctl", "-f", "/dev/null", "status"]);
-    command.env("HALB_CTL", ctl.ip().to_string());
-    command.env("HALB_CTL_PORT", ctl.port().to_string());
-    let output = command.output().unwrap();
+    let output = halb_ctl(ctl, &["status"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(
@@ -292,13 +291,10 @@ fn drain_waits_for_what_runs() {
     let mut running = node.connect();
     running.get("/");
     assert!(running.head().starts_with("HTTP/1.1 200"));
-    let mut command = node::program();
-    command.env("HALB_CTL", node.ctl.ip().to_string());
-    command.env("HALB_CTL_PORT", node.ctl.port().to_string());
-    command.args(["ctl", "-f", "/dev/null", "drain", "out1", "--wait"]);
+    let mut command = halb_ctl(node.ctl, &["drain", "out1", "--wait"]);
     let mut drain = Process::start(&mut command);
     let sessions = || ask(&node, "/api/sessions");
-    while !sessions().contains("draining") {}
+    assert!((0..10_000).any(|_| sessions().contains("draining")));
     assert!(sessions().contains(r#""active":1"#), "{}", sessions());
     go.send(()).unwrap();
     assert_eq!(running.exactly(4), b"done");
@@ -411,6 +407,7 @@ fn two_of_it_do_not_share_a_state() {
 fn fails(properties: &[(&str, &str)]) -> String {
     let mut command = node::program();
     command.args(["run", "-f", "/dev/null", "--set", "in=127.0.0.1:0"]);
+    command.env("HALB_OUT1", "127.0.0.1:9");
     command.envs(properties.iter().copied());
     let mut process = Process::start(&mut command);
     assert_eq!(process.end().code(), Some(1));
