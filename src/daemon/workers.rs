@@ -315,3 +315,6 @@ impl Seat {
         Ok(worker)
     }
 }
+
+#[cfg(test)]
+mod tests;
