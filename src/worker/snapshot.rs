@@ -8,7 +8,7 @@ use crate::plane::snapshot::Desk;
 use crate::ring::port::Ring;
 use crate::worker::Worker;
 
-/// Slots looked at in one turn: some 50 µs when nothing of the table is in a cache.
+/// Slots looked at in one turn: few enough that no other connection waits noticeably longer.
 const SLOTS_PER_TURN: usize = 1000;
 
 /// Where control asks for them.

@@ -133,3 +133,106 @@ impl Periodic {
 fn since_1970() -> Duration {
     Duration::from_secs(clock::read().unix_seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::hash::SessionKey;
+    use crate::balance::table::Trust;
+    use crate::control::state::tests::Scratch;
+    use crate::model::plan::PlannedOutput;
+
+    fn plan(address: &str) -> Plan {
+        let mut plan = Plan::empty();
+        plan.outputs.push(PlannedOutput {
+            id: OutputId::from_index(2).unwrap(),
+            name: address.to_owned(),
+            address: address.parse().ok(),
+            weight: 1,
+            max_connections: 0,
+            backup: false,
+        });
+        plan
+    }
+
+    fn session(number: u64) -> LearnedSession {
+        LearnedSession {
+            key: SessionKey(u128::from(number)),
+            output: OutputId::from_index(2).unwrap(),
+            trust: Trust::Learned,
+            idle: Duration::from_secs(number),
+        }
+    }
+
+    #[test]
+    fn a_round_asks_a_worker_and_saves_what_it_hands_out() {
+        let scratch = Scratch::new();
+        let folder = Arc::new(Folder::open(&scratch.0).unwrap());
+        let hash = HashKey::from_bytes([5; HashKey::LENGTH]);
+        let complete = Arc::new(Notify::new());
+        let bell = Arc::clone(&complete);
+        let periodic = Periodic {
+            saver: Arc::new(Saver::new(
+                Arc::clone(&folder),
+                hash.clone(),
+                &plan("10.0.0.3:80"),
+            )),
+            desk: Arc::new(Desk::new(move || bell.notify_one())),
+            complete,
+            hub: Arc::new(Hub::new(1).unwrap()),
+            room: 10,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        // A bell that was late for an earlier round ends none.
+        periodic.complete.notify_one();
+        runtime.block_on(async {
+            let worker = async {
+                while !periodic.desk.is_wanted() {
+                    tokio::task::yield_now().await;
+                }
+                for number in 1..=4 {
+                    periodic.desk.put(|items| {
+                        items.push(session(number));
+                        number == 4
+                    });
+                    tokio::task::yield_now().await;
+                }
+            };
+            both(periodic.once(), worker).await;
+        });
+        let restored = read(&folder, &plan("10.0.0.3:80")).unwrap();
+        assert!(
+            restored.hash == hash,
+            "the key is kept, or nothing would be found"
+        );
+        let numbers: Vec<_> = restored
+            .sessions
+            .iter()
+            .map(|session| session.key.0)
+            .collect();
+        assert_eq!(numbers, [4, 3, 2, 1], "least recently used first");
+        let moved = read(&folder, &plan("10.0.0.4:80")).unwrap();
+        assert!(
+            moved.sessions.is_empty(),
+            "another address is another output"
+        );
+    }
+
+    /// Drives two futures to their ends in turns.
+    async fn both(one: impl Future<Output = ()>, two: impl Future<Output = ()>) {
+        let (mut one, mut two) = (Box::pin(one), Box::pin(two));
+        let (mut first, mut second) = (false, false);
+        std::future::poll_fn(|context| {
+            first = first || one.as_mut().poll(context).is_ready();
+            second = second || two.as_mut().poll(context).is_ready();
+            if first && second {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+}
