@@ -7,6 +7,7 @@
 //! - [`ring`]: the kernel; the only room with `unsafe`. Its `port` is what a simulator stands in for.
 //! - [`plane`]: the memory that workers and the control core share; every word has one writer.
 //! - [`worker`]: the data plane, one per core: wait, feed, flush.
+//! - [`control`]: what operators see and order: the terminal `ctl`, and what outlives a restart.
 //! - [`daemon`]: joins them: command line, start, signals, stop.
 
 pub mod model;
@@ -19,5 +20,7 @@ pub mod ring;
 pub mod plane;
 
 pub mod worker;
+
+pub mod control;
 
 pub mod daemon;

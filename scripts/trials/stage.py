@@ -101,9 +101,16 @@ class Stage:
 
     def halb(self, ports, **properties):
         """HALB in front of these ports of 127.0.0.1, with these properties besides."""
-        lines = {"in": '"127.0.0.1:0"', "resources": '{ memory = "96MB" }', **properties}
-        lines |= {f"out{number}": f'"127.0.0.1:{port}"' for number, port in enumerate(ports, 1)}
         name = f"halb{len(self.processes)}"
+        # Its ctl is nobody else's, whatever runs here besides.
+        high, low = divmod(os.getpid(), 1 << 16)
+        apart = {
+            "ctl": f'"127.{64 + high}.{low >> 8}.{low & 255}"',
+            "ctl_port": 10_000 + len(self.processes),
+            "state_dir": f'"{self.folder / name}.state"',
+        }
+        lines = {"in": '"127.0.0.1:0"', "resources": '{ memory = "96MB" }', **apart, **properties}
+        lines |= {f"out{number}": f'"127.0.0.1:{port}"' for number, port in enumerate(ports, 1)}
         file = self.folder / f"{name}.toml"
         file.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
         # A HALB_… variable of the person who runs this would count more than the file.

@@ -192,12 +192,25 @@ impl SessionTable {
         self.store
             .confirmed()
             .filter(living)
-            .map(move |entry| LearnedSession {
-                key: entry.key,
-                output: entry.output,
-                trust: entry.trust,
-                idle: entry.last_use.idle(now),
-            })
+            .map(move |entry| entry.learned(now))
+    }
+
+    /// The same in pieces, in no order, so that a worker can hand them out between other work: looks at `most`
+    /// slots from `from` on. Gives the slot to go on from; `None` at the end. What moves meanwhile may be missed; it
+    /// is in the next walk.
+    pub fn sessions_from(
+        &self,
+        from: usize,
+        most: usize,
+        now: Instant,
+        into: &mut Vec<LearnedSession>,
+    ) -> Option<usize> {
+        let slots = self.store.slots();
+        let until = from.saturating_add(most).min(slots);
+        let kept = (from..until).filter_map(|at| self.store.confirmed_at(at as u32));
+        let living = kept.filter(|entry| !self.expired(entry, now));
+        into.extend(living.map(|entry| entry.learned(now)));
+        (until < slots).then_some(until)
     }
 
     /// Takes back what was saved, in the same order. What the table knows by now is newer and stays.
@@ -256,6 +269,17 @@ impl SessionTable {
         let period = self.period_ms();
         let ms = Stamp::of(now).as_ms();
         Stamp::from_ms(ms - ms % period + period - 1)
+    }
+}
+
+impl Entry {
+    fn learned(&self, now: Instant) -> LearnedSession {
+        LearnedSession {
+            key: self.key,
+            output: self.output,
+            trust: self.trust,
+            idle: self.last_use.idle(now),
+        }
     }
 }
 

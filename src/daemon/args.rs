@@ -5,6 +5,8 @@ use clap::Parser;
 use clap::Subcommand;
 use clap_complete::Shell;
 
+use crate::model::output::OutputId;
+
 /// Where the configuration is when nobody says so.
 pub const DEFAULT_FILE: &str = "/etc/halb/halb.toml";
 
@@ -36,10 +38,38 @@ pub enum Verb {
     Config,
     /// Serve four small built-in backends: the one-command first run
     Demo,
+    /// Ask the running HALB, or give it orders
+    #[command(subcommand)]
+    Ctl(Ask),
     /// Print the completions of a shell
     Completions { shell: Shell },
     /// Print the manual page
     Man,
+}
+
+/// What to ask the running HALB. Its address, port and token are those of the same configuration.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Ask {
+    /// How the outputs stand, and how busy they are
+    Status,
+    /// Let an output have traffic
+    Enable {
+        #[arg(value_parser = output)]
+        output: OutputId,
+    },
+    /// Take an output out: nobody new; what is under way finishes
+    Disable {
+        #[arg(value_parser = output)]
+        output: OutputId,
+    },
+    /// Leave an output to the clients that are tied to it
+    Drain {
+        #[arg(value_parser = output)]
+        output: OutputId,
+        /// Return when no session is active there
+        #[arg(long)]
+        wait: bool,
+    },
 }
 
 /// What says how the configuration is made.
@@ -71,6 +101,10 @@ impl Arguments {
     pub fn options(&self) -> Options {
         self.options.clone()
     }
+}
+
+fn output(text: &str) -> Result<OutputId, String> {
+    OutputId::from_name(text).ok_or_else(|| "write out1 to out64".to_owned())
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

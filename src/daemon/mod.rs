@@ -11,8 +11,8 @@ use crate::daemon::args::Verb;
 pub mod args;
 pub mod budget;
 pub mod check;
+pub mod ctl;
 pub mod demo;
-pub mod log;
 pub mod print;
 pub mod run;
 pub mod workers;
@@ -27,6 +27,7 @@ pub fn main() -> ExitCode {
         Verb::Run => run::verb(&arguments.options()),
         Verb::Check => check::verb(&arguments.options()),
         Verb::Config => print::verb(&arguments.options()),
+        Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),

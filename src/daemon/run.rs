@@ -5,7 +5,10 @@ use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::net::ToSocketAddrs;
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -18,12 +21,19 @@ use signal_hook::consts::SIGUSR2;
 use signal_hook::iterator::Signals;
 
 use crate::balance::hash::HashKey;
+use crate::control;
+use crate::control::Control;
+use crate::control::ControlSetup;
+use crate::control::Memory;
+use crate::control::log;
+use crate::control::state::Denied;
+use crate::control::state::Folder;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
 use crate::daemon::budget;
 use crate::daemon::budget::Budget;
 use crate::daemon::check;
-use crate::daemon::log;
+use crate::daemon::workers::Known;
 use crate::daemon::workers::Leftovers;
 use crate::daemon::workers::Orders;
 use crate::daemon::workers::Workers;
@@ -33,6 +43,8 @@ use crate::model::address::HostPort;
 use crate::model::config::Config;
 use crate::model::config::Mode;
 use crate::model::plan::Plan;
+use crate::model::property;
+use crate::model::property::Fallback;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::thread::cores;
@@ -41,9 +53,11 @@ use crate::worker::Learning;
 /// Why serving did not begin.
 #[derive(Debug)]
 pub enum StartError {
-    /// The seed's own text stands in front of these two.
+    /// The seed's own text stands in front of each.
     Memory(String),
     Cores(String),
+    State(PathBuf, Denied),
+    Ctl(SocketAddr, io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -63,9 +77,27 @@ impl fmt::Display for StartError {
                     "Error: failed to determine number of available CPUs: {cause}"
                 )
             }
+            StartError::State(folder, cause) => write!(
+                f,
+                "Error: failed to create the state file: {}: {cause} (state_dir)",
+                folder.display()
+            ),
+            StartError::Ctl(address, error) => write!(
+                f,
+                "Error: failed to initialize the control web service interface: \
+                 cannot listen on {address} (ctl, ctl_port): {}",
+                plain(error)
+            ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
         }
+    }
+}
+
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -79,7 +111,10 @@ pub fn verb(options: &Options) -> ExitCode {
         }
     };
     check::say(&check::warnings(&loaded.warnings));
-    conclude(start(&loaded.config).and_then(serve))
+    let started = state_folder(&loaded.config)
+        .and_then(|folder| start(&loaded.config, folder))
+        .and_then(serve);
+    conclude(started)
 }
 
 /// What a run of the program ends with.
@@ -93,14 +128,15 @@ pub fn conclude(served: Result<(), StartError>) -> ExitCode {
     }
 }
 
-/// Workers that serve, and the signals that end it.
+/// Workers that serve, the control core, and the signals that end it.
 pub struct Started {
     pub workers: Workers,
+    control: Control,
     signals: Signals,
 }
 
-/// Starts the workers that a configuration asks for.
-pub fn start(config: &Config) -> Result<Started, StartError> {
+/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept.
+pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, StartError> {
     let cores = worker_cores(config)?;
     let memory = memory_bytes(config)?;
     let mut budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
@@ -115,7 +151,49 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
             ("computed", &budget),
         ],
     );
-    let setup = WorkersSetup {
+    let secret = || random_key().map_err(StartError::Other);
+    let known = Memory::read(folder, &plan, secret()?, budget.sessions);
+    let listener = listen(control::address(config))?;
+    let setup = workers_setup(config, plan, cores, &budget, &known);
+    // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
+    // earlier, so that Ctrl-C still ends a start that waits for a name server.
+    let signals =
+        Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
+    let workers = Workers::start(&setup).map_err(StartError::Workers)?;
+    let address = listener.local_addr().map_err(StartError::Other)?;
+    let parts = ControlSetup {
+        config,
+        plan: &setup.plan,
+        plane: workers.plane(),
+        hub: workers.hub(),
+        listener,
+        secret: secret()?,
+    };
+    match Control::start(parts, known) {
+        Ok(control) => {
+            announce(&workers, &setup, address);
+            Ok(Started {
+                workers,
+                control,
+                signals,
+            })
+        }
+        Err(error) => {
+            workers.orders().give(Order::Stop);
+            workers.join();
+            Err(StartError::Ctl(address, error))
+        }
+    }
+}
+
+fn workers_setup(
+    config: &Config,
+    plan: Plan,
+    cores: Vec<Option<usize>>,
+    budget: &Budget,
+    known: &Memory,
+) -> WorkersSetup {
+    WorkersSetup {
         plan: Arc::new(plan),
         listen: config.r#in.clone(),
         cores,
@@ -123,15 +201,20 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
         learning: Learning {
-            hash: secret().map_err(StartError::Other)?,
+            hash: known.hash.clone(),
             capacity: budget.sessions,
         },
-    };
-    // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
-    // earlier, so that Ctrl-C still ends a start that waits for a name server.
-    let signals =
-        Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
-    let workers = Workers::start(&setup).map_err(StartError::Workers)?;
+        known: Known {
+            sessions: Arc::clone(&known.sessions),
+            switches: known.switches.clone(),
+            desk: known.desk(),
+        },
+    }
+}
+
+/// The lines of `in` come last: who has read them can ask everything.
+fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
+    log::event("listening", &[("ctl", &ctl)]);
     for address in workers.addresses() {
         let outputs = setup.plan.outputs.len();
         log::event(
@@ -143,7 +226,29 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
             ],
         );
     }
-    Ok(Started { workers, signals })
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| StartError::Ctl(address, error))
+}
+
+/// The folder `state_dir`. Without one that can be used HALB runs and keeps nothing, unless somebody has named it.
+fn state_folder(config: &Config) -> Result<Option<Arc<Folder>>, StartError> {
+    let path = &config.state_dir;
+    let denied = match Folder::open(path) {
+        Ok(folder) => return Ok(Some(Arc::new(folder))),
+        Err(denied) => denied,
+    };
+    let usual = property::find("state_dir").map(|property| property.fallback);
+    let is_usual = matches!(usual, Some(Fallback::Value(usual)) if path == Path::new(usual));
+    if matches!(denied, Denied::Unusable(_)) && !is_usual {
+        return Err(StartError::State(path.clone(), denied));
+    }
+    log::event(
+        "state_not_kept",
+        &[("state_dir", &path.display()), ("cause", &denied)],
+    );
+    Ok(None)
 }
 
 /// Serves until told to stop: SIGTERM and SIGUSR1 finish what was begun, a second SIGTERM, or SIGINT, stops at
@@ -151,6 +256,7 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
 pub fn serve(started: Started) -> Result<(), StartError> {
     let Started {
         workers,
+        control,
         mut signals,
     } = started;
     let (orders, closer) = (workers.orders(), signals.handle());
@@ -158,17 +264,18 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     let joiner = thread::Builder::new()
         .name("halb-joiner".to_owned())
         .spawn(move || {
-            let left = workers.join();
+            let ended = workers.join();
             closer.close();
-            left
+            ended
         });
     let joiner = joiner.map_err(StartError::Other)?;
     let mut finishing = false;
     for signal in signals.forever() {
         on_signal(signal, &mut finishing, &orders);
     }
-    if let Ok(left) = joiner.join() {
-        report(&plane, &left);
+    if let Ok(ended) = joiner.join() {
+        control.finish(ended.sessions);
+        report(&plane, &ended.left);
     }
     Ok(())
 }
@@ -209,8 +316,8 @@ fn report(plane: &Plane, left: &[Leftovers]) {
     log::event("stopped", &[("left", &all)]);
 }
 
-/// What learned sessions are hashed with, so that nobody outside can make two of them meet.
-fn secret() -> io::Result<HashKey> {
+/// A key that nobody outside knows.
+fn random_key() -> io::Result<HashKey> {
     let mut bytes = [0; HashKey::LENGTH];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(HashKey::from_bytes(bytes))

@@ -11,9 +11,13 @@ use std::thread::JoinHandle;
 
 use nix::errno::Errno;
 
+use crate::balance::table::LearnedSession;
+use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::standing::Switch;
 use crate::plane::Order;
 use crate::plane::Plane;
+use crate::plane::snapshot::Desk;
 use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
@@ -41,6 +45,27 @@ pub struct WorkersSetup {
     pub large_buffers: u32,
     pub pipes: u32,
     pub learning: Learning,
+    /// What is known from before.
+    pub known: Known,
+}
+
+/// What outlived the process before this one, and where the next copy is asked for.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// Learned sessions, least recently used first.
+    pub sessions: Arc<Vec<LearnedSession>>,
+    /// What operators ordered; all other outputs are enabled.
+    pub switches: Vec<(OutputId, Switch)>,
+    /// Where the first worker hands out its learned sessions.
+    pub desk: Option<Arc<Desk<LearnedSession>>>,
+}
+
+/// What workers leave.
+#[derive(Default)]
+pub struct Ended {
+    pub left: Vec<Leftovers>,
+    /// Learned sessions as the first worker knew them, least recently used first.
+    pub sessions: Vec<LearnedSession>,
 }
 
 /// Why they could not be started.
@@ -100,7 +125,7 @@ pub struct Workers {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
     addresses: Vec<SocketAddr>,
-    threads: Vec<JoinHandle<Leftovers>>,
+    threads: Vec<JoinHandle<(Leftovers, Vec<LearnedSession>)>>,
 }
 
 impl Workers {
@@ -116,6 +141,9 @@ impl Workers {
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
         plane.set_maxima(&setup.plan);
+        for (output, switch) in &setup.known.switches {
+            plane.set_switch(*output, *switch, |_| {}); // nobody is there yet to be woken
+        }
         let mut workers = Workers {
             plane,
             hub,
@@ -166,12 +194,24 @@ impl Workers {
         }
     }
 
+    /// The means to wake them.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
     /// Waits until all have ended; what each had left over by then.
-    pub fn join(self) -> Vec<Leftovers> {
-        self.threads
-            .into_iter()
-            .filter_map(|thread| thread.join().ok())
-            .collect()
+    pub fn join(self) -> Ended {
+        let mut ended = Ended::default();
+        for thread in self.threads {
+            let Ok((left, sessions)) = thread.join() else {
+                continue;
+            };
+            ended.left.push(left);
+            if !sessions.is_empty() {
+                ended.sessions = sessions; // the first worker's: the others give none
+            }
+        }
+        ended
     }
 
     fn await_all(
@@ -220,17 +260,23 @@ struct Seat {
 }
 
 impl Seat {
-    fn work(self, ready: &Sender<Result<(), WorkersError>>) -> Leftovers {
+    fn work(self, ready: &Sender<Result<(), WorkersError>>) -> (Leftovers, Vec<LearnedSession>) {
         let mut worker = match self.prepare() {
             Ok(worker) => worker,
             Err(error) => {
                 drop(ready.send(Err(error))); // nobody listens any more when another failed first
-                return Leftovers::default();
+                return Default::default();
             }
         };
         drop(ready.send(Ok(())));
         while worker.turn() == Progress::Running {}
-        worker.leftovers()
+        // All know the same, so that one copy is enough.
+        let sessions = if self.index == 0 {
+            worker.sessions()
+        } else {
+            Vec::new()
+        };
+        (worker.leftovers(), sessions)
     }
 
     fn prepare(&self) -> Result<Worker<KernelRing>, WorkersError> {
@@ -260,8 +306,15 @@ impl Seat {
             .collect::<Result<_, _>>()?;
         let (plan, plane) = (Arc::clone(&self.setup.plan), Arc::clone(&self.plane));
         let learning = self.setup.learning.clone();
-        Ok(Worker::new(
-            ring, self.index, listeners, plan, plane, learning,
-        ))
+        let mut worker = Worker::new(ring, self.index, listeners, plan, plane, learning);
+        let known = &self.setup.known;
+        worker.restore(&known.sessions);
+        if let Some(desk) = known.desk.as_ref().filter(|_| self.index == 0) {
+            worker.attend(Arc::clone(desk));
+        }
+        Ok(worker)
     }
 }
+
+#[cfg(test)]
+mod tests;

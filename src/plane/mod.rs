@@ -5,6 +5,7 @@
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
 //! - `standing`: switches and health
+//! - `snapshot`: copies of what a worker has
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod outputs;
 pub mod page;
 pub mod places;
 pub mod queue;
+pub mod snapshot;
 pub mod standing;
 mod sync;
 

@@ -9,7 +9,7 @@
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
 //!   `ending`: how it ends
-//! - `stop`: orders; `table`, `wheel`: slots with generations, and time
+//! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -24,6 +24,7 @@ mod idle;
 mod pace;
 mod session;
 mod shed;
+mod snapshot;
 mod stop;
 mod stream;
 mod table;
@@ -59,6 +60,7 @@ use crate::worker::hunger::Hunger;
 use crate::worker::hunger::Starved;
 use crate::worker::idle::Idle;
 use crate::worker::session::Session;
+use crate::worker::snapshot::Handing;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
 use crate::worker::transfer::Way;
@@ -131,6 +133,7 @@ pub struct Worker<R: Ring> {
     pools: Vec<Vec<Key>>,
     chooser: Chooser,
     affinity: Affinity,
+    handing: Handing,
     /// What has become of those who wait for a place at an output; used again for every look.
     calls: Vec<Call>,
     wheel: Wheel,
@@ -231,6 +234,7 @@ impl<R: Ring> Worker<R> {
             pools: plan.outputs.iter().map(|_| Vec::new()).collect(),
             chooser: Chooser::new(&plan, index),
             affinity: Affinity::new(&plan, index, learning.hash, learning.capacity),
+            handing: Handing::default(),
             calls: Vec::new(),
             wheel: Wheel::new(ring.now()),
             idle: Idle::default(),
@@ -271,6 +275,7 @@ impl<R: Ring> Worker<R> {
         }
         self.completions = completions;
         self.continue_bulk();
+        self.hand_out_sessions();
         self.expire();
         if std::mem::take(&mut self.places_freed) {
             self.admit_waiting();

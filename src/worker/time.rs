@@ -48,7 +48,9 @@ impl<R: Ring> Worker<R> {
 
     /// Until when the ring may wait.
     pub(super) fn wake_time(&self) -> Option<Instant> {
-        let at_once = !self.bulk.is_empty() || self.plane.outputs().has_calls(self.index);
+        let at_once = !self.bulk.is_empty()
+            || self.handing.is_wanted()
+            || self.plane.outputs().has_calls(self.index);
         let at_once = at_once.then(|| self.ring.now());
         let times = [
             at_once,

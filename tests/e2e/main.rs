@@ -17,6 +17,7 @@ mod against_nginx;
 mod answers;
 mod bodies;
 mod browser;
+mod ctl;
 mod error_files;
 mod failures;
 mod fields;

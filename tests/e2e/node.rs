@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
 
@@ -14,6 +17,8 @@ use crate::process::Process;
 pub struct Node {
     pub process: Process,
     pub addresses: Vec<SocketAddr>,
+    /// Where `ctl` is asked.
+    pub ctl: SocketAddr,
     _folder: Folder,
 }
 
@@ -30,18 +35,31 @@ impl Node {
 
     /// HALB with a configuration that says only what the test is about; the rest is small.
     pub fn from_text(properties: &str) -> Node {
-        let text = complete(properties);
         let folder = Folder::new();
+        let state = folder.path("state");
+        Node::with_state(properties, &state, folder)
+    }
+
+    /// HALB that finds in `state` what an earlier one has left there.
+    pub fn from_state(properties: &str, state: &Path) -> Node {
+        Node::with_state(properties, state, Folder::new())
+    }
+
+    fn with_state(properties: &str, state: &Path, folder: Folder) -> Node {
+        let text = complete(properties);
         let file = folder.write("halb.toml", text.as_bytes());
         let mut command = program();
+        command.env("HALB_STATE_DIR", state);
         command.args(["run", "-f"]).arg(file);
         let mut process = Process::start(&mut command);
+        let ctl = process.line("event=listening ctl=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
         let listeners = listeners.lines().next().unwrap().split(',').count();
         let addresses = (0..listeners).map(|_| listening(&mut process)).collect();
         Node {
             process,
             addresses,
+            ctl,
             _folder: folder,
         }
     }
@@ -79,11 +97,29 @@ impl Node {
     }
 }
 
+/// The program, with a `ctl` where no other one is.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
     // A HALB_… variable of the person who tests would count more than the file.
     command.env_clear();
+    command.envs(apart());
     command
+}
+
+/// Properties that keep this HALB away from all others on this machine, as variables. Port 0 is none that `ctl_port`
+/// may have, so it is a loopback address for each process that tests, and a port there for each program it starts.
+pub fn apart() -> [(&'static str, String); 3] {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id();
+    let [_, high, middle, low] = process.to_be_bytes();
+    let address = format!("127.{}.{middle}.{low}", 64 | high & 63);
+    // Below what the kernel gives away by itself.
+    let port = 10_000 + STARTED.fetch_add(1, Ordering::Relaxed) % 20_000;
+    [
+        ("HALB_CTL", address),
+        ("HALB_CTL_PORT", port.to_string()),
+        ("HALB_STATE_DIR", env!("CARGO_TARGET_TMPDIR").to_owned()),
+    ]
 }
 
 /// The address in the next line that says where it listens.

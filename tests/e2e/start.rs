@@ -92,7 +92,7 @@ fn without_io_uring_it_says_why_and_what_mends_it() {
         .arg(script)
         .arg(inside.get_program())
         .args(inside.get_args());
-    command.env_clear();
+    command.env_clear().envs(node::apart());
     let said = fails(&mut command);
     let start = "Error: failed to start HALB: a seccomp filter forbids io_uring";
     assert!(said.starts_with(start), "{said}");

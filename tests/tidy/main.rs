@@ -39,8 +39,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "daemon",
+        "control",
         &["model", "http", "balance", "ring", "plane", "worker"],
+    ),
+    (
+        "daemon",
+        &[
+            "model", "http", "balance", "ring", "plane", "worker", "control",
+        ],
     ),
 ];
 

@@ -128,6 +128,19 @@ impl Store {
         })
     }
 
+    /// Slots that have ever been in use.
+    pub fn slots(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The entry in a slot, if it is in use and confirmed.
+    pub fn confirmed_at(&self, at: u32) -> Option<&Entry> {
+        let entry = self.entries.get(at as usize)?;
+        // One that was removed keeps its key, and the index does not lead there any more.
+        let living = entry.trust != Trust::Tied && self.find(entry.key) == Some(at);
+        living.then_some(entry)
+    }
+
     /// Removes every entry that `leaves`; gives their number. Looks at all of them.
     pub fn remove_where(&mut self, leaves: impl Fn(&Entry) -> bool) -> usize {
         let mut removed = 0;

@@ -284,3 +284,27 @@ fn the_smallest_table_still_has_both_parts() {
     }
     assert_eq!(table.counts(), (6, 2));
 }
+
+#[test]
+fn a_walk_in_pieces_finds_what_a_walk_at_once_finds() {
+    let mut table = SessionTable::new(400, Some(Duration::from_secs(100)));
+    for number in 0..250 {
+        table.learn(key(number), out(number as usize % 3 + 1), at(number));
+    }
+    for number in (0..250).step_by(7) {
+        table.forget(key(number));
+    }
+    table.tie(key(1000), out(1), at(240)); // in a slot that was in use
+    let mut at_once: Vec<_> = table.sessions(at(250)).collect();
+    let mut pieces = Vec::new();
+    let (mut from, mut walks) = (Some(0), 0);
+    while let Some(slot) = from {
+        from = table.sessions_from(slot, 16, at(250), &mut pieces);
+        walks += 1;
+    }
+    assert_eq!(walks, 16, "250 slots");
+    assert!((80..100).contains(&at_once.len()), "{}", at_once.len());
+    at_once.sort_by_key(|session| session.key.0);
+    pieces.sort_by_key(|session| session.key.0);
+    assert_eq!(pieces, at_once);
+}

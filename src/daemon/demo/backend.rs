@@ -12,8 +12,8 @@ use socket2::Protocol;
 use socket2::Socket;
 use socket2::Type;
 
-use crate::daemon::demo::serve;
-use crate::daemon::demo::serve::Served;
+use crate::control::serve;
+use crate::control::serve::Served;
 use crate::daemon::demo::site;
 use crate::daemon::demo::site::Identity;
 use crate::model::output::OutputId;

@@ -3,7 +3,6 @@
 
 mod backend;
 mod control;
-mod serve;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -16,8 +15,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::control::serve::ANY_PORT;
+use crate::control::serve::Served;
 use crate::daemon::demo::backend::Backend;
-use crate::daemon::demo::serve::Served;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 
@@ -44,7 +44,7 @@ impl DemoBackends {
             list.push(backend);
         }
         let backends: Arc<[Backend]> = list.into();
-        let listener = std::net::TcpListener::bind(serve::ANY_PORT)?;
+        let listener = std::net::TcpListener::bind(ANY_PORT)?;
         let control_address = listener.local_addr()?;
         let router = control::router(Arc::clone(&backends));
         Ok(DemoBackends {

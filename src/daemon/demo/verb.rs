@@ -61,7 +61,11 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
         read: &|_path| Ok(Vec::new()),
     };
     match load::load(&sources) {
-        Ok(loaded) => run::start(&loaded.config),
+        Ok(mut loaded) => {
+            // Beside a HALB that runs here: any port for ctl, and nothing kept.
+            loaded.config.ctl_port = 0;
+            run::start(&loaded.config, None)
+        }
         Err(refused) => {
             let said: Vec<String> = refused.mistakes.iter().map(|m| m.message.clone()).collect();
             Err(StartError::Other(io::Error::other(said.join("; "))))

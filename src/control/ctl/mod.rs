@@ -1,0 +1,83 @@
+//! The terminal `ctl`: orders and questions over HTTP, in the seed's own words (SPEC 6).
+//!
+//! - `guard`: who may, and what no browser is tricked into
+//! - `query`: which outputs are meant; `orders`: the switches; `answer`: what is said
+//! - `client`: the other side, `halb ctl`
+
+pub mod answer;
+pub mod client;
+pub mod guard;
+pub mod orders;
+pub mod query;
+mod report;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+
+use crate::control::ctl::answer::Answer;
+use crate::control::ctl::guard::Guard;
+use crate::control::ctl::orders::Orders;
+use crate::control::serve::Ends;
+use crate::model::standing::Switch;
+
+/// Everything the terminal needs.
+pub struct Ctl {
+    pub guard: Guard,
+    pub orders: Orders,
+}
+
+/// Everything the listener answers to.
+pub fn router(ctl: Ctl) -> Router {
+    Router::new().fallback(answer).with_state(Arc::new(ctl))
+}
+
+async fn answer(
+    State(ctl): State<Arc<Ctl>>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
+    request: Request,
+) -> Response {
+    let (head, _no_body_is_read) = request.into_parts();
+    match ctl.answer(&ends, &head).await {
+        Ok(answer) | Err(answer) => answer.into_response(),
+    }
+}
+
+impl Ctl {
+    async fn answer(&self, ends: &Ends, request: &Parts) -> Result<Answer, Answer> {
+        self.guard.admit(ends, request)?;
+        if request.method != Method::GET {
+            return Err(Answer::only_get());
+        }
+        let path = percent_decode_str(request.uri.path()).decode_utf8_lossy();
+        let plane = self.orders.plane();
+        let outputs = self.orders.outputs();
+        match &*path {
+            "/api/enable" => self.switch(request, Switch::Enabled).await,
+            "/api/drain" => self.switch(request, Switch::Draining).await,
+            "/api/disable" => self.switch(request, Switch::Disabled).await,
+            "/api/status" => Ok(report::status(plane, outputs)),
+            "/api/sessions" => Ok(report::sessions(plane, outputs)),
+            "/api/counters" => Ok(report::counters(plane, outputs)),
+            "/api/health" => Ok(report::health(plane, outputs)),
+            _ => Err(Answer::unknown_path(&path)),
+        }
+    }
+
+    async fn switch(&self, request: &Parts, to: Switch) -> Result<Answer, Answer> {
+        self.guard.admit_change(&request.headers)?;
+        let meant = query::target(request.uri.query().unwrap_or_default())?;
+        self.orders.set(&meant, to).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

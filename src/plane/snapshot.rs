@@ -1,0 +1,70 @@
+//! Where control asks a worker for a copy of what it has, and the worker lays it down piece by piece between its
+//! other work. The lock is taken only while a copy is under way, by one side at a time.
+
+use std::sync::PoisonError;
+
+use crate::plane::sync::AtomicU64;
+use crate::plane::sync::Mutex;
+use crate::plane::sync::MutexGuard;
+use crate::plane::sync::Ordering;
+
+/// One asker, one worker.
+pub struct Desk<T> {
+    /// How many copies were ever asked for; control writes.
+    wanted: AtomicU64,
+    /// How many are complete; the worker writes.
+    done: AtomicU64,
+    items: Mutex<Vec<T>>,
+    bell: Box<dyn Fn() + Send + Sync>,
+}
+
+impl<T> Desk<T> {
+    /// `bell` is called by the worker when a copy is complete.
+    pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Desk<T> {
+        Desk {
+            wanted: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            items: Mutex::new(Vec::new()),
+            bell: Box::new(bell),
+        }
+    }
+
+    /// By control: asks for a copy of about `room` items, unless one is under way. The worker has to be woken
+    /// after it. Memory is taken here, so that the worker need not.
+    pub fn ask(&self, room: usize) {
+        if self.is_wanted() {
+            return;
+        }
+        let mut items = self.lock();
+        items.clear();
+        items.reserve(room);
+        drop(items);
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        self.wanted.store(wanted + 1, Ordering::Release);
+    }
+
+    /// Whether a copy is under way.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) != self.done.load(Ordering::Acquire)
+    }
+
+    /// By the worker, while one is: adds to it. `add` says whether that was the last of it.
+    pub fn put(&self, add: impl FnOnce(&mut Vec<T>) -> bool) {
+        let last = add(&mut self.lock());
+        if last {
+            let wanted = self.wanted.load(Ordering::Acquire);
+            self.done.store(wanted, Ordering::Release);
+            (self.bell)();
+        }
+    }
+
+    /// By control: the copy, when it is complete. Nothing is left here.
+    pub fn take(&self) -> Option<Vec<T>> {
+        (!self.is_wanted()).then(|| std::mem::take(&mut *self.lock()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        // A panic ends the process; a test that caught one goes on with what there is.
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
