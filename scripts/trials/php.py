@@ -20,7 +20,7 @@ def main():
         __doc__,
         {
             "requests": (1000, 200, "requests of the client whose counter is looked at"),
-            "restart": (0, 0, "1: HALB is stopped and started again in the middle, with state_dir"),
+            "restart": (1, 1, "1: HALB is stopped and started again in the middle, with state_dir"),
         },
     )
     with Stage("php") as stage:

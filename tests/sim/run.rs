@@ -36,6 +36,8 @@ use crate::world::World;
 
 /// More turns than any sound run takes.
 const TURNS_MAX: u64 = 2_000_000;
+/// After so many nobody is lazy any more: naps are short, and a timeout of seconds would take very many.
+const LAZY_TURNS: u64 = 100_000;
 /// Clients that come when the faults are over, and what they ask.
 const LATE_CLIENTS: usize = 2;
 const LATE_REQUESTS: usize = 2;
@@ -303,7 +305,8 @@ impl Run {
         let mut world = self.world.borrow_mut();
         let index = world.random.pick(live);
         let industry = world.profile.industry;
-        if Some(index) != world.profile.lazy || live.len() == 1 || self.random.chance(industry) {
+        let lazy = Some(index) == world.profile.lazy && self.turns < LAZY_TURNS;
+        if !lazy || live.len() == 1 || self.random.chance(industry) {
             return index;
         }
         let until = world.now + self.random.below(MILLISECOND);
