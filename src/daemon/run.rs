@@ -47,6 +47,7 @@ use crate::model::property;
 use crate::model::property::Fallback;
 use crate::plane::Order;
 use crate::plane::Plane;
+use crate::ring::socket::paces_clients;
 use crate::ring::thread::cores;
 use crate::worker::Learning;
 
@@ -143,7 +144,8 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     if config.mode == Mode::Passive && !config.cookie_name.is_empty() {
         budget = budget.with_sessions();
     }
-    let plan = Plan::from_config(config, resolve, budget.max_connections());
+    let mut plan = Plan::from_config(config, resolve, budget.max_connections());
+    plan.pipe_responses = !paces_clients();
     log::event(
         "maximum",
         &[

@@ -36,6 +36,9 @@ pub struct Plan {
     pub trusted_proxies: Vec<Network>,
     /// `via`
     pub via: bool,
+    /// Long responses go through pipes. Not where the kernel paces what clients get: see
+    /// `ring::socket::paces_clients`.
+    pub pipe_responses: bool,
     /// `balance`: how an output is chosen for a request that is tied to none.
     pub balance: Balance,
     /// `mode` and what belongs to it.
@@ -123,6 +126,7 @@ impl Plan {
             forwarded: true,
             trusted_proxies: Vec::new(),
             via: false,
+            pipe_responses: true,
             balance: Balance::RoundRobin,
             affinity: Affinity::default(),
             error_pages: ErrorPages::default(),

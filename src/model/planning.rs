@@ -40,6 +40,7 @@ impl Plan {
             forwarded: config.forwarded,
             trusted_proxies: config.trusted_proxies.clone(),
             via: config.via,
+            pipe_responses: true,
             balance: config.balance,
             affinity: affinity(config),
             error_pages: pages.collect(),

@@ -121,6 +121,18 @@ pub(super) fn takes_more(socket: BorrowedFd<'_>) -> bool {
     poll(&mut asked, PollTimeout::ZERO) != Ok(0)
 }
 
+/// Whether the kernel paces what is sent to clients: with `bbr` a large stretch from a pipe leaves in many small
+/// bursts, each with a timer. There copying is cheaper (docs/performance.md).
+pub fn paces_clients() -> bool {
+    default_congestion().is_some_and(|name| name.starts_with("bbr"))
+}
+
+/// The machine's congestion control, which connections of clients keep.
+fn default_congestion() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").ok()?;
+    Some(name.trim().to_owned())
+}
+
 /// What a ring needs to know to open sockets to outputs.
 pub(super) struct Opener {
     /// Those of [`LOCAL_CONGESTION`] that were not refused yet; none when the default is one of them.
@@ -130,8 +142,8 @@ pub(super) struct Opener {
 impl Opener {
     /// Looks once at the machine's default.
     pub(super) fn new() -> Opener {
-        let default = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
-        let unwanted = default.is_ok_and(|name| !LOCAL_CONGESTION.contains(&name.trim()));
+        let unwanted =
+            default_congestion().is_some_and(|name| !LOCAL_CONGESTION.contains(&name.as_str()));
         Opener {
             congestion: if unwanted { &LOCAL_CONGESTION } else { &[] },
         }

@@ -62,6 +62,9 @@ enum End {
 impl<R: Ring> Worker<R> {
     /// Puts a pipe between both ends, if what is left of the body is worth it. The source holds no bytes.
     pub(super) fn begin_bulk(&mut self, key: Key, way: Way) -> bool {
+        if way == Way::Down && !self.plan.pipe_responses {
+            return false;
+        }
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
