@@ -91,6 +91,15 @@ fn ask(client: &mut Client, number: usize) {
     ));
 }
 
+fn counters(node: &Node) -> String {
+    let mut client = Client::connect(node.ctl);
+    let host = node.ctl;
+    client.say(format!(
+        "GET /api/counters HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    ));
+    client.response().text()
+}
+
 /// Clients of four workers ask one after the other: each when all workers have seen the one before.
 fn in_order(node: &Node) -> Vec<Client> {
     let mut probes = probed(node, PROBES);
@@ -110,6 +119,21 @@ fn sixty_four_share_four_places_in_the_order_they_came() {
     let mut first: Vec<usize> = (0..PLACES).map(|_| gate.next()).collect();
     first.sort_unstable();
     assert_eq!(first, [0, 1, 2, 3]);
+    let waiting = CLIENTS - PLACES;
+    for (counter, value) in [
+        ("out1_queue", waiting),
+        ("out1_queue_max", waiting),
+        ("queue", waiting),
+        ("out1_sessions_active", PLACES),
+        ("out1_sessions_max", PLACES),
+    ] {
+        let counters = counters(&node);
+        assert!(
+            counters.contains(&format!("\"{counter}\":{value},"))
+                || counters.contains(&format!("\"{counter}\":{value}}}")),
+            "{counter} is not {value} in {counters}"
+        );
+    }
     // Who is let in is served some time; whose place it gets is the next one's in the queue.
     for number in PLACES..CLIENTS {
         gate.go.send(()).unwrap();
