@@ -8,7 +8,6 @@ use crate::balance::source::Source;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
-use crate::model::standing::AllUp;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
@@ -153,24 +152,6 @@ impl Chooser {
     /// A connection to it was established, or a probe succeeded.
     pub fn clear(&mut self, output: usize) {
         self.suspects = self.suspects.without(output);
-    }
-
-    /// [`Chooser::decide`] for a request that is tied to none, while nothing is known of the outputs.
-    pub fn choose(&mut self, tried: Set, now: Instant) -> Option<usize> {
-        let ask = Ask {
-            tie: Tie::Free,
-            tried,
-            now,
-        };
-        match self.decide(&ask, &AllUp) {
-            Choice::Go(output) => Some(output),
-            Choice::Wait(_) | Choice::None => None,
-        }
-    }
-
-    /// [`Chooser::decide_again`], likewise.
-    pub fn choose_again(&mut self, output: usize, now: Instant) -> usize {
-        self.decide_again(output, Tie::Free, now, &AllUp)
     }
 
     /// `None`: the tie does not hold now, and the request is as free as any.

@@ -36,25 +36,3 @@ pub trait Standing {
     /// Its sessions over all workers.
     fn sessions_active(&self, output: OutputId) -> u64;
 }
-
-/// Everything is enabled, up and free: what is assumed while nobody says otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AllUp;
-
-impl Standing for AllUp {
-    fn switch(&self, _: OutputId) -> Switch {
-        Switch::Enabled
-    }
-
-    fn health(&self, _: OutputId) -> Health {
-        Health::Up
-    }
-
-    fn has_place(&self, _: OutputId) -> bool {
-        true
-    }
-
-    fn sessions_active(&self, _: OutputId) -> u64 {
-        0
-    }
-}

@@ -413,3 +413,46 @@ fn allowed(ask: &Ask, states: &[(Stand, bool); 3]) -> Vec<Choice> {
     }
     vec![Choice::None]
 }
+
+/// Shorter to ask, where nothing is known of the outputs.
+impl Chooser {
+    /// [`Chooser::decide`] for a request that is tied to none, while nothing is known of the outputs.
+    fn choose(&mut self, tried: Set, now: Instant) -> Option<usize> {
+        let ask = Ask {
+            tie: Tie::Free,
+            tried,
+            now,
+        };
+        match self.decide(&ask, &AllUp) {
+            Choice::Go(output) => Some(output),
+            Choice::Wait(_) | Choice::None => None,
+        }
+    }
+
+    /// [`Chooser::decide_again`], likewise.
+    fn choose_again(&mut self, output: usize, now: Instant) -> usize {
+        self.decide_again(output, Tie::Free, now, &AllUp)
+    }
+}
+
+/// Everything is enabled, up and free: what is assumed while nobody says otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct AllUp;
+
+impl Standing for AllUp {
+    fn switch(&self, _: OutputId) -> Switch {
+        Switch::Enabled
+    }
+
+    fn health(&self, _: OutputId) -> Health {
+        Health::Up
+    }
+
+    fn has_place(&self, _: OutputId) -> bool {
+        true
+    }
+
+    fn sessions_active(&self, _: OutputId) -> u64 {
+        0
+    }
+}
