@@ -31,6 +31,10 @@ mod ring;
 mod run;
 #[path = "../../tests/sim/script.rs"]
 mod script;
+#[path = "../../tests/sim/switches.rs"]
+mod switches;
+#[path = "../../tests/sim/ties.rs"]
+mod ties;
 #[path = "../../tests/sim/truth.rs"]
 mod truth;
 #[path = "../../tests/sim/tunnel.rs"]

@@ -19,6 +19,7 @@ use crate::http::cookie::sync;
 use crate::http::edits::Edits;
 use crate::http::response::Response;
 use crate::model::config::Mode;
+use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::plane::inbox::Entry;
 use crate::plane::outbox::EntryNumber;
@@ -241,7 +242,7 @@ impl<R: Ring> Worker<R> {
 
 impl Session {
     /// In mode `insert`: whether the client has to be told its output. One redispatch does not tie it anew.
-    fn cookie_is_due(&self, output: crate::model::output::OutputId) -> bool {
+    fn cookie_is_due(&self, output: OutputId) -> bool {
         match self.tie {
             Tie::Output(brought) => brought != output && !self.moved,
             Tie::Free | Tie::Source(_) => true,
