@@ -5,6 +5,7 @@
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
 //! - `standing`: switches and health; `plans`: the plan in force
+//! - `records`: what the access log says of requests, on its way to who writes it; `record`: its form
 //! - `snapshot`: copies of what a worker has
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
@@ -18,9 +19,13 @@ pub mod page;
 pub mod places;
 pub mod plans;
 pub mod queue;
+pub mod record;
+pub mod records;
 pub mod snapshot;
 pub mod standing;
 mod sync;
+
+use std::sync::OnceLock;
 
 use crate::http::ending::REASONS;
 use crate::model::output::OUTPUTS_MAX;
@@ -31,9 +36,11 @@ use crate::model::standing::Standing;
 use crate::model::standing::Switch;
 use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
+use crate::plane::page::Count;
 use crate::plane::page::Page;
 use crate::plane::places::Places;
 use crate::plane::plans::Plans;
+use crate::plane::records::Records;
 use crate::plane::standing::Standings;
 use crate::plane::sync::AtomicU8;
 use crate::plane::sync::AtomicU32;
@@ -57,8 +64,19 @@ pub struct Plane {
     standings: Standings,
     plans: Plans,
     inboxes: Inboxes,
+    /// No memory is taken for them before there is an access log.
+    records: Vec<OnceLock<Records>>,
+    /// Records that could not be written; who writes the access log counts them.
+    unwritten: Count,
     pages: Vec<Page>,
     loads: Vec<Load>,
+}
+
+/// What the access log lacks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LinesLost {
+    pub dropped: u64,
+    pub unwritten: u64,
 }
 
 /// The most sessions that wait for a place at an output, at 128 bytes each; also when there is no other limit.
@@ -84,6 +102,8 @@ impl Plane {
             standings: Standings::new(OUTPUTS_MAX),
             plans: Plans::default(),
             inboxes: Inboxes::with_capacity(workers, capacity),
+            records: (0..workers).map(|_| OnceLock::new()).collect(),
+            unwritten: Count::default(),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
         }
@@ -158,6 +178,31 @@ impl Plane {
     /// Learned sessions on their way to other workers.
     pub fn inboxes(&self) -> &Inboxes {
         &self.inboxes
+    }
+
+    /// Where worker `index` puts what the access log shall say; by that worker, which takes the memory for it at
+    /// the first call.
+    pub fn open_records(&self, index: usize) -> &Records {
+        self.records[index].get_or_init(|| Records::with_capacity(records::CAPACITY))
+    }
+
+    /// The same for all workers that have had something to say, for who writes the access log.
+    pub fn records(&self) -> impl Iterator<Item = (usize, &Records)> {
+        let all = self.records.iter().enumerate();
+        all.filter_map(|(worker, records)| Some((worker, records.get()?)))
+    }
+
+    /// Lines that never came into the access log, and why: nobody took them in time, or they could not be written.
+    pub fn lines_lost(&self) -> LinesLost {
+        LinesLost {
+            dropped: self.pages.iter().map(|page| page.log_dropped.get()).sum(),
+            unwritten: self.unwritten.get(),
+        }
+    }
+
+    /// By who writes the access log.
+    pub fn unwritten(&self) -> &Count {
+        &self.unwritten
     }
 
     /// The page that worker `index` writes.
