@@ -5,9 +5,10 @@
 //!   `figures`: everything that is counted
 //! - `ctl`: the terminal; `serve`: web servers on a thread
 //! - `state`: the files in `state_dir`
-//! - `log`: the program's own log
+//! - `log`: the program's own log; `access`: the access log
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod ctl;
 pub mod figures;
 pub mod journal;

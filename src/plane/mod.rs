@@ -36,7 +36,6 @@ use crate::model::standing::Standing;
 use crate::model::standing::Switch;
 use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
-use crate::plane::page::Count;
 use crate::plane::page::Page;
 use crate::plane::places::Places;
 use crate::plane::plans::Plans;
@@ -66,17 +65,8 @@ pub struct Plane {
     inboxes: Inboxes,
     /// No memory is taken for them before there is an access log.
     records: Vec<OnceLock<Records>>,
-    /// Records that could not be written; who writes the access log counts them.
-    unwritten: Count,
     pages: Vec<Page>,
     loads: Vec<Load>,
-}
-
-/// What the access log lacks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LinesLost {
-    pub dropped: u64,
-    pub unwritten: u64,
 }
 
 /// The most sessions that wait for a place at an output, at 128 bytes each; also when there is no other limit.
@@ -103,7 +93,6 @@ impl Plane {
             plans: Plans::default(),
             inboxes: Inboxes::with_capacity(workers, capacity),
             records: (0..workers).map(|_| OnceLock::new()).collect(),
-            unwritten: Count::default(),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
         }
@@ -192,17 +181,9 @@ impl Plane {
         all.filter_map(|(worker, records)| Some((worker, records.get()?)))
     }
 
-    /// Lines that never came into the access log, and why: nobody took them in time, or they could not be written.
-    pub fn lines_lost(&self) -> LinesLost {
-        LinesLost {
-            dropped: self.pages.iter().map(|page| page.log_dropped.get()).sum(),
-            unwritten: self.unwritten.get(),
-        }
-    }
-
-    /// By who writes the access log.
-    pub fn unwritten(&self) -> &Count {
-        &self.unwritten
+    /// Lines that never came into the access log: nobody took them in time.
+    pub fn log_dropped(&self) -> u64 {
+        self.pages.iter().map(|page| page.log_dropped.get()).sum()
     }
 
     /// The page that worker `index` writes.

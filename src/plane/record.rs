@@ -77,8 +77,8 @@ pub struct Record {
     pub status: Option<u16>,
     /// The output it occupied last.
     pub output: Option<OutputId>,
-    /// [`Ending::number`]
-    pub ending: u8,
+    /// How it ended.
+    pub ending: Ending,
     /// Outputs that were tried and could not be reached.
     pub retries: u8,
     /// `None`: it was refused before that was known.
@@ -137,7 +137,7 @@ impl Record {
         let (fixed, texts) = bytes.split_first_chunk::<FIXED_BYTES>()?;
         let (words, _) = fixed.as_chunks::<WORD_BYTES>();
         let words: [u64; WORDS] = std::array::from_fn(|index| u64::from_le_bytes(words[index]));
-        let record = Record::from_words(&words);
+        let record = Record::from_words(&words)?;
         let sum: usize = record.lengths.iter().map(|l| usize::from(*l)).sum();
         let lengths = record.lengths;
         (sum == texts.len()).then_some((
@@ -176,7 +176,7 @@ impl Record {
             u64::from(self.port) | u64::from(self.status.unwrap_or(0)) << 16,
             u64::from_le_bytes([
                 output,
-                self.ending,
+                self.ending.number() as u8,
                 self.retries,
                 version,
                 self.marks.0,
@@ -189,11 +189,11 @@ impl Record {
         ]
     }
 
-    fn from_words(words: &[u64; WORDS]) -> Record {
+    fn from_words(words: &[u64; WORDS]) -> Option<Record> {
         let address = u128::from(words[8]) | u128::from(words[9]) << 64;
         let [output, ending, retries, version, marks, ..] = words[11].to_le_bytes();
         let status = part(words[10], 1);
-        Record {
+        Some(Record {
             asked: Instant::from_nanos(words[0]),
             reading: Duration::from_nanos(words[1]),
             waited: length(words[2]),
@@ -206,7 +206,7 @@ impl Record {
             port: part(words[10], 0),
             status: (status != 0).then_some(status),
             output: OutputId::from_index(usize::from(output)),
-            ending,
+            ending: Ending::from_number(usize::from(ending))?,
             retries,
             version: match version {
                 1 => Some(Version::Http10),
@@ -221,7 +221,7 @@ impl Record {
                 part(words[13], 0),
                 part(words[13], 1),
             ],
-        }
+        })
     }
 }
 

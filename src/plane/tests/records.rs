@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::http::ending::Ending;
 use crate::http::request::Version;
 use crate::model::output::OutputId;
 use crate::model::time::Instant;
@@ -54,7 +55,7 @@ fn a_record_comes_out_as_it_went_in() {
         port: 65_535,
         status: Some(504),
         output: OutputId::from_index(63),
-        ending: 255,
+        ending: Ending::ServerTimeout,
         retries: 3,
         version: Some(Version::Http10),
         marks: Marks::default()
