@@ -184,8 +184,10 @@ impl<R: Ring> Worker<R> {
         let token = Kind::UpstreamSend.token(key);
         let sent = upstream.stream.sent(&mut self.ring, result, buffer, token);
         let state = upstream.state;
-        if let State::Busy(session) = state {
-            self.count_moved(session, Way::Up, result.unwrap_or(0) as usize);
+        let (output, bytes) = (upstream.output, result.unwrap_or(0) as usize);
+        match state {
+            State::Busy(session) => self.count_moved(session, Way::Up, bytes),
+            _ => self.count_moved_late(output, bytes),
         }
         match (state, sent) {
             (State::Busy(session), Sent::Part) => self.renew_deadlines(session),
