@@ -443,6 +443,8 @@ pub fn plan(world: &World) -> Plan {
         weight: 1,
         max_connections: profile.output_places,
         backup: false,
+        born: 0,
+        revision: 0,
     });
     Plan {
         outputs: outputs.collect(),
