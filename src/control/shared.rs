@@ -83,12 +83,7 @@ impl Shared {
     pub fn put_in_force(&self, mut next: Current) {
         Arc::make_mut(&mut next.plan).succeed(&self.current().plan);
         let wake = |worker| self.hub.wake(worker);
-        for output in next.plan.outputs.iter() {
-            let places = self.plane.outputs();
-            places.set_maximum(output.id, output.max_connections, wake);
-        }
-        self.plane.plans().put(Arc::clone(&next.plan));
-        (0..self.hub.workers()).for_each(wake);
+        self.plane.set_plan(Arc::clone(&next.plan), wake);
         self.current.send_replace(Arc::new(next));
     }
 
