@@ -26,6 +26,9 @@ use crate::control::Control;
 use crate::control::ControlSetup;
 use crate::control::Memory;
 use crate::control::log;
+use crate::control::shared::Current;
+use crate::control::shared::Limits;
+use crate::control::shared::Shared;
 use crate::control::state::Denied;
 use crate::control::state::Folder;
 use crate::daemon::EXIT_FAILURE;
@@ -163,12 +166,14 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
     let address = listener.local_addr().map_err(StartError::Other)?;
+    let current = Current {
+        config: Arc::new(config.clone()),
+        plan: Arc::clone(&setup.plan),
+    };
+    let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
     let parts = ControlSetup {
-        config,
-        plan: &setup.plan,
-        plane: workers.plane(),
-        hub: workers.hub(),
-        listener,
+        shared: Arc::new(Shared::new(plane, hub, current, limits(&budget))),
+        ctl: listener,
         secret: secret()?,
     };
     match Control::start(parts, known) {
@@ -211,6 +216,15 @@ fn workers_setup(
             switches: known.switches.clone(),
             desk: known.desk(),
         },
+    }
+}
+
+fn limits(budget: &Budget) -> Limits {
+    Limits {
+        nbcproc: cores().map_or(0, |cores| cores.len()),
+        memmax: budget.memory_bytes,
+        ulimit_n: budget.descriptors,
+        maxsock: budget.descriptors * budget.workers,
     }
 }
 
