@@ -121,6 +121,11 @@ pub fn shown(pattern: &str) -> String {
     format!("{start}…")
 }
 
+/// A length of time, as people say it.
+pub fn length(length: Duration) -> String {
+    Length(length).to_string()
+}
+
 /// A length of time, as exact as anybody wants to know it.
 struct Length(Duration);
 
