@@ -79,8 +79,10 @@ impl Shared {
         self.current.subscribe()
     }
 
-    /// From now on `next` is in force: for the workers, and for all who follow.
-    pub fn put_in_force(&self, next: Current) {
+    /// From now on `next` is in force: for the workers, and for all who follow. To be made from [`Shared::current`]
+    /// without waiting in between, so that of two changes none is lost.
+    pub fn put_in_force(&self, mut next: Current) {
+        Arc::make_mut(&mut next.plan).succeed(&self.current().plan);
         let wake = |worker| self.hub.wake(worker);
         for output in next.plan.outputs.iter() {
             let places = self.plane.outputs();

@@ -37,8 +37,6 @@ use crate::worker::Worker;
 #[derive(Clone)]
 pub struct WorkersSetup {
     pub plan: Arc<Plan>,
-    /// The addresses of `in`.
-    pub listen: Vec<SocketAddr>,
     /// One core for each worker; `None` leaves it where the kernel puts it.
     pub cores: Vec<Option<usize>>,
     /// Buffers of each worker.
@@ -125,7 +123,7 @@ impl fmt::Display for WorkersError {
 pub struct Workers {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
+    plan: Arc<Plan>,
     threads: Vec<JoinHandle<(Leftovers, Vec<LearnedSession>)>>,
 }
 
@@ -136,9 +134,16 @@ impl Workers {
         let reserve = |address: &SocketAddr| {
             probe_bind(address).map_err(|errno| WorkersError::Listen(*address, errno))
         };
-        let reserved: Vec<Reservation> =
-            setup.listen.iter().map(reserve).collect::<Result<_, _>>()?;
-        let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
+        let reserved: Vec<Reservation> = setup
+            .plan
+            .listen
+            .iter()
+            .map(reserve)
+            .collect::<Result<_, _>>()?;
+        let plan = Arc::new(Plan {
+            listen: reserved.iter().map(|held| held.address).collect(),
+            ..Plan::clone(&setup.plan)
+        });
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
         plane.set_maxima(&setup.plan);
@@ -151,7 +156,7 @@ impl Workers {
         let mut workers = Workers {
             plane,
             hub,
-            addresses,
+            plan,
             threads: Vec::with_capacity(count),
         };
         let (ready, started) = mpsc::channel();
@@ -160,7 +165,7 @@ impl Workers {
                 index,
                 core: *core,
                 setup: WorkersSetup {
-                    listen: workers.addresses.clone(),
+                    plan: Arc::clone(&workers.plan),
                     ..setup.clone()
                 },
                 plane: Arc::clone(&workers.plane),
@@ -182,7 +187,12 @@ impl Workers {
 
     /// The addresses of `in`, with the ports the kernel chose where 0 was asked.
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.plan.listen
+    }
+
+    /// The plan they started with, which says these addresses.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// The memory shared with them.
@@ -304,6 +314,7 @@ impl Seat {
         };
         let listeners = self
             .setup
+            .plan
             .listen
             .iter()
             .map(listen)

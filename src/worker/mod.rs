@@ -8,7 +8,7 @@
 //! - `choosing`: at which output, in which queue; `affinity`: what ties a request to one
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
-//!   `ending`: how it ends
+//!   `measure`: what it takes; `ending`: how it ends
 //! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ mod download;
 mod ending;
 mod hunger;
 mod idle;
+mod measure;
 mod pace;
 mod session;
 mod shed;
@@ -270,6 +271,7 @@ impl<R: Ring> Worker<R> {
         let until = self.wake_time();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.turn(until, &mut completions);
+        self.plane.page(self.index).turns.add(1);
         self.hear_news();
         for completion in completions.drain(..) {
             self.dispatch(completion);

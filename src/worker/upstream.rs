@@ -38,7 +38,7 @@ pub struct Upstream {
     pub state: State,
     /// It was reset, or failed otherwise; `stream.ended` is set too.
     pub broken: bool,
-    /// When it last finished an exchange.
+    /// When it last finished an exchange; before the first, when it was opened.
     used: Instant,
 }
 
@@ -121,12 +121,17 @@ impl<R: Ring> Worker<R> {
             self.forget_upstream_if_quiet(key);
             return;
         };
-        let output = upstream.output;
+        let (output, opened) = (upstream.output, upstream.used);
         match result {
             Ok(_) => {
                 upstream.state = State::Busy(session);
                 self.chooser.clear(output);
-                self.count_output(output, |counts| counts.connects_total.add(1));
+                let took = self.ring.now().since(opened);
+                self.count_output(output, |counts| {
+                    counts.connects_total.add(1);
+                    counts.connect.note(took);
+                });
+                self.note_connected(session);
                 self.pump_upload(session);
             }
             Err(_) => {
@@ -178,7 +183,13 @@ impl<R: Ring> Worker<R> {
         }
         let token = Kind::UpstreamSend.token(key);
         let sent = upstream.stream.sent(&mut self.ring, result, buffer, token);
-        match (upstream.state, sent) {
+        let state = upstream.state;
+        let (output, bytes) = (upstream.output, result.unwrap_or(0) as usize);
+        match state {
+            State::Busy(session) => self.count_moved(session, Way::Up, bytes),
+            _ => self.count_moved_late(output, bytes),
+        }
+        match (state, sent) {
             (State::Busy(session), Sent::Part) => self.renew_deadlines(session),
             (_, Sent::Part) => {}
             (State::Busy(session), Sent::All(buffer)) => self.on_uploaded(session, buffer, true),
