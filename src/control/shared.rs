@@ -14,6 +14,7 @@ use crate::control::journal::Journal;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
+use crate::model::plan::PlannedOutput;
 use crate::model::standing::Health;
 use crate::model::time::Instant;
 use crate::plane::Plane;
@@ -88,13 +89,10 @@ impl Shared {
             let places = self.plane.outputs();
             places.set_maximum(output.id, output.max_connections, wake);
         }
-        // An output at another address is another one: nobody goes there before it was probed.
-        let before = self.current();
-        for output in next.plan.outputs.iter() {
-            let known = before.plan.at(output.id.index());
-            if known.is_none_or(|known| known.address != output.address) {
-                self.plane.set_health(output.id, Health::Checking, wake);
-            }
+        // What leads to another server now is checked before anybody goes there.
+        let others = |output: &&PlannedOutput| output.revision == next.plan.number;
+        for output in next.plan.outputs.iter().filter(others) {
+            self.plane.set_health(output.id, Health::Checking, wake);
         }
         self.plane.plans().put(Arc::clone(&next.plan));
         (0..self.hub.workers()).for_each(wake);

@@ -47,8 +47,6 @@ pub struct Prober {
     /// By index.
     watched: Vec<Option<Watched>>,
     probes: JoinSet<Done>,
-    /// How many outputs have been watched.
-    lives: u64,
     names: Names,
     names_interval: Duration,
     names_due: Instant,
@@ -64,7 +62,6 @@ impl Prober {
             pace: Pace::from_config(&current.config),
             watched: (0..OUTPUTS_MAX).map(|_| None).collect(),
             probes: JoinSet::new(),
-            lives: 0,
             names: Names::new(resolve),
             names_interval,
             names_due: now + names_interval,
@@ -124,7 +121,7 @@ impl Prober {
         self.watch_all(now);
     }
 
-    /// Watches what the plan has, and nothing else. An output at another address is another one.
+    /// Watches what the plan has, and nothing else. What leads to another server is another output.
     fn watch_all(&mut self, now: Instant) {
         let plan = Arc::clone(&self.current.plan);
         for id in (0..OUTPUTS_MAX).filter_map(OutputId::from_index) {
@@ -132,11 +129,10 @@ impl Prober {
             let planned = plan.at(id.index());
             match (planned, &seat) {
                 (None, _) => *seat = None,
-                (Some(planned), Some(watched)) if watched.address == planned.address => {}
+                (Some(planned), Some(watched)) if watched.life == planned.revision => {}
                 (Some(planned), _) => {
-                    self.lives += 1;
                     let suspicions = suspicions(&self.shared, id);
-                    *seat = Some(Watched::new(id, self.lives, planned, suspicions, now));
+                    *seat = Some(Watched::new(planned, suspicions, now));
                     let since = clock::unix_ms();
                     self.shared.probes.change(id, |state| {
                         state.since_unix_ms = since;

@@ -20,8 +20,8 @@ use crate::ring::clock;
 /// One output under watch. When it goes, so does its probe.
 pub struct Watched {
     pub id: OutputId,
-    /// A result of an earlier life is none of this one.
-    pub life: u64,
+    /// The revision of its place in the plan. A result of an earlier life is none of this one.
+    pub life: u32,
     /// As configured, without its port.
     pub host: String,
     pub address: Option<SocketAddr>,
@@ -34,14 +34,14 @@ pub struct Watched {
 /// A probe that is over.
 pub struct Done {
     pub id: OutputId,
-    pub life: u64,
+    pub life: u32,
     outcome: Outcome,
     took: Duration,
 }
 
 impl Done {
     /// It began at `began` and is over now.
-    pub fn new(id: OutputId, life: u64, outcome: Outcome, began: Instant) -> Done {
+    pub fn new(id: OutputId, life: u32, outcome: Outcome, began: Instant) -> Done {
         Done {
             id,
             life,
@@ -52,17 +52,11 @@ impl Done {
 }
 
 impl Watched {
-    pub fn new(
-        id: OutputId,
-        life: u64,
-        planned: &PlannedOutput,
-        suspicions: u64,
-        now: Instant,
-    ) -> Watched {
+    pub fn new(planned: &PlannedOutput, suspicions: u64, now: Instant) -> Watched {
         let name = planned.name.as_str();
         Watched {
-            id,
-            life,
+            id: planned.id,
+            life: planned.revision,
             host: name
                 .rsplit_once(':')
                 .map_or(name, |(host, _)| host)
@@ -86,18 +80,26 @@ impl Watched {
             }
             Outcome::Good(_) | Outcome::Bad(_) => self.machine.on_result(good, now, pace),
         };
-        self.write_down(done, before, change, shared);
+        // In this order: who sees a health finds its reason, and who reads of it sees it.
+        let lasted = self.show(done, before, change, shared);
         if good {
             shared.plane.prove(self.id);
         }
         if let Some(health) = change {
             let wake = |worker| shared.hub.wake(worker);
             shared.plane.set_health(self.id, health, wake);
+            self.tell(done, before, health, lasted, shared);
         }
     }
 
-    /// On the board, and in the journal.
-    fn write_down(&self, done: &Done, before: Health, change: Option<Health>, shared: &Shared) {
+    /// On the board. Gives how long the health before was what it was.
+    fn show(
+        &self,
+        done: &Done,
+        before: Health,
+        change: Option<Health>,
+        shared: &Shared,
+    ) -> Duration {
         let unix_ms = clock::unix_ms();
         let mut lasted = Duration::ZERO;
         shared.probes.change(self.id, |state| {
@@ -114,24 +116,22 @@ impl Watched {
             }
             state.downs += u64::from(before == Health::Up && change == Some(Health::Down));
         });
+        lasted
+    }
+
+    /// In the journal.
+    fn tell(&self, done: &Done, before: Health, now: Health, lasted: Duration, shared: &Shared) {
         let (id, cause) = (self.id, done.outcome.with_time(done.took));
-        match change {
-            Some(Health::Up) if before == Health::Down => {
-                let text = format!(
-                    "{id} up: {cause}; it was down for {}",
-                    reason::length(lasted)
-                );
-                shared.journal.note("up", Some(id), text);
+        let (kind, text) = match now {
+            Health::Up if before == Health::Down => {
+                let lasted = reason::length(lasted);
+                ("up", format!("{id} up: {cause}; it was down for {lasted}"))
             }
-            Some(Health::Up) => shared
-                .journal
-                .note("up", Some(id), format!("{id} up: {cause}")),
-            Some(Health::Down) => {
-                let text = format!("{id} down: {cause}");
-                shared.journal.note("down", Some(id), text);
-            }
-            Some(Health::Checking) | None => {}
-        }
+            Health::Up => ("up", format!("{id} up: {cause}")),
+            Health::Down => ("down", format!("{id} down: {cause}")),
+            Health::Checking => return,
+        };
+        shared.journal.note(kind, Some(id), text);
     }
 }
 
