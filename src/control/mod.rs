@@ -3,6 +3,7 @@
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
 //!   `figures`: everything that is counted
+//! - `prober`: probes, and what host names resolve to
 //! - `ctl`: the terminal; `serve`: web servers on a thread
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
@@ -13,6 +14,7 @@ pub mod figures;
 pub mod journal;
 pub mod log;
 pub mod probed;
+pub mod prober;
 pub mod serve;
 pub mod shared;
 pub mod state;
@@ -29,6 +31,7 @@ use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
+use crate::control::prober::Prober;
 use crate::control::serve::Door;
 use crate::control::serve::Served;
 use crate::control::serve::door;
@@ -155,6 +158,7 @@ impl Control {
                     log::event("control_deaf", &[("cause", &error)]);
                 }
             });
+            tasks.spawn(Prober::of(Arc::clone(&parts)).run());
             tasks.spawn(serve(listeners, router));
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
