@@ -34,6 +34,7 @@ use tokio::time::sleep;
 
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind_beside;
+use crate::ring::thread::give_way;
 
 /// For this machine alone; the kernel chooses a free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -87,6 +88,7 @@ impl Served {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
+                give_way();
                 runtime.spawn(work);
                 // Ends when the sender sends or is dropped: both mean stop. What the runtime still runs, and with
                 // it every socket, goes when the runtime is dropped.

@@ -247,17 +247,18 @@ impl Reloader {
             max_connections,
             ..
         } = &self.setup;
-        // Read now: a name may have moved since the preparation.
+        // What is in force now: a name may have moved since the preparation.
         let before = shared.current();
-        let resolve = |name: &_| names.address(&before, name);
-        let plan = Plan {
-            listen,
-            pipe_responses: before.plan.pipe_responses,
-            ..Plan::from_config(&config, resolve, *max_connections)
-        };
-        shared.put_in_force(Current {
-            config: Arc::new(config),
-            plan: Arc::new(plan),
+        shared.put_in_force(|now| {
+            let plan = Plan {
+                listen,
+                pipe_responses: now.plan.pipe_responses,
+                ..Plan::from_config(&config, |name| names.address(now, name), *max_connections)
+            };
+            Some(Current {
+                config: Arc::new(config),
+                plan: Arc::new(plan),
+            })
         });
         let plan = Arc::clone(&shared.current().plan);
         let is_gone =
