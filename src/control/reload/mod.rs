@@ -297,3 +297,6 @@ impl Reloader {
         let _late = timeout(PATIENCE, all).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
