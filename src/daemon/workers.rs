@@ -23,6 +23,7 @@ use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
+use crate::ring::port::Ring;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind;
 use crate::ring::thread::block_signals;

@@ -68,6 +68,13 @@ pub struct Affinity {
     pub timeout: Option<Duration>,
 }
 
+impl Affinity {
+    /// Whether sessions are learned.
+    pub fn learns(&self) -> bool {
+        self.mode == Mode::Passive && !self.cookie_name.is_empty()
+    }
+}
+
 /// One connected output.
 #[derive(Clone, Debug)]
 pub struct PlannedOutput {

@@ -157,6 +157,8 @@ pub struct Run {
     pub world: Rc<RefCell<World>>,
     workers: Vec<Option<Box<dyn Subject>>>,
     pub plane: Arc<Plane>,
+    /// The plan in force.
+    pub plan: Arc<Plan>,
     turns: u64,
     /// Chance of the run's own.
     pub random: Random,
@@ -180,6 +182,7 @@ impl Run {
             world: Rc::clone(world),
             workers: (0..profile.workers).map(make).collect(),
             plane,
+            plan,
             turns: 0,
             random: Random::of(profile.seed, 0xF11B),
             next_flip: match profile.flips {

@@ -199,15 +199,14 @@ impl Prober {
 
     /// What became of a name: where an address is another now, another plan is in force.
     fn on_name(&mut self, name: &HostPort, resolved: &Resolved) {
-        // A reload may have been quicker.
-        let Current { config, plan } = &*self.shared.current();
-        if let Some(next) = names::with(plan, config, name, resolved) {
+        self.shared.put_in_force(|Current { config, plan }| {
+            let next = names::with(plan, config, name, resolved)?;
             self.note_moves(name, plan, &next);
-            self.shared.put_in_force(Current {
+            Some(Current {
                 config: Arc::clone(config),
                 plan: Arc::new(next),
-            });
-        }
+            })
+        });
     }
 
     /// A name that leads nowhere any more is its outputs' next failure, and is told as such.

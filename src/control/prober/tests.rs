@@ -256,7 +256,7 @@ fn a_reload_changes_who_is_probed_and_what_is_asked() {
     assert!(rig.hear(&first).starts_with("GET / "));
     // Another question: asked at once, and health stays meanwhile.
     let text = format!("out1 = '{one}'\nout2 = '{two}'\n{properties}\nhealthcheck_url = '/up'");
-    rig.shared.put_in_force(current_of(&text));
+    rig.shared.put_in_force(|_| Some(current_of(&text)));
     assert_eq!(
         (rig.health(1), rig.health(2)),
         (Health::Up, Health::Checking)
@@ -270,7 +270,7 @@ fn a_reload_changes_who_is_probed_and_what_is_asked() {
         "out2 = '{}'\n{properties}\nhealthcheck_url = '/up'",
         refusing.address()
     );
-    rig.shared.put_in_force(current_of(&text));
+    rig.shared.put_in_force(|_| Some(current_of(&text)));
     assert_eq!(rig.health(2), Health::Checking);
     assert_eq!(rig.event(), "out2 down: connection refused");
     rig.suspect(1);
