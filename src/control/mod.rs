@@ -3,6 +3,7 @@
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
 //!   `figures`: everything that is counted
+//! - `prober`: probes, and what host names resolve to
 //! - `ctl`: the terminal; `serve`: web servers on a thread
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
 //! - `state`: the files in `state_dir`
@@ -14,6 +15,7 @@ pub mod figures;
 pub mod journal;
 pub mod log;
 pub mod probed;
+pub mod prober;
 pub mod reload;
 pub mod serve;
 pub mod shared;
@@ -33,6 +35,7 @@ use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
+use crate::control::prober::Prober;
 use crate::control::reload::Reloader;
 use crate::control::reload::Source;
 use crate::control::reload::parts::Terminal;
@@ -184,6 +187,7 @@ impl Control {
                     log::event("control_deaf", &[("cause", &error)]);
                 }
             });
+            tasks.spawn(Prober::of(Arc::clone(&parts)).run());
             tasks.spawn(serve(listeners, router));
             tasks.spawn(async move { reloader.listen(&ordered).await });
             let watched = Arc::clone(&parts);

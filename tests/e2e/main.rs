@@ -9,6 +9,7 @@ mod client;
 mod lighttpd;
 mod nginx;
 mod node;
+mod php;
 mod process;
 mod python;
 
@@ -25,6 +26,7 @@ mod git;
 mod load;
 mod maximum;
 mod places;
+mod probes;
 mod registry;
 mod reload;
 mod sharing;
