@@ -2,12 +2,13 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
+//!   `figures`: everything that is counted; `counters`: the seed's names for it
 //! - `ctl`: the terminal; `serve`: web servers on a thread
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
