@@ -4,6 +4,7 @@
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
 //!   `figures`: everything that is counted; `counters`: the seed's names for it
 //! - `ctl`: the terminal; `serve`: web servers on a thread
+//! - `mon`: the counters, pushed to whoever keeps them
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod mon;
 pub mod probed;
 pub mod serve;
 pub mod shared;
@@ -157,6 +159,7 @@ impl Control {
                 }
             });
             tasks.spawn(serve(listeners, router));
+            tasks.spawn(mon::run(Arc::clone(&parts)));
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
             }
