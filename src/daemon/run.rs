@@ -159,7 +159,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.sessions);
     let listener = listen(control::address(config))?;
-    let setup = workers_setup(config, plan, cores, &budget, &known);
+    let setup = workers_setup(plan, cores, &budget, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
@@ -168,7 +168,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let address = listener.local_addr().map_err(StartError::Other)?;
     let current = Current {
         config: Arc::new(config.clone()),
-        plan: Arc::clone(&setup.plan),
+        plan: Arc::clone(workers.plan()),
     };
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
     let parts = ControlSetup {
@@ -194,7 +194,6 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
 }
 
 fn workers_setup(
-    config: &Config,
     plan: Plan,
     cores: Vec<Option<usize>>,
     budget: &Budget,
@@ -202,7 +201,6 @@ fn workers_setup(
 ) -> WorkersSetup {
     WorkersSetup {
         plan: Arc::new(plan),
-        listen: config.r#in.clone(),
         cores,
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,

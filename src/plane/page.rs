@@ -41,6 +41,8 @@ impl Count {
 pub struct Page {
     /// Turns of the worker: while they go on, it lives.
     pub turns: Count,
+    /// Listeners that a reload wanted and that could not be opened here.
+    pub listeners_missing: Count,
     /// Connections accepted or adopted.
     pub connections_total: Count,
     /// Connections open now.

@@ -44,7 +44,7 @@ impl Measures {
 }
 
 impl<R: Ring> Worker<R> {
-    /// Bytes of a session have gone on: to its output (`Way::Up`), or to its client.
+    /// Bytes of a session have gone on, to its output (`Way::Up`) or to its client.
     pub(super) fn count_moved(&mut self, key: Key, way: Way, bytes: usize) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
@@ -61,6 +61,11 @@ impl<R: Ring> Worker<R> {
                 self.count_output(output, |counts| counts.bytes_out.add(bytes));
             }
         }
+    }
+
+    /// Bytes have gone to an output for a session that ended before this was known.
+    pub(super) fn count_moved_late(&self, output: usize, bytes: usize) {
+        self.count_output(output, |counts| counts.bytes_in.add(bytes as u64));
     }
 
     /// A session has its place.
