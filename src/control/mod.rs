@@ -2,18 +2,21 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
+//!   `figures`: everything that is counted; `counters`: the seed's names for it
 //! - `prober`: probes, and what host names resolve to
 //! - `ctl`: the terminal; `serve`: web servers on a thread
+//! - `mon`: the counters, pushed to whoever keeps them
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod mon;
 pub mod probed;
 pub mod prober;
 pub mod reload;
@@ -192,6 +195,7 @@ impl Control {
             tasks.spawn(async move { reloader.listen(&ordered).await });
             let watched = Arc::clone(&parts);
             tasks.spawn(async move { notifier.watch(&watched).await });
+            tasks.spawn(mon::run(Arc::clone(&parts)));
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
             }
