@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,9 @@ pub struct Node {
     pub addresses: Vec<SocketAddr>,
     /// Where `ctl` is asked.
     pub ctl: SocketAddr,
+    /// Of the configuration.
+    pub file: PathBuf,
+    pub state: PathBuf,
     _folder: Folder,
 }
 
@@ -54,7 +58,7 @@ impl Node {
         let file = folder.write("halb.toml", text.as_bytes());
         let mut command = program();
         command.env("HALB_STATE_DIR", state);
-        command.args(["run", "-f"]).arg(file);
+        command.args(["run", "-f"]).arg(&file);
         let mut process = Process::start(&mut command);
         let ctl = process.line("event=listening ctl=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
@@ -67,8 +71,28 @@ impl Node {
             process,
             addresses,
             ctl,
+            file,
+            state: state.to_owned(),
             _folder: folder,
         }
+    }
+
+    /// Another configuration lies where it found the first.
+    pub fn rewrite(&self, properties: &str) {
+        std::fs::write(&self.file, complete(properties)).unwrap();
+    }
+
+    /// It takes up another configuration; what it says of that.
+    pub fn reload(&mut self, properties: &str) -> String {
+        self.rewrite(properties);
+        self.process.signal(Signal::SIGHUP);
+        self.reloaded()
+    }
+
+    /// What it says of the next reload.
+    pub fn reloaded(&mut self) -> String {
+        let text = self.process.line("event=reload text=");
+        text.trim_matches('"').to_owned()
     }
 
     pub fn address(&self) -> SocketAddr {
