@@ -14,6 +14,7 @@ pub mod check;
 pub mod ctl;
 pub mod demo;
 pub mod print;
+pub mod resources;
 pub mod run;
 pub mod workers;
 
