@@ -16,6 +16,7 @@ pub mod demo;
 pub mod print;
 pub mod resources;
 pub mod run;
+pub mod sizing;
 pub mod workers;
 
 /// What went wrong was the configuration or the start.

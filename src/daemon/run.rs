@@ -30,9 +30,10 @@ use crate::control::state::Denied;
 use crate::control::state::Folder;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
-use crate::daemon::budget;
 use crate::daemon::budget::Budget;
 use crate::daemon::check;
+use crate::daemon::resources::Unknown;
+use crate::daemon::sizing::Sizing;
 use crate::daemon::workers::Known;
 use crate::daemon::workers::Leftovers;
 use crate::daemon::workers::Orders;
@@ -41,14 +42,12 @@ use crate::daemon::workers::WorkersError;
 use crate::daemon::workers::WorkersSetup;
 use crate::model::address::HostPort;
 use crate::model::config::Config;
-use crate::model::config::Mode;
 use crate::model::plan::Plan;
 use crate::model::property;
 use crate::model::property::Fallback;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
-use crate::ring::thread::cores;
 use crate::worker::Learning;
 
 /// Why serving did not begin.
@@ -138,18 +137,14 @@ pub struct Started {
 
 /// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept.
 pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, StartError> {
-    let cores = worker_cores(config)?;
-    let memory = memory_bytes(config)?;
-    let mut budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
-    if config.mode == Mode::Passive && !config.cookie_name.is_empty() {
-        budget = budget.with_sessions();
-    }
+    let Sizing { budget, cores, .. } = sizing(config)?;
     let mut plan = Plan::from_config(config, resolve, budget.max_connections());
     plan.pipe_responses = !paces_clients();
     log::event(
         "maximum",
         &[
             ("max_connections", &plan.max_connections),
+            ("descriptors", &budget.descriptors_sum()),
             ("computed", &budget),
         ],
     );
@@ -228,6 +223,16 @@ fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
             ],
         );
     }
+}
+
+/// How large everything is, which is said.
+fn sizing(config: &Config) -> Result<Sizing, StartError> {
+    let sizing = Sizing::find(config).map_err(|unknown| match unknown {
+        Unknown::Memory(cause) => StartError::Memory(cause),
+        Unknown::Cores(cause) => StartError::Cores(cause),
+    })?;
+    sizing.announce();
+    Ok(sizing)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -323,34 +328,6 @@ fn random_key() -> io::Result<HashKey> {
     let mut bytes = [0; HashKey::LENGTH];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(HashKey::from_bytes(bytes))
-}
-
-/// One core for each worker. More workers than cores share them.
-fn worker_cores(config: &Config) -> Result<Vec<Option<usize>>, StartError> {
-    let cores = cores().map_err(|errno| StartError::Cores(errno.desc().to_owned()))?;
-    if cores.is_empty() {
-        return Err(StartError::Cores("the process may use none".to_owned()));
-    }
-    let granted = config
-        .resources
-        .cpu
-        .map(|cpu| u64::from(cpu.thousandths).div_ceil(1000));
-    let count = config.workers.or(granted).unwrap_or(cores.len() as u64);
-    let count = usize::try_from(count).unwrap_or(cores.len()).max(1);
-    Ok((0..count)
-        .map(|index| cores.get(index % cores.len()).copied())
-        .collect())
-}
-
-fn memory_bytes(config: &Config) -> Result<u64, StartError> {
-    if let Some(memory) = config.resources.memory {
-        return Ok(memory.bytes);
-    }
-    let meminfo = std::fs::read_to_string("/proc/meminfo")
-        .map_err(|error| StartError::Memory(format!("/proc/meminfo: {error}")))?;
-    budget::machine_memory(&meminfo).ok_or_else(|| {
-        StartError::Memory("/proc/meminfo has no MemTotal; set [resources] memory".to_owned())
-    })
 }
 
 /// The first address of a name; one without makes its output down, never the program fail.

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::daemon::resources::group::Group;
+use crate::daemon::resources::group::Version;
 use crate::daemon::resources::group::group;
 use crate::daemon::resources::limit::Limit;
 use crate::daemon::resources::limit::Read;
@@ -34,6 +35,8 @@ pub struct Resources {
     pub memory: Grant,
     pub cpu_group: Option<Group>,
     pub memory_group: Option<Group>,
+    /// Its group, or a parent's, has a limit of memory, whatever counts.
+    pub memory_limited: bool,
 }
 
 /// How much of something may be used, and who says so.
@@ -75,6 +78,7 @@ pub fn find(configured: &config::Resources) -> Result<Resources, Unknown> {
     Ok(Resources {
         cpu: cpu(configured.cpu, cores.len(), cpu_group.as_ref(), read).map_err(Unknown::Cores)?,
         memory: memory(configured.memory, memory_group.as_ref(), read).map_err(Unknown::Memory)?,
+        memory_limited: limited(memory_group.as_ref(), read),
         cores,
         cpu_group,
         memory_group,
@@ -112,6 +116,11 @@ pub fn memory(
         Ok((bytes, Source::Machine))
     });
     decide(configured, limit, machine, "[resources] memory")
+}
+
+fn limited(group: Option<&Group>, read: Read<'_>) -> bool {
+    let limit = group.map(|group| limit::memory(group, read));
+    matches!(limit, Some(Ok(Some(_))))
 }
 
 const MEMINFO: &str = "/proc/meminfo";
@@ -164,26 +173,35 @@ impl Resources {
         self.cpu.amount.div_ceil(1000)
     }
 
-    /// A sentence for each amount of which the operator grants more than there is.
-    pub fn shortages(&self) -> Vec<String> {
-        let cpu = self.cpu.beyond.map(|beyond| {
-            let (ours, granted) = (thousandths(beyond), thousandths(self.cpu.amount));
-            format!(
-                "[resources] cpu is {ours}, but {} grants {granted}: the lower counts",
-                self.cpu.source
-            )
+    /// Which version limits the memory; `None`: no cgroup does.
+    pub fn memory_limit(&self) -> Option<Version> {
+        let group = self.memory_group.as_ref();
+        group
+            .filter(|_| self.memory_limited)
+            .map(|group| group.version)
+    }
+
+    /// For each amount of which the operator grants more than there is: the property, and a sentence.
+    pub fn shortages(&self) -> Vec<(&'static str, String)> {
+        let memory = |bytes| Memory { bytes }.to_string();
+        let table = [
+            (
+                "resources.cpu",
+                &self.cpu,
+                &thousandths as &dyn Fn(u64) -> String,
+            ),
+            ("resources.memory", &self.memory, &memory),
+        ];
+        let short = table.into_iter().filter_map(|(property, grant, show)| {
+            let sentence = format!(
+                "{property} is {}, but {} grants {}: the lower counts",
+                show(grant.beyond?),
+                grant.source,
+                show(grant.amount)
+            );
+            Some((property, sentence))
         });
-        let memory = self.memory.beyond.map(|bytes| {
-            let ours = Memory { bytes };
-            let granted = Memory {
-                bytes: self.memory.amount,
-            };
-            format!(
-                "[resources] memory is {ours}, but {} grants {granted}: the lower counts",
-                self.memory.source
-            )
-        });
-        cpu.into_iter().chain(memory).collect()
+        short.collect()
     }
 }
 

@@ -1,5 +1,4 @@
 use super::*;
-use crate::daemon::resources::group::Version;
 
 const GIB: u64 = 1 << 30;
 
@@ -158,6 +157,7 @@ fn resources(cpu: Grant, memory_bytes: u64) -> Resources {
         },
         cpu_group: None,
         memory_group: None,
+        memory_limited: false,
     }
 }
 
@@ -169,8 +169,14 @@ fn a_shortage_is_said_in_a_sentence() {
         beyond: Some(400),
     };
     let expected = [
-        "[resources] cpu is 0.4, but /g/cpu.max grants 0.2: the lower counts",
-        "[resources] memory is 1GB, but the machine grants 512MB: the lower counts",
+        (
+            "resources.cpu",
+            "resources.cpu is 0.4, but /g/cpu.max grants 0.2: the lower counts".to_owned(),
+        ),
+        (
+            "resources.memory",
+            "resources.memory is 1GB, but the machine grants 512MB: the lower counts".to_owned(),
+        ),
     ];
     assert_eq!(resources(cpu, 512 << 20).shortages(), expected);
 }

@@ -38,115 +38,126 @@ fn found(controller: &str, cgroup: &str, mountinfo: &str) -> Option<(u8, Vec<Str
     Some((number, folders.collect()))
 }
 
+/// What it is about, the controller, the two texts; the version's number and the folders.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    u8,
+    &'static [&'static str],
+);
+
+const TREES: &[Row] = &[
+    (
+        "nested, version 2",
+        "memory",
+        "0::/system.slice/halb.service\n",
+        UNIFIED,
+        2,
+        &[
+            "/sys/fs/cgroup/system.slice/halb.service",
+            "/sys/fs/cgroup/system.slice",
+            "/sys/fs/cgroup",
+        ],
+    ),
+    (
+        "the root, version 2",
+        "cpu",
+        "0::/\n",
+        UNIFIED,
+        2,
+        &["/sys/fs/cgroup"],
+    ),
+    (
+        "version 1 of a hybrid machine",
+        "memory",
+        HYBRID_LINES,
+        HYBRID,
+        1,
+        &[
+            "/sys/fs/cgroup/memory/system.slice/halb.service",
+            "/sys/fs/cgroup/memory/system.slice",
+            "/sys/fs/cgroup/memory",
+        ],
+    ),
+    (
+        "two controllers in one hierarchy",
+        "cpu",
+        HYBRID_LINES,
+        HYBRID,
+        1,
+        &["/sys/fs/cgroup/cpu,cpuacct"],
+    ),
+    (
+        "a controller that version 2 has on a hybrid machine",
+        "pids",
+        HYBRID_LINES,
+        HYBRID,
+        2,
+        &["/sys/fs/cgroup/unified/a.slice", "/sys/fs/cgroup/unified"],
+    ),
+    (
+        "a container of version 1: what is above it is not mounted",
+        "memory",
+        "4:memory:/docker/0a1b\n2:cpu:/docker/0a1b/inner\n0::/\n",
+        CONTAINER_ONE,
+        1,
+        &["/sys/fs/cgroup/memory"],
+    ),
+    (
+        "a group inside a container of version 1",
+        "cpu",
+        "4:memory:/docker/0a1b\n2:cpu:/docker/0a1b/inner\n",
+        CONTAINER_ONE,
+        1,
+        &["/sys/fs/cgroup/cpu/inner", "/sys/fs/cgroup/cpu"],
+    ),
+    (
+        "a container of version 1 whose lines are of its own namespace",
+        "memory",
+        "4:memory:/\n",
+        CONTAINER_ONE,
+        1,
+        &["/sys/fs/cgroup/memory"],
+    ),
+    (
+        "a container of version 2",
+        "memory",
+        "0::/\n",
+        CONTAINER_TWO,
+        2,
+        &["/sys/fs/cgroup"],
+    ),
+    (
+        "a process that was moved beside its namespace's root",
+        "memory",
+        "0::/../other\n",
+        CONTAINER_TWO,
+        2,
+        &["/sys/fs/cgroup"],
+    ),
+    (
+        "a mount from above the namespace",
+        "cpu",
+        "0::/\n",
+        ABOVE,
+        2,
+        &["/sys/fs/cgroup"],
+    ),
+    (
+        "names with blanks, backslashes and colons",
+        "cpu",
+        "0::/a:b\n",
+        ODD_NAMES,
+        2,
+        &["/mnt/c groups\\x/a:b", "/mnt/c groups\\x"],
+    ),
+];
+
 #[test]
 fn the_group_is_found_in_every_kind_of_tree() {
-    let table: &[(&str, &str, &str, &str, u8, &[&str])] = &[
-        (
-            "nested, version 2",
-            "memory",
-            "0::/system.slice/halb.service\n",
-            UNIFIED,
-            2,
-            &[
-                "/sys/fs/cgroup/system.slice/halb.service",
-                "/sys/fs/cgroup/system.slice",
-                "/sys/fs/cgroup",
-            ],
-        ),
-        (
-            "the root, version 2",
-            "cpu",
-            "0::/\n",
-            UNIFIED,
-            2,
-            &["/sys/fs/cgroup"],
-        ),
-        (
-            "version 1 of a hybrid machine",
-            "memory",
-            HYBRID_LINES,
-            HYBRID,
-            1,
-            &[
-                "/sys/fs/cgroup/memory/system.slice/halb.service",
-                "/sys/fs/cgroup/memory/system.slice",
-                "/sys/fs/cgroup/memory",
-            ],
-        ),
-        (
-            "two controllers in one hierarchy",
-            "cpu",
-            HYBRID_LINES,
-            HYBRID,
-            1,
-            &["/sys/fs/cgroup/cpu,cpuacct"],
-        ),
-        (
-            "a controller that version 2 has on a hybrid machine",
-            "pids",
-            HYBRID_LINES,
-            HYBRID,
-            2,
-            &["/sys/fs/cgroup/unified/a.slice", "/sys/fs/cgroup/unified"],
-        ),
-        (
-            "a container of version 1: what is above it is not mounted",
-            "memory",
-            "4:memory:/docker/0a1b\n2:cpu:/docker/0a1b/inner\n0::/\n",
-            CONTAINER_ONE,
-            1,
-            &["/sys/fs/cgroup/memory"],
-        ),
-        (
-            "a group inside a container of version 1",
-            "cpu",
-            "4:memory:/docker/0a1b\n2:cpu:/docker/0a1b/inner\n",
-            CONTAINER_ONE,
-            1,
-            &["/sys/fs/cgroup/cpu/inner", "/sys/fs/cgroup/cpu"],
-        ),
-        (
-            "a container of version 1 whose lines are of its own namespace",
-            "memory",
-            "4:memory:/\n",
-            CONTAINER_ONE,
-            1,
-            &["/sys/fs/cgroup/memory"],
-        ),
-        (
-            "a container of version 2",
-            "memory",
-            "0::/\n",
-            CONTAINER_TWO,
-            2,
-            &["/sys/fs/cgroup"],
-        ),
-        (
-            "a process that was moved beside its namespace's root",
-            "memory",
-            "0::/../other\n",
-            CONTAINER_TWO,
-            2,
-            &["/sys/fs/cgroup"],
-        ),
-        (
-            "a mount from above the namespace",
-            "cpu",
-            "0::/\n",
-            ABOVE,
-            2,
-            &["/sys/fs/cgroup"],
-        ),
-        (
-            "names with blanks, backslashes and colons",
-            "cpu",
-            "0::/a:b\n",
-            ODD_NAMES,
-            2,
-            &["/mnt/c groups\\x/a:b", "/mnt/c groups\\x"],
-        ),
-    ];
-    for (case, controller, cgroup, mountinfo, version, folders) in table {
+    for (case, controller, cgroup, mountinfo, version, folders) in TREES {
         let expected = folders.iter().map(|folder| (*folder).to_owned()).collect();
         assert_eq!(
             found(controller, cgroup, mountinfo),
