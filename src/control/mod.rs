@@ -8,6 +8,7 @@
 
 pub mod ctl;
 pub mod log;
+pub mod pressure;
 pub mod serve;
 pub mod state;
 
