@@ -8,6 +8,7 @@ use crate::balance::source::Source;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::plan::PlannedOutput;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
@@ -36,7 +37,7 @@ pub struct Ask {
     pub now: Instant,
 }
 
-/// What is to be done with it. Outputs are named by their position in the plan.
+/// What is to be done with it. Outputs are named by their indices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
     Go(usize),
@@ -48,9 +49,9 @@ pub enum Choice {
 
 /// One worker's choice among the outputs of a plan.
 pub struct Chooser {
+    /// By index; those that are not connected weigh nothing.
     outputs: Vec<(OutputId, u32)>,
-    /// Where in the plan an output is.
-    positions: [Option<u8>; OUTPUTS_MAX],
+    connected: Set,
     addressed: Set,
     backups: Set,
     sharing: Sharing,
@@ -69,19 +70,18 @@ struct Tier {
 
 impl Chooser {
     pub fn new(plan: &Plan, worker: usize) -> Chooser {
-        let outputs: Vec<_> = plan.outputs.iter().map(|o| (o.id, o.weight)).collect();
+        let weight = |id: OutputId| plan.at(id.index()).map_or(0, |output| output.weight);
+        let ids = (0..OUTPUTS_MAX).filter_map(OutputId::from_index);
+        let outputs: Vec<_> = ids.map(|id| (id, weight(id))).collect();
         let weights: Vec<u32> = outputs.iter().map(|(_, weight)| *weight).collect();
-        let planned = || plan.outputs.iter().enumerate();
-        let mut positions = [None; OUTPUTS_MAX];
-        for (position, output) in planned() {
-            positions[output.id.index()] = u8::try_from(position).ok();
-        }
-        let addressed = planned().filter(|(_, output)| output.address.is_some());
-        let backups = planned().filter(|(_, output)| output.backup);
+        let which = |wanted: fn(&PlannedOutput) -> bool| -> Set {
+            let planned = plan.outputs.iter().filter(|output| wanted(output));
+            planned.map(|output| output.id.index()).collect()
+        };
         Chooser {
-            positions,
-            addressed: addressed.map(|(position, _)| position).collect(),
-            backups: backups.map(|(position, _)| position).collect(),
+            connected: which(|_| true),
+            addressed: which(|output| output.address.is_some()),
+            backups: which(|output| output.backup),
             sharing: Sharing::new(plan.balance, &weights, worker),
             suspect_until: vec![Instant::ZERO; outputs.len()],
             suspects: Set::EMPTY,
@@ -89,9 +89,9 @@ impl Chooser {
         }
     }
 
-    /// Where in the plan an output is; `None` when it is not connected.
-    pub fn position(&self, output: OutputId) -> Option<usize> {
-        self.positions[output.index()].map(usize::from)
+    /// Whether the plan has it.
+    pub fn knows(&self, output: OutputId) -> bool {
+        self.connected.contains(output.index())
     }
 
     /// In this order: the output it is tied to; one of the others that are no backups; waiting for one of
@@ -141,12 +141,16 @@ impl Chooser {
         next.unwrap_or(output)
     }
 
-    /// It refused or reset a connection, or left one unanswered: others are preferred for a while.
-    pub fn suspect(&mut self, output: usize, now: Instant) {
-        if let Some(until) = self.suspect_until.get_mut(output) {
-            *until = now + SUSPECT_FOR;
-            self.suspects = self.suspects.with(output);
-        }
+    /// It refused or reset a connection, or left one unanswered: others are preferred for a while. Says whether that
+    /// is new.
+    pub fn suspect(&mut self, output: usize, now: Instant) -> bool {
+        let Some(until) = self.suspect_until.get_mut(output) else {
+            return false;
+        };
+        *until = now + SUSPECT_FOR;
+        let new = !self.suspects.contains(output);
+        self.suspects = self.suspects.with(output);
+        new
     }
 
     /// A connection to it was established, or a probe succeeded.
@@ -156,7 +160,7 @@ impl Chooser {
 
     /// `None`: the tie does not hold now, and the request is as free as any.
     fn decide_tied(&self, tied: OutputId, tried: Set, standing: &impl Standing) -> Option<Choice> {
-        let output = self.position(tied)?;
+        let output = tied.index();
         if !self.addressed.contains(output) || tried.contains(output) {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use crate::model::output::OUTPUTS_MAX;
 
-/// A set of outputs, by their position in the plan.
+/// A set of outputs, by their indices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Set(u64);
 

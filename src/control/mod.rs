@@ -1,15 +1,21 @@
 //! The control core: what operators see and order, and what outlives a restart. One thread of its own; whatever
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
+//! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
+//!   `figures`: everything that is counted
 //! - `ctl`: the terminal; `serve`: web servers on a thread
-//! - `state`: the files in `state_dir`
+//! - `state`: the files in `state_dir`; `pressure`: how full the memory is
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
 pub mod ctl;
+pub mod figures;
+pub mod journal;
 pub mod log;
 pub mod pressure;
+pub mod probed;
 pub mod serve;
+pub mod shared;
 pub mod state;
 
 use std::io;
@@ -17,15 +23,21 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::balance::hash::HashKey;
 use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
-use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
+use crate::control::pressure::Gauge;
+use crate::control::pressure::Pressure;
+use crate::control::serve::Door;
 use crate::control::serve::Served;
+use crate::control::serve::door;
+use crate::control::serve::serve;
+use crate::control::shared::Derived;
+use crate::control::shared::Shared;
 use crate::control::state::Folder;
 use crate::control::state::sessions;
 use crate::control::state::sessions::Periodic;
@@ -34,9 +46,7 @@ use crate::model::config::Config;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Switch;
-use crate::plane::Plane;
 use crate::plane::snapshot::Desk;
-use crate::ring::inbox::Hub;
 
 /// What is known from before, and what is kept for after.
 pub struct Memory {
@@ -53,26 +63,32 @@ pub struct Memory {
 struct Keeper {
     saver: Arc<Saver>,
     desk: Arc<Desk<LearnedSession>>,
-    complete: Arc<Notify>,
     room: usize,
 }
 
 /// The running control core.
 pub struct Control {
     served: Served,
+    shared: Arc<Shared>,
     saver: Option<Arc<Saver>>,
+    /// Where a reload puts in the next listener.
+    pub doors: Doors,
+}
+
+/// The terminals' doors.
+pub struct Doors {
+    pub ctl: Door,
 }
 
 /// What it works on.
-pub struct ControlSetup<'a> {
-    pub config: &'a Config,
-    pub plan: &'a Arc<Plan>,
-    pub plane: &'a Arc<Plane>,
-    pub hub: &'a Arc<Hub>,
+pub struct ControlSetup {
+    pub shared: Arc<Shared>,
     /// Where `ctl` is asked.
-    pub listener: TcpListener,
+    pub ctl: TcpListener,
     /// Drawn at this start.
     pub secret: HashKey,
+    /// Where it is read how full the memory is, if anywhere.
+    pub gauge: Option<Gauge>,
 }
 
 /// Where `ctl` listens.
@@ -99,8 +115,11 @@ impl Memory {
                 memory.hash = restored.hash;
                 memory.sessions = Arc::new(restored.sessions);
             }
-            let saver = Saver::new(folder, memory.hash.clone(), plan);
-            memory.keeper = Some(Keeper::new(saver, room));
+            memory.keeper = Some(Keeper {
+                saver: Arc::new(Saver::new(folder, memory.hash.clone())),
+                desk: Arc::default(),
+                room,
+            });
         }
         memory
     }
@@ -111,48 +130,51 @@ impl Memory {
     }
 }
 
-impl Keeper {
-    fn new(saver: Saver, room: usize) -> Keeper {
-        let complete = Arc::new(Notify::new());
-        let bell = Arc::clone(&complete);
-        Keeper {
-            saver: Arc::new(saver),
-            desk: Arc::new(Desk::new(move || bell.notify_one())),
-            complete,
-            room,
-        }
-    }
-}
-
 impl Control {
     /// Serves `ctl` and saves what is learned, on a thread of its own.
-    pub fn start(setup: ControlSetup<'_>, memory: Memory) -> io::Result<Control> {
-        let (plane, hub) = (Arc::clone(setup.plane), Arc::clone(setup.hub));
-        let orders = Orders::new(plane, hub, Arc::clone(setup.plan), memory.folder);
+    pub fn start(setup: ControlSetup, memory: Memory) -> io::Result<Control> {
+        let ControlSetup {
+            shared,
+            ctl: listener,
+            secret,
+            gauge,
+        } = setup;
+        let bell = shared.hub.control_bell()?;
+        let orders = Orders::new(Arc::clone(&shared), memory.folder);
         let router = ctl::router(Ctl {
-            guard: Guard::new(setup.config, setup.plan, setup.secret),
+            shared: Arc::clone(&shared),
             orders,
+            guard: Derived::default(),
+            secret,
         });
-        let saver = memory
-            .keeper
-            .as_ref()
-            .map(|keeper| Arc::clone(&keeper.saver));
-        let hub = Arc::clone(setup.hub);
-        let periodic = memory.keeper.map(|keeper| Periodic {
-            saver: keeper.saver,
-            desk: keeper.desk,
-            complete: keeper.complete,
-            hub,
-            room: keeper.room,
-        });
-        let besides = async move {
-            if let Some(periodic) = periodic {
-                periodic.run().await;
+        let (ctl, listeners) = door();
+        // The receiver is here: what is put in is received.
+        let _ = ctl.send(listener);
+        let keeper = memory.keeper;
+        let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
+        let parts = Arc::clone(&shared);
+        let work = async move {
+            let mut tasks = JoinSet::new();
+            let rings = Arc::clone(&parts).listen_for_rings(bell);
+            tasks.spawn(async move {
+                if let Err(error) = rings.await {
+                    log::event("control_deaf", &[("cause", &error)]);
+                }
+            });
+            tasks.spawn(serve(listeners, router));
+            if let Some(gauge) = gauge {
+                tasks.spawn(Pressure::new(gauge).run(Arc::clone(&parts)));
             }
+            if let Some(keeper) = keeper {
+                tasks.spawn(keeper.periodic(parts).run());
+            }
+            tasks.join_all().await;
         };
         Ok(Control {
-            served: Served::start_with("halb-control", setup.listener, router, besides)?,
+            served: Served::run("halb-control", work)?,
+            shared,
             saver,
+            doors: Doors { ctl },
         })
     }
 
@@ -160,7 +182,18 @@ impl Control {
     pub fn finish(self, sessions: Vec<LearnedSession>) {
         drop(self.served); // and a save that was under way is over
         if let Some(saver) = self.saver {
-            saver.save_or_say(sessions);
+            saver.save_or_say(sessions, &self.shared.current().plan);
+        }
+    }
+}
+
+impl Keeper {
+    fn periodic(self, shared: Arc<Shared>) -> Periodic {
+        Periodic {
+            saver: self.saver,
+            desk: self.desk,
+            shared,
+            room: self.room,
         }
     }
 }

@@ -11,9 +11,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
 
-use crate::control::log;
-use crate::plane::Plane;
-use crate::ring::inbox::Hub;
+use crate::control::shared::Shared;
 
 /// A flood of connections takes 10 kB for each; at 100,000 a second that is 100 MB a second.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -64,31 +62,30 @@ impl Pressure {
         }
     }
 
-    /// Looks ten times a second, for ever; what is found becomes a word in `plane`.
-    pub async fn run(mut self, plane: Arc<Plane>, hub: Arc<Hub>) {
+    /// Looks ten times a second, for ever; what is found becomes a word in the plane.
+    pub async fn run(mut self, shared: Arc<Shared>) {
+        let Shared { plane, hub, .. } = &*shared;
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let connections = plane
-                .pages()
-                .iter()
-                .map(|page| page.connections_active.get());
-            let reading = self
-                .gauge
-                .read(connections.sum(), &|file| read_to_string(file).ok());
+            let pages = plane.pages().iter();
+            let connections = pages.map(|page| page.connections_active.get()).sum();
+            let read: Read<'_> = &|file| read_to_string(file).ok();
+            let reading = self.gauge.read(connections, read);
             let Some(short) = self.judge(reading.as_ref()) else {
                 continue;
             };
             plane.set_memory_short(short);
             (0..hub.workers()).for_each(|worker| hub.wake(worker));
-            let name = if short {
-                "memory_short"
+            let found = reading.map_or("there is no limit any more".to_owned(), |r| r.to_string());
+            if short {
+                let text = format!("memory is nearly full, accepting stops: {found}");
+                shared.journal.note("memory_short", None, text);
             } else {
-                "memory_enough"
-            };
-            let found = reading.map_or("no limit any more".to_owned(), |found| found.to_string());
-            log::event(name, &[("found", &found), ("accepting", &!short)]);
+                let text = format!("there is memory again, accepting goes on: {found}");
+                shared.journal.note("memory_enough", None, text);
+            }
         }
     }
 

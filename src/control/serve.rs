@@ -3,26 +3,49 @@
 //! One thread, one runtime: whatever it waits for, the data plane does not notice.
 
 use std::future::Future;
+use std::future::pending;
 use std::io;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
-use axum::serve::Listener;
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// For this machine alone; the kernel chooses a free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A running server. Dropping it closes its listener and its connections, and waits until that has happened.
+/// Connections that one terminal serves at a time. More wait in the kernel: whoever floods a terminal takes from
+/// those who use it, not from the data plane.
+const CONNECTIONS_MOST: usize = 256;
+/// A request's head has to come within this, also the next one on a kept connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Who does not read what it has asked for is cut off after this.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// After accepting failed (no descriptors, no memory).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A thread with a runtime. Dropping it closes every socket there, and waits until that has happened.
 pub struct Served {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -35,36 +58,33 @@ pub struct Ends {
     pub local: SocketAddr,
 }
 
+/// Where the next listener of a terminal is put in. The one before it closes; its connections go on.
+pub type Door = UnboundedSender<TcpListener>;
+
 impl Served {
     /// Serves `router` on `listener`, on a thread called `name`.
     pub fn start(name: &str, listener: TcpListener, router: Router) -> io::Result<Served> {
-        Served::start_with(name, listener, router, async {})
+        let (door, listeners) = door();
+        // The receiver is held until the thread has it.
+        let _ = door.send(listener);
+        Served::run(name, async move {
+            let _stays_open = door;
+            serve(listeners, router).await;
+        })
     }
 
-    /// The same, and does `besides` on the same thread. What of it has been given to the pool of blocking tasks
-    /// is over when the server is dropped.
-    pub fn start_with(
-        name: &str,
-        listener: TcpListener,
-        router: Router,
-        besides: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<Served> {
-        listener.set_nonblocking(true)?;
+    /// Does `work` on a thread called `name`. What of it has been given to the pool of blocking tasks is over when
+    /// this is dropped.
+    pub fn run(name: &str, work: impl Future<Output = ()> + Send + 'static) -> io::Result<Served> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()?;
-        let door = {
-            let _inside = runtime.enter();
-            Door(tokio::net::TcpListener::from_std(listener)?)
-        };
-        let service = router.into_make_service_with_connect_info::<Ends>();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                runtime.spawn(async { axum::serve(door, service).await });
-                runtime.spawn(besides);
+                runtime.spawn(work);
                 // Ends when the sender sends or is dropped: both mean stop. What the runtime still runs, and with
                 // it every socket, goes when the runtime is dropped.
                 let _ = runtime.block_on(stopped);
@@ -86,32 +106,72 @@ impl Drop for Served {
     }
 }
 
-/// A listener that knows both ends of what it accepts.
-struct Door(tokio::net::TcpListener);
+/// A door and what comes through it.
+pub fn door() -> (Door, UnboundedReceiver<TcpListener>) {
+    unbounded_channel()
+}
 
-impl Listener for Door {
-    type Io = TcpStream;
-    type Addr = Ends;
-
-    async fn accept(&mut self) -> (TcpStream, Ends) {
-        loop {
-            let (stream, peer) = Listener::accept(&mut self.0).await;
-            // A client that is gone already needs neither a quick answer nor any.
-            let _ = stream.set_nodelay(true);
-            if let Ok(local) = stream.local_addr() {
-                return (stream, Ends { peer, local });
+/// Serves `router` on the newest of `listeners`, until it is dropped.
+pub async fn serve(mut listeners: UnboundedReceiver<TcpListener>, router: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MOST));
+    let mut connections = JoinSet::new();
+    let mut listener = None;
+    loop {
+        let place = Arc::clone(&places).acquire_owned();
+        let accepted = async {
+            match &listener {
+                Some(listener) => {
+                    // The semaphore is never closed.
+                    let place = place.await.ok();
+                    (accept(listener).await, place)
+                }
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            next = listeners.recv() => match next {
+                Some(next) => listener = usable(next),
+                None => return,
+            },
+            (accepted, place) = accepted => {
+                if let Some((stream, ends)) = accepted {
+                    let router = router.clone();
+                    connections.spawn(async move {
+                        serve_connection(stream, ends, router).await;
+                        drop(place);
+                    });
+                }
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<Ends> {
-        let local = self.0.local_addr()?;
-        Ok(Ends { peer: local, local })
+        while connections.try_join_next().is_some() {}
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Ends {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Ends {
-        *stream.remote_addr()
-    }
+fn usable(listener: TcpListener) -> Option<tokio::net::TcpListener> {
+    listener.set_nonblocking(true).ok()?;
+    tokio::net::TcpListener::from_std(listener).ok()
+}
+
+/// `None`: it was for nothing, or there is no room; the connection stays in the kernel then.
+async fn accept(listener: &tokio::net::TcpListener) -> Option<(TcpStream, Ends)> {
+    let Ok((stream, peer)) = listener.accept().await else {
+        sleep(ACCEPT_PAUSE).await;
+        return None;
+    };
+    let local = stream.local_addr().ok()?;
+    let socket = SockRef::from(&stream);
+    // A client that is gone already needs neither a quick answer nor any.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_user_timeout(Some(UNREAD_TIMEOUT));
+    Some((stream, Ends { peer, local }))
+}
+
+async fn serve_connection(stream: TcpStream, ends: Ends, router: Router) {
+    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(ends))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    // How it ended is the client's business.
+    let _ = connection.await;
 }

@@ -26,11 +26,13 @@ use crate::control::Control;
 use crate::control::ControlSetup;
 use crate::control::Memory;
 use crate::control::log;
+use crate::control::shared::Current;
+use crate::control::shared::Limits;
+use crate::control::shared::Shared;
 use crate::control::state::Denied;
 use crate::control::state::Folder;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
-use crate::daemon::budget::Budget;
 use crate::daemon::check;
 use crate::daemon::resources::Unknown;
 use crate::daemon::sizing::Sizing;
@@ -137,7 +139,8 @@ pub struct Started {
 
 /// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept.
 pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, StartError> {
-    let Sizing { budget, cores, .. } = sizing(config)?;
+    let sizing = sizing(config)?;
+    let budget = &sizing.budget;
     let mut plan = Plan::from_config(config, resolve, budget.max_connections());
     plan.pipe_responses = !paces_clients();
     log::event(
@@ -145,26 +148,29 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
         &[
             ("max_connections", &plan.max_connections),
             ("descriptors", &budget.descriptors_sum()),
-            ("computed", &budget),
+            ("computed", budget),
         ],
     );
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.sessions);
     let listener = listen(control::address(config))?;
-    let setup = workers_setup(config, plan, cores, &budget, &known);
+    let setup = workers_setup(config, plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
     let address = listener.local_addr().map_err(StartError::Other)?;
+    let current = Current {
+        config: Arc::new(config.clone()),
+        plan: Arc::clone(&setup.plan),
+    };
+    let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
     let parts = ControlSetup {
-        config,
-        plan: &setup.plan,
-        plane: workers.plane(),
-        hub: workers.hub(),
-        listener,
+        shared: Arc::new(Shared::new(plane, hub, current, limits(&sizing))),
+        ctl: listener,
         secret: secret()?,
+        gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
@@ -183,17 +189,12 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     }
 }
 
-fn workers_setup(
-    config: &Config,
-    plan: Plan,
-    cores: Vec<Option<usize>>,
-    budget: &Budget,
-    known: &Memory,
-) -> WorkersSetup {
+fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
+    let Sizing { budget, cores, .. } = sizing;
     WorkersSetup {
         plan: Arc::new(plan),
         listen: config.r#in.clone(),
-        cores,
+        cores: cores.clone(),
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
@@ -206,6 +207,15 @@ fn workers_setup(
             switches: known.switches.clone(),
             desk: known.desk(),
         },
+    }
+}
+
+fn limits(sizing: &Sizing) -> Limits {
+    Limits {
+        nbcproc: sizing.resources.cores.len(),
+        memmax: sizing.budget.memory_bytes,
+        ulimit_n: sizing.budget.descriptors,
+        maxsock: sizing.budget.descriptors_sum(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what there is and what is wanted to the size of everything; said at start, with where it comes from.
 
 use crate::control::log;
+use crate::control::pressure::Gauge;
 use crate::daemon::budget;
 use crate::daemon::budget::Accounting;
 use crate::daemon::budget::Budget;
@@ -52,6 +53,20 @@ impl Sizing {
             cores: cores.collect(),
             resources,
             budget,
+        })
+    }
+
+    /// Where control reads how full the memory is. A limit of a cgroup may be set later, too.
+    pub fn gauge(&self) -> Option<Gauge> {
+        let Resources { memory, .. } = &self.resources;
+        if !self.resources.memory_limited && memory.source == Source::Configured {
+            let limit_bytes = memory.amount;
+            return Some(Gauge::Process { limit_bytes });
+        }
+        let group = self.resources.memory_group.clone()?;
+        Some(match group.version {
+            Version::One => Gauge::CgroupOne(group.folders),
+            Version::Two => Gauge::CgroupTwo(group.folders),
         })
     }
 

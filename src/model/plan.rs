@@ -2,18 +2,20 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use crate::model::config::Balance;
 use crate::model::config::Mode;
 use crate::model::error_page::ErrorPages;
+use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 
 /// A plan is made whole and then never changed; a reload makes a new one.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The connected outputs, in order.
-    pub outputs: Vec<PlannedOutput>,
+    pub outputs: PlannedOutputs,
     /// `client_timeout`; `None`: never.
     pub client_timeout: Option<Duration>,
     /// `server_timeout`; `None`: never.
@@ -77,6 +79,56 @@ pub struct PlannedOutput {
     pub backup: bool,
 }
 
+/// The connected outputs in order. Everything that belongs to an output lies at its [`OutputId::index`], whichever
+/// others are connected: so a reload moves nothing.
+#[derive(Clone, Debug)]
+pub struct PlannedOutputs {
+    list: Vec<PlannedOutput>,
+    /// Where in the list an output is.
+    seats: [Option<u8>; OUTPUTS_MAX],
+}
+
+impl PlannedOutputs {
+    /// Adds one that comes behind all others.
+    pub fn push(&mut self, output: PlannedOutput) {
+        let last = self.list.last().map(|last| last.id);
+        assert!(last < Some(output.id), "outputs are planned in order");
+        self.seats[output.id.index()] = u8::try_from(self.list.len()).ok();
+        self.list.push(output);
+    }
+
+    /// The output with this index, if it is connected.
+    pub fn at(&self, index: usize) -> Option<&PlannedOutput> {
+        let seat = (*self.seats.get(index)?)?;
+        self.list.get(usize::from(seat))
+    }
+}
+
+impl Default for PlannedOutputs {
+    fn default() -> PlannedOutputs {
+        PlannedOutputs {
+            list: Vec::new(),
+            seats: [None; OUTPUTS_MAX],
+        }
+    }
+}
+
+impl Deref for PlannedOutputs {
+    type Target = [PlannedOutput];
+
+    fn deref(&self) -> &[PlannedOutput] {
+        &self.list
+    }
+}
+
+impl FromIterator<PlannedOutput> for PlannedOutputs {
+    fn from_iter<I: IntoIterator<Item = PlannedOutput>>(outputs: I) -> PlannedOutputs {
+        let mut all = PlannedOutputs::default();
+        outputs.into_iter().for_each(|output| all.push(output));
+        all
+    }
+}
+
 /// An address range in CIDR notation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
@@ -104,6 +156,11 @@ impl Network {
 }
 
 impl Plan {
+    /// The output with this index, if it is connected.
+    pub fn at(&self, index: usize) -> Option<&PlannedOutput> {
+        self.outputs.at(index)
+    }
+
     /// Whether what a client at `address` says of other clients is believed.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies
@@ -114,7 +171,7 @@ impl Plan {
     /// A plan without outputs and with the defaults of SPEC 2; a place to start from.
     pub fn empty() -> Plan {
         Plan {
-            outputs: Vec::new(),
+            outputs: PlannedOutputs::default(),
             client_timeout: Some(Duration::from_secs(60)),
             server_timeout: Some(Duration::from_secs(60)),
             conn_timeout: Some(Duration::from_secs(20)),

@@ -1,20 +1,22 @@
 //! The memory that workers and the control core share. Every word has exactly one writer, but for the
 //! places under a maximum and the loads of workers, which are atomic counts.
 //!
-//! - `page`: what a worker counts; `places`: the places under `max_connections`
+//! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
-//! - `standing`: switches and health
+//! - `standing`: switches and health; `plans`: the plan in force
 //! - `snapshot`: copies of what a worker has
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
 mod chain;
+pub mod histogram;
 pub mod inbox;
 pub mod outbox;
 pub mod outputs;
 pub mod page;
 pub mod places;
+pub mod plans;
 pub mod queue;
 pub mod snapshot;
 pub mod standing;
@@ -31,6 +33,7 @@ use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::page::Page;
 use crate::plane::places::Places;
+use crate::plane::plans::Plans;
 use crate::plane::standing::Standings;
 use crate::plane::sync::AtomicBool;
 use crate::plane::sync::AtomicU8;
@@ -55,6 +58,7 @@ pub struct Plane {
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
+    plans: Plans,
     inboxes: Inboxes,
     pages: Vec<Page>,
     loads: Vec<Load>,
@@ -82,6 +86,7 @@ impl Plane {
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
+            plans: Plans::default(),
             inboxes: Inboxes::with_capacity(workers, capacity),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
@@ -90,7 +95,7 @@ impl Plane {
 
     /// The maxima of a plan's outputs; before the workers start.
     pub fn set_maxima(&self, plan: &Plan) {
-        for output in &plan.outputs {
+        for output in plan.outputs.iter() {
             self.outputs
                 .set_maximum(output.id, output.max_connections, |_| {});
         }
@@ -157,6 +162,11 @@ impl Plane {
             self.outputs.reexamine(epoch, wake);
         }
         epoch.is_some()
+    }
+
+    /// The plan in force.
+    pub fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// Learned sessions on their way to other workers.

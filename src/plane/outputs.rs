@@ -58,6 +58,8 @@ pub struct QueueFull;
 /// The places of all outputs.
 pub struct OutputPlaces {
     outputs: Box<[Word]>,
+    /// Places taken over all outputs.
+    total: Total,
     all: OutputSet,
     waiting: Mutex<Waiting>,
     calls: Vec<CallWord>,
@@ -89,6 +91,7 @@ impl OutputPlaces {
         };
         OutputPlaces {
             outputs: (0..outputs).map(|_| word()).collect(),
+            total: Total::default(),
             all: (0..outputs).filter_map(OutputId::from_index).collect(),
             waiting: Mutex::new(Waiting {
                 queue: Queue::new(workers, waiters),
@@ -109,6 +112,7 @@ impl OutputPlaces {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
         if let Ok(before) = before {
             output.note(before + ONE);
+            self.total.rise();
         }
         before.is_ok()
     }
@@ -116,6 +120,7 @@ impl OutputPlaces {
     /// Gives a place back: to the earliest who waits for one, if there is somebody. `wake` is called for each
     /// worker that has something to collect now, here and below.
     pub fn give_back(&self, output: OutputId, wake: impl FnMut(usize)) {
+        self.total.fall();
         let give = |word| (word & WANTED == 0).then(|| less_one(word));
         let word = &self.outputs[output.index()].word;
         let given = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, give);
@@ -243,6 +248,11 @@ impl OutputPlaces {
         self.outputs[output.index()].most.load(Ordering::Relaxed)
     }
 
+    /// The most that were ever taken at a time over all outputs together.
+    pub fn all_taken_most(&self) -> u64 {
+        self.total.most.load(Ordering::Relaxed)
+    }
+
     /// Whether [`OutputPlaces::try_take`] would take one at this moment.
     pub fn has_place(&self, output: OutputId) -> bool {
         let word = self.word(output);
@@ -312,6 +322,7 @@ impl OutputPlaces {
         let output = &self.outputs[output.index()];
         let before = output.word.fetch_add(ONE, Ordering::AcqRel);
         output.note(before + ONE);
+        self.total.rise();
     }
 
     /// Under the lock only: nobody takes a place past it any more.
@@ -358,6 +369,27 @@ impl OutputPlaces {
                 wake(worker);
             }
         }
+    }
+}
+
+/// A count and its highest value; for counters only, nothing is decided by it.
+#[derive(Default)]
+#[repr(align(128))]
+struct Total {
+    now: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Total {
+    fn rise(&self) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        if now > self.most.load(Ordering::Relaxed) {
+            self.most.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+
+    fn fall(&self) {
+        self.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one worker counts. It alone writes its page; control sums the pages up.
 
+use crate::plane::histogram::Histogram;
 use crate::plane::places::WaitingWord;
 use crate::plane::sync::AtomicU64;
 use crate::plane::sync::Ordering;
@@ -77,7 +78,7 @@ impl Endings {
 }
 
 /// The counts of all outputs.
-pub struct OutputCounts(Box<[OutputCount; OUTPUTS_MAX]>);
+pub struct OutputCounts(Box<[OutputCount]>);
 
 /// What one worker counts for one output.
 #[derive(Default)]
@@ -90,13 +91,27 @@ pub struct OutputCount {
     pub connect_errors: Count,
     /// Connections established.
     pub connects_total: Count,
+    /// Times it refused or reset a connection, or left one unanswered.
+    pub suspicions: Count,
     /// Responses with a status of 500 or more.
     pub response_errors: Count,
+    /// Responses by the first digit of their status, from 1 to 5.
+    pub classes: [Count; 5],
+    /// Bytes of requests that were sent to it, heads included.
+    pub bytes_in: Count,
+    /// Bytes of its responses that went to clients, heads included.
+    pub bytes_out: Count,
+    /// From the first try to establish a connection to its success.
+    pub connect: Histogram,
+    /// From the request's head, read whole, to the response's head.
+    pub response: Histogram,
+    /// From the request's head, read whole, to the response's end.
+    pub total: Histogram,
 }
 
 impl Default for OutputCounts {
     fn default() -> OutputCounts {
-        OutputCounts(Box::new(std::array::from_fn(|_| OutputCount::default())))
+        OutputCounts((0..OUTPUTS_MAX).map(|_| OutputCount::default()).collect())
     }
 }
 

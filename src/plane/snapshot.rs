@@ -15,20 +15,19 @@ pub struct Desk<T> {
     /// How many are complete; the worker writes.
     done: AtomicU64,
     items: Mutex<Vec<T>>,
-    bell: Box<dyn Fn() + Send + Sync>,
 }
 
-impl<T> Desk<T> {
-    /// `bell` is called by the worker when a copy is complete.
-    pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Desk<T> {
+impl<T> Default for Desk<T> {
+    fn default() -> Desk<T> {
         Desk {
             wanted: AtomicU64::new(0),
             done: AtomicU64::new(0),
             items: Mutex::new(Vec::new()),
-            bell: Box::new(bell),
         }
     }
+}
 
+impl<T> Desk<T> {
     /// By control: asks for a copy of about `room` items, unless one is under way. The worker has to be woken
     /// after it. Memory is taken here, so that the worker need not.
     pub fn ask(&self, room: usize) {
@@ -48,14 +47,15 @@ impl<T> Desk<T> {
         self.wanted.load(Ordering::Acquire) != self.done.load(Ordering::Acquire)
     }
 
-    /// By the worker, while one is: adds to it. `add` says whether that was the last of it.
-    pub fn put(&self, add: impl FnOnce(&mut Vec<T>) -> bool) {
+    /// By the worker, while one is: adds to it. `add` says whether that was the last of it; then control has to be
+    /// rung for.
+    pub fn put(&self, add: impl FnOnce(&mut Vec<T>) -> bool) -> bool {
         let last = add(&mut self.lock());
         if last {
             let wanted = self.wanted.load(Ordering::Acquire);
             self.done.store(wanted, Ordering::Release);
-            (self.bell)();
         }
+        last
     }
 
     /// By control: the copy, when it is complete. Nothing is left here.

@@ -28,6 +28,12 @@ pub fn read() -> Moment {
     }
 }
 
+/// Milliseconds since 1970 (UTC), for people and other machines; it may jump.
+pub fn unix_ms() -> u64 {
+    let (seconds, nanos) = reading(ClockId::CLOCK_REALTIME);
+    seconds * 1000 + nanos / 1_000_000
+}
+
 fn reading(clock: ClockId) -> (u64, u64) {
     let Ok(time) = clock_gettime(clock) else {
         panic!("clock {clock} cannot be read: no Linux kernel lacks it");

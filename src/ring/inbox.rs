@@ -1,4 +1,4 @@
-//! How workers reach each other: an event counter to wake one, and a bounded inbox for sockets.
+//! How workers reach each other, and control: an event counter to wake one, and a bounded inbox for sockets.
 //!
 //! Each worker has a descriptor table of its own, so a number means nothing to another: sockets travel as
 //! `SCM_RIGHTS`. All of this is opened before the threads start, so that every table has it under the same
@@ -8,12 +8,15 @@
 //! - I1: a number that arrives in `SCM_RIGHTS` was just put into this thread's table by the kernel; nobody
 //!   else owns it.
 
+use std::io;
 use std::io::IoSlice;
 use std::io::IoSliceMut;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -42,6 +45,11 @@ struct Door {
 /// dropping it closes the descriptors of the dropping thread's table only.
 pub struct Hub {
     doors: Vec<Door>,
+    /// Rung by workers for control. What wakes control's runtime is no use to them: in their tables its number is
+    /// something else.
+    control: UnixStream,
+    /// Where control hears it.
+    rung: UnixStream,
 }
 
 impl Hub {
@@ -50,7 +58,14 @@ impl Hub {
         let doors = (0..workers)
             .map(|_| Door::new())
             .collect::<Result<_, _>>()?;
-        Ok(Hub { doors })
+        let (control, rung) = UnixStream::pair().map_err(errno)?;
+        control.set_nonblocking(true).map_err(errno)?;
+        rung.set_nonblocking(true).map_err(errno)?;
+        Ok(Hub {
+            doors,
+            control,
+            rung,
+        })
     }
 
     /// How many workers there are.
@@ -60,11 +75,22 @@ impl Hub {
 
     /// Wakes a worker, from any thread whose table has the hub.
     pub fn wake(&self, worker: usize) {
-        match self.doors[worker].bell.write(1) {
-            // EAGAIN: the counter is full, so the worker is awake already.
-            Ok(_) | Err(Errno::EAGAIN) => {}
-            Err(errno) => panic!("an eventfd of ours refused a write: {errno}"),
+        ring(&self.doors[worker].bell);
+    }
+
+    /// Wakes control, from any thread whose table has the hub.
+    pub fn ring_control(&self) {
+        match (&self.control).write(b"!") {
+            Ok(_) => {}
+            // Full: there are rings enough that have not been heard yet.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => panic!("a bell of ours cannot be rung: {error}"),
         }
+    }
+
+    /// A descriptor for control to wait at: readable once somebody has rung, until it has been read.
+    pub fn control_bell(&self) -> io::Result<UnixStream> {
+        self.rung.try_clone()
     }
 
     /// The descriptors that a thread needs to stay on the hub; for [`crate::ring::thread::own_table`].
@@ -76,7 +102,8 @@ impl Hub {
                 door.inbox.as_raw_fd(),
             ]
         };
-        self.doors.iter().flat_map(each).collect()
+        let doors = self.doors.iter().flat_map(each);
+        doors.chain([self.control.as_raw_fd()]).collect()
     }
 
     /// The counter that wakes `worker`.
@@ -139,8 +166,7 @@ pub(super) enum Taken {
 
 impl Door {
     fn new() -> Result<Door, Errno> {
-        let bell =
-            EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        let bell = bell()?;
         // SEQPACKET keeps messages apart, and is bounded by its send buffer (about 200 sockets) where
         // DGRAM is bounded by net.unix.max_dgram_qlen (10).
         let (slot, inbox) = socketpair(
@@ -153,12 +179,28 @@ impl Door {
     }
 }
 
+fn bell() -> Result<EventFd, Errno> {
+    EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
+}
+
+/// Every failing system call has a number; `EIO` stands for a library error that has none.
+fn errno(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+fn ring(bell: &EventFd) {
+    match bell.write(1) {
+        // EAGAIN: the counter is full, so whoever waits is awake already.
+        Ok(_) | Err(Errno::EAGAIN) => {}
+        Err(errno) => panic!("an eventfd of ours refused a write: {errno}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::thread::own_table;
     use std::io::Read;
-    use std::io::Write;
-    use std::os::unix::net::UnixStream;
 
     #[test]
     fn a_socket_arrives_and_works() {
@@ -175,6 +217,21 @@ mod tests {
         let mut text = String::new();
         theirs.read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");
+    }
+
+    /// What wakes a runtime of control's would be another number there: a client's connection, perhaps.
+    #[test]
+    fn control_hears_a_thread_that_has_a_table_of_its_own() {
+        let hub = std::sync::Arc::new(Hub::new(1).unwrap());
+        let theirs = std::sync::Arc::clone(&hub);
+        let ringer = std::thread::spawn(move || {
+            own_table(&theirs.descriptors()).unwrap();
+            // More than the bell holds: it never blocks.
+            (0..100_000).for_each(|_| theirs.ring_control());
+        });
+        ringer.join().unwrap();
+        let mut bell = hub.control_bell().unwrap();
+        assert!(matches!(bell.read(&mut [0; 1]), Ok(1)));
     }
 
     #[test]

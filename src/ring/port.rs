@@ -194,6 +194,9 @@ pub trait Ring {
     /// Wakes another worker.
     fn wake(&mut self, worker: usize);
 
+    /// Wakes control.
+    fn wake_control(&mut self);
+
     /// A free buffer, or none.
     fn lease(&mut self, size: Size) -> Option<Buffer>;
 

@@ -77,7 +77,7 @@ impl<R: Ring> Worker<R> {
         };
         let bytes = client.stream.bytes();
         let name = plan.cookie_name.as_bytes();
-        let known = |output| self.chooser.position(output).is_some();
+        let known = |output| self.chooser.knows(output);
         let edits = &mut self.affinity.edits;
         let output = match plan.mode {
             Mode::Source => {
@@ -102,7 +102,7 @@ impl<R: Ring> Worker<R> {
 
     /// The request goes to `output`: a cookie that nobody knew is tied to it, until somebody knows better.
     pub(super) fn tie_unknown(&mut self, brought: &Brought, output: usize) {
-        let planned = self.plan.outputs.get(output);
+        let planned = self.plan.at(output);
         let (Some(session), Some(planned)) = (brought.unknown, planned) else {
             return;
         };
@@ -125,7 +125,7 @@ impl<R: Ring> Worker<R> {
             return true;
         };
         let upstream = session.upstream.and_then(|key| self.upstreams.get(key));
-        let planned = self.plan.outputs.get(session.output);
+        let planned = self.plan.at(session.output);
         let (Some(upstream), Some(planned)) = (upstream, planned) else {
             return true;
         };
@@ -206,7 +206,7 @@ impl<R: Ring> Worker<R> {
         if let Some(number) = session.taught {
             return self.is_told(key, number);
         }
-        let Some(planned) = self.plan.outputs.get(session.output) else {
+        let Some(planned) = self.plan.at(session.output) else {
             return true;
         };
         let now = self.ring.now();

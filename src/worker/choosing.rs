@@ -82,10 +82,7 @@ impl<R: Ring> Worker<R> {
         };
         let wake = wake_others(&mut self.ring, self.index);
         match self.plane.outputs().wait(waiter, wants, epoch, wake) {
-            Ok(Waited::Taken(output)) => match self.chooser.position(output) {
-                Some(output) => self.begin_at(key, request, brought, output),
-                None => self.give_back_place_of(output),
-            },
+            Ok(Waited::Taken(output)) => self.begin_at(key, request, brought, output.index()),
             Ok(Waited::Waits(ticket)) => {
                 if let Some(client) = self.clients.get_mut(key) {
                     client.phase = Phase::Queued(ticket);
@@ -138,7 +135,7 @@ impl<R: Ring> Worker<R> {
         session.tried = session.tried.with(session.output);
         let (output, tried, tie) = (session.output, session.tried, session.tie);
         let more = session.tries < TRIES_MOST && now < session.connect_by;
-        self.chooser.suspect(output, now);
+        self.suspect(output);
         self.count_output(output, |counts| counts.connect_errors.add(1));
         let next = if more {
             self.take_output(tie, tried)
@@ -181,6 +178,14 @@ impl<R: Ring> Worker<R> {
         }
     }
 
+    /// An output has refused or reset a connection, or left one unanswered. Control hears of it, and probes.
+    pub(super) fn suspect(&mut self, output: usize) {
+        if self.chooser.suspect(output, self.ring.now()) {
+            self.count_output(output, |counts| counts.suspicions.add(1));
+            self.ring.wake_control();
+        }
+    }
+
     /// A session occupies an output, where it has a place.
     pub(super) fn occupy(&self, output: usize) {
         self.count_output(output, |counts| counts.sessions_active.add(1));
@@ -194,15 +199,15 @@ impl<R: Ring> Worker<R> {
 
     /// Gives a place back where nobody sat down.
     pub(super) fn give_output_back(&mut self, output: usize) {
-        if let Some(id) = self.plan.outputs.get(output).map(|planned| planned.id) {
-            self.give_back_place_of(id);
+        if let Some(output) = OutputId::from_index(output) {
+            self.give_back_place_of(output);
         }
     }
 
     /// Counts something for an output.
     pub(super) fn count_output(&self, output: usize, count: impl FnOnce(&OutputCount)) {
-        if let Some(planned) = self.plan.outputs.get(output) {
-            count(self.plane.page(self.index).outputs.of(planned.id));
+        if let Some(output) = OutputId::from_index(output) {
+            count(self.plane.page(self.index).outputs.of(output));
         }
     }
 
@@ -227,14 +232,18 @@ impl<R: Ring> Worker<R> {
         if let Some(client) = self.clients.get_mut(key) {
             client.phase = Phase::Reading;
         }
-        let request = self.parse_again(key);
-        let position = self.chooser.position(output);
-        let (Some(request), Some(position)) = (request, position) else {
+        let Some(request) = self.parse_again(key) else {
             self.give_back_place_of(output);
             return;
         };
+        if !self.chooser.knows(output) {
+            // Disconnected since the place was handed over.
+            self.give_back_place_of(output);
+            self.begin_session(key, &request);
+            return;
+        }
         let brought = self.read_tie(key);
-        self.begin_at(key, &request, &brought, position);
+        self.begin_at(key, &request, &brought, output.index());
     }
 
     /// The outputs stand differently from when it began to wait.
@@ -273,7 +282,7 @@ impl<R: Ring> Worker<R> {
         };
         session.output = output;
         if let First::Ready(buffer, length) = &mut session.first
-            && let Some(planned) = self.plan.outputs.get(output)
+            && let Some(planned) = self.plan.at(output)
             && session.names_output
         {
             *length = forward::rename_output(buffer, *length, &planned.name)?;
@@ -282,8 +291,7 @@ impl<R: Ring> Worker<R> {
     }
 
     fn takes_place(&self, output: usize) -> bool {
-        let planned = self.plan.outputs.get(output);
-        planned.is_some_and(|planned| self.plane.outputs().try_take(planned.id))
+        OutputId::from_index(output).is_some_and(|output| self.plane.outputs().try_take(output))
     }
 
     fn give_back_place_of(&mut self, output: OutputId) {
@@ -293,11 +301,10 @@ impl<R: Ring> Worker<R> {
 
     /// Those of them whose places may be had, by their own names. One that is checking may well have free places, but
     /// what it is waited for is the first word about its health: that makes all who wait choose again.
-    fn places_of(&self, positions: Set) -> OutputSet {
-        let outputs = &self.plan.outputs;
-        let named = |position: usize| outputs.get(position).map(|planned| planned.id);
+    fn places_of(&self, outputs: Set) -> OutputSet {
         let up = |id: &OutputId| self.plane.health(*id) == Health::Up;
-        positions.iter().filter_map(named).filter(up).collect()
+        let ids = outputs.iter().filter_map(OutputId::from_index);
+        ids.filter(up).collect()
     }
 }
 

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use crate::balance::choice::Chooser;
 use crate::balance::hash::HashKey;
 use crate::http::field::Fields;
+use crate::model::output::OUTPUTS_MAX;
 use crate::model::plan::Plan;
 use crate::model::time::Instant;
 use crate::plane::Order;
@@ -233,7 +234,7 @@ impl<R: Ring> Worker<R> {
             clients: Table::new(),
             upstreams: Table::new(),
             sessions: Table::new(),
-            pools: plan.outputs.iter().map(|_| Vec::new()).collect(),
+            pools: (0..OUTPUTS_MAX).map(|_| Vec::new()).collect(),
             chooser: Chooser::new(&plan, index),
             affinity: Affinity::new(&plan, index, learning.hash, learning.capacity),
             handing: Handing::default(),

@@ -41,7 +41,7 @@ const SUSPECT_AFTER: Duration = Duration::from_secs(1);
 pub struct Session {
     pub client: Key,
     pub upstream: Option<Key>,
-    /// The output it occupies, by position in the plan.
+    /// The index of the output it occupies.
     pub output: usize,
     pub method: Method,
     pub version: Version,
@@ -276,7 +276,7 @@ impl<R: Ring> Worker<R> {
     fn compose(&mut self, key: Key, request: &Request, output: usize) -> Option<(Buffer, usize)> {
         for size in [Size::Small, Size::Large] {
             let client = self.clients.get(key)?;
-            let planned = self.plan.outputs.get(output)?;
+            let planned = self.plan.at(output)?;
             let Some(mut buffer) = self.ring.lease(size) else {
                 self.starve(Starved::Request(key));
                 return None;

@@ -56,11 +56,14 @@ impl<R: Ring> Worker<R> {
         };
         let (now, from) = (self.ring.now(), self.handing.at);
         let mut next = None;
-        desk.put(|items| {
+        let complete = desk.put(|items| {
             let table = self.affinity.table.as_ref();
             next = table.and_then(|table| table.sessions_from(from, SLOTS_PER_TURN, now, items));
             next.is_none()
         });
         self.handing.at = next.unwrap_or(0);
+        if complete {
+            self.ring.wake_control();
+        }
     }
 }

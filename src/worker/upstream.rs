@@ -33,7 +33,7 @@ const POOL_MOST: usize = 4096;
 /// A connection to an output.
 pub struct Upstream {
     pub stream: Stream,
-    /// Its output, by position in the plan.
+    /// Its output's index.
     pub output: usize,
     pub state: State,
     /// It was reset, or failed otherwise; `stream.ended` is set too.
@@ -88,8 +88,7 @@ impl<R: Ring> Worker<R> {
     pub(super) fn open_upstream(&mut self, output: usize, session: Key) -> Result<Key, Errno> {
         let address = self
             .plan
-            .outputs
-            .get(output)
+            .at(output)
             .and_then(|o| o.address)
             .ok_or(Errno::EHOSTUNREACH)?;
         if self.upstreams.is_full() {
@@ -295,7 +294,7 @@ impl<R: Ring> Worker<R> {
         };
         if now < by {
             if let Some(output) = self.upstreams.get(key).map(|upstream| upstream.output) {
-                self.chooser.suspect(output, now);
+                self.suspect(output);
             }
             self.set_upstream_deadline(key, by);
         } else {

@@ -104,14 +104,16 @@ impl Stand {
     pub fn with(affinity: Affinity) -> Stand {
         let output = TcpListener::bind(loopback()).unwrap();
         let plan = Plan {
-            outputs: vec![PlannedOutput {
+            outputs: [PlannedOutput {
                 id: out1(),
                 name: "out".to_owned(),
                 address: output.local_addr().ok(),
                 weight: 1,
                 max_connections: 0,
                 backup: false,
-            }],
+            }]
+            .into_iter()
+            .collect(),
             affinity,
             ..Plan::empty()
         };

@@ -181,6 +181,10 @@ impl Ring for PacedRing {
         self.ring.wake(worker);
     }
 
+    fn wake_control(&mut self) {
+        self.ring.wake_control();
+    }
+
     fn lease(&mut self, size: Size) -> Option<Buffer> {
         self.ring.lease(size)
     }

@@ -15,8 +15,7 @@ const CONTROL: usize = 1;
 fn a_copy_is_whole_and_of_its_own_round() {
     try_all_orders(2, || {
         let bells = Bells::new(2);
-        let rings = Arc::clone(&bells);
-        let desk = Arc::new(Desk::new(move || rings.wake(CONTROL)));
+        let desk = Arc::new(Desk::default());
         let (theirs, wakes) = (Arc::clone(&desk), Arc::clone(&bells));
         let worker = thread::spawn(move || {
             for round in [10, 20] {
@@ -24,10 +23,13 @@ fn a_copy_is_whole_and_of_its_own_round() {
                     wakes.sleep(WORKER);
                 }
                 for piece in [1, 2] {
-                    theirs.put(|items| {
+                    let complete = theirs.put(|items| {
                         items.push(round + piece);
                         piece == 2
                     });
+                    if complete {
+                        wakes.wake(CONTROL);
+                    }
                 }
             }
         });

@@ -37,6 +37,10 @@ impl AtomicU64 {
         fenced(order, || self.0.fetch_add(value, order))
     }
 
+    pub fn fetch_sub(&self, value: u64, order: Ordering) -> u64 {
+        fenced(order, || self.0.fetch_sub(value, order))
+    }
+
     pub fn fetch_or(&self, value: u64, order: Ordering) -> u64 {
         fenced(order, || self.0.fetch_or(value, order))
     }

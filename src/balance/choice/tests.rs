@@ -300,16 +300,23 @@ fn an_output_without_address_is_never_chosen() {
 }
 
 #[test]
-fn positions_are_those_of_the_plan() {
+fn an_output_is_known_by_its_number_whichever_others_there_are() {
     let mut plan = plan(&[MAIN, MAIN]);
-    plan.outputs[0].id = id(2);
-    plan.outputs[1].id = id(63);
+    let numbers = [2, 63];
+    let outputs = plan.outputs.iter().cloned().zip(numbers);
+    plan.outputs = outputs
+        .map(|(output, number)| PlannedOutput {
+            id: id(number),
+            ..output
+        })
+        .collect();
     let mut chooser = Chooser::new(&plan, 0);
-    assert_eq!(chooser.position(id(63)), Some(1));
-    assert_eq!(chooser.position(id(0)), None);
+    assert!(chooser.knows(id(63)) && !chooser.knows(id(0)));
     let board = [GOOD; OUTPUTS_MAX];
     let choice = chooser.decide(&ask(tied(63), &[]), &Board(&board));
-    assert_eq!(choice, Choice::Go(1));
+    assert_eq!(choice, Choice::Go(63));
+    let choice = chooser.decide(&ask(tied(0), &[]), &Board(&board));
+    assert_eq!(choice, Choice::Go(2));
 }
 
 #[test]

@@ -23,16 +23,24 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
 
+use crate::balance::hash::HashKey;
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
+use crate::control::figures::Figures;
 use crate::control::serve::Ends;
+use crate::control::shared::Derived;
+use crate::control::shared::Shared;
 use crate::model::standing::Switch;
 
 /// Everything the terminal needs.
 pub struct Ctl {
-    pub guard: Guard,
+    pub shared: Arc<Shared>,
     pub orders: Orders,
+    /// As the configuration in force wants it.
+    pub guard: Derived<Guard>,
+    /// Drawn at this start.
+    pub secret: HashKey,
 }
 
 /// Everything the listener answers to.
@@ -53,27 +61,30 @@ async fn answer(
 
 impl Ctl {
     async fn answer(&self, ends: &Ends, request: &Parts) -> Result<Answer, Answer> {
-        self.guard.admit(ends, request)?;
+        let current = self.shared.current();
+        let guard = self.guard.of(&current, || {
+            Guard::new(&current.config, &current.plan, self.secret.clone())
+        });
+        guard.admit(ends, request)?;
         if request.method != Method::GET {
             return Err(Answer::only_get());
         }
         let path = percent_decode_str(request.uri.path()).decode_utf8_lossy();
-        let plane = self.orders.plane();
-        let outputs = self.orders.outputs();
+        let figures = || Figures::collect(&self.shared);
         match &*path {
-            "/api/enable" => self.switch(request, Switch::Enabled).await,
-            "/api/drain" => self.switch(request, Switch::Draining).await,
-            "/api/disable" => self.switch(request, Switch::Disabled).await,
-            "/api/status" => Ok(report::status(plane, outputs)),
-            "/api/sessions" => Ok(report::sessions(plane, outputs)),
-            "/api/counters" => Ok(report::counters(plane, outputs)),
-            "/api/health" => Ok(report::health(plane, outputs)),
+            "/api/enable" => self.switch(&guard, request, Switch::Enabled).await,
+            "/api/drain" => self.switch(&guard, request, Switch::Draining).await,
+            "/api/disable" => self.switch(&guard, request, Switch::Disabled).await,
+            "/api/status" => Ok(report::status(&figures())),
+            "/api/sessions" => Ok(report::sessions(&figures())),
+            "/api/counters" => Ok(report::counters(&figures())),
+            "/api/health" => Ok(report::health(&figures())),
             _ => Err(Answer::unknown_path(&path)),
         }
     }
 
-    async fn switch(&self, request: &Parts, to: Switch) -> Result<Answer, Answer> {
-        self.guard.admit_change(&request.headers)?;
+    async fn switch(&self, guard: &Guard, request: &Parts, to: Switch) -> Result<Answer, Answer> {
+        guard.admit_change(&request.headers)?;
         let meant = query::target(request.uri.query().unwrap_or_default())?;
         self.orders.set(&meant, to).await
     }

@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::query::Target;
 use crate::control::log;
+use crate::control::shared::Shared;
 use crate::control::state;
 use crate::control::state::Folder;
 use crate::control::state::switches;
@@ -18,50 +19,31 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedOutput;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
-use crate::plane::Plane;
-use crate::ring::inbox::Hub;
 
 /// The one who carries out orders: the only writer of the switches.
 pub struct Orders {
-    plane: Arc<Plane>,
-    hub: Arc<Hub>,
-    plan: Arc<Plan>,
+    shared: Arc<Shared>,
     folder: Option<Arc<Folder>>,
     /// One order at a time, its file included: what is answered as done is on the disk.
     turn: Mutex<()>,
 }
 
 impl Orders {
-    pub fn new(
-        plane: Arc<Plane>,
-        hub: Arc<Hub>,
-        plan: Arc<Plan>,
-        folder: Option<Arc<Folder>>,
-    ) -> Orders {
+    pub fn new(shared: Arc<Shared>, folder: Option<Arc<Folder>>) -> Orders {
         Orders {
-            plane,
-            hub,
-            plan,
+            shared,
             folder,
             turn: Mutex::new(()),
         }
     }
 
-    pub fn plane(&self) -> &Plane {
-        &self.plane
-    }
-
-    /// The connected ones.
-    pub fn outputs(&self) -> &[PlannedOutput] {
-        &self.plan.outputs
-    }
-
     /// Orders `to` for all outputs that are meant.
     pub async fn set(&self, meant: &Target, to: Switch) -> Result<Answer, Answer> {
-        let outputs = self.meant(meant)?;
         let _turn = self.turn.lock().await;
-        let wake = |worker| self.hub.wake(worker);
-        let set = |output: &&OutputId| self.plane.set_switch(**output, to, wake);
+        let plan = Arc::clone(&self.shared.current().plan);
+        let outputs = find(&plan, meant)?;
+        let wake = |worker| self.shared.hub.wake(worker);
+        let set = |output: &&OutputId| self.shared.plane.set_switch(**output, to, wake);
         let changed: Vec<&OutputId> = outputs.iter().filter(set).collect();
         if changed.is_empty() {
             let names: Vec<String> = outputs.iter().map(OutputId::to_string).collect();
@@ -69,40 +51,23 @@ impl Orders {
             return Err(Answer::not_done(&message));
         }
         for output in changed {
-            log::event("switch", &[("output", output), ("to", &word(to))]);
+            let text = format!("{output} {}", word(to));
+            self.shared.journal.note("switch", Some(*output), text);
         }
-        self.save().await;
+        self.save(&plan).await;
         Ok(Answer::done())
     }
 
-    fn meant(&self, meant: &Target) -> Result<Vec<OutputId>, Answer> {
-        let is_meant = |output: &&PlannedOutput| match meant {
-            Target::Channel(name) => OutputId::from_name(name) == Some(output.id),
-            Target::Address(address) => output
-                .address
-                .is_some_and(|connected| connected.ip().to_canonical() == *address),
-        };
-        let outputs = self.plan.outputs.iter().filter(is_meant);
-        let outputs: Vec<OutputId> = outputs.map(|output| output.id).collect();
-        if !outputs.is_empty() {
-            return Ok(outputs);
-        }
-        Err(Answer::not_done(&match meant {
-            Target::Channel(name) => format!("{name} is not connected"),
-            Target::Address(address) => format!("no output is connected to {address}"),
-        }))
-    }
-
     /// What cannot be saved holds all the same until the end of this process.
-    async fn save(&self) {
+    async fn save(&self, plan: &Plan) {
         let Some(folder) = self.folder.clone() else {
             return;
         };
         let ordered = |output: &PlannedOutput| {
-            let switch = self.plane.switch(output.id);
+            let switch = self.shared.plane.switch(output.id);
             (switch != Switch::Enabled).then(|| (state::name(output), switch))
         };
-        let ordered: Switches = self.plan.outputs.iter().filter_map(ordered).collect();
+        let ordered: Switches = plan.outputs.iter().filter_map(ordered).collect();
         let write = move || folder.write(switches::FILE, &switches::encode(&ordered));
         if let Ok(Err(error)) = spawn_blocking(write).await {
             log::event(
@@ -111,6 +76,25 @@ impl Orders {
             );
         }
     }
+}
+
+/// The outputs that are meant; none is a mistake of the one who asks.
+fn find(plan: &Plan, meant: &Target) -> Result<Vec<OutputId>, Answer> {
+    let is_meant = |output: &&PlannedOutput| match meant {
+        Target::Channel(name) => OutputId::from_name(name) == Some(output.id),
+        Target::Address(address) => output
+            .address
+            .is_some_and(|connected| connected.ip().to_canonical() == *address),
+    };
+    let outputs = plan.outputs.iter().filter(is_meant);
+    let outputs: Vec<OutputId> = outputs.map(|output| output.id).collect();
+    if !outputs.is_empty() {
+        return Ok(outputs);
+    }
+    Err(Answer::not_done(&match meant {
+        Target::Channel(name) => format!("{name} is not connected"),
+        Target::Address(address) => format!("no output is connected to {address}"),
+    }))
 }
 
 /// What was ordered before, for the outputs that there are today.

@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::balance::hash::HashKey;
+use crate::control::shared::Current;
+use crate::control::shared::Limits;
 use crate::control::state::Folder;
 use crate::control::state::tests::Scratch;
 use crate::model::config::Config;
@@ -44,11 +46,18 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         plane.set_switch(output, switch, |_| {});
     }
     let hub = Arc::new(Hub::new(1).unwrap());
-    let secret = HashKey::from_bytes([1; HashKey::LENGTH]);
+    let current = Current {
+        config: Arc::new(config),
+        plan,
+    };
+    let limits = Limits::default();
+    let shared = Arc::new(Shared::new(Arc::clone(&plane), hub, current, limits));
     Rig {
         ctl: Ctl {
-            guard: Guard::new(&config, &plan, secret),
-            orders: Orders::new(Arc::clone(&plane), hub, plan, folder),
+            orders: Orders::new(Arc::clone(&shared), folder),
+            shared,
+            guard: Derived::default(),
+            secret: HashKey::from_bytes([1; HashKey::LENGTH]),
         },
         plane,
     }

@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
@@ -13,13 +12,13 @@ use crate::balance::hash::HashKey;
 use crate::balance::table::LearnedSession;
 use crate::balance::ties;
 use crate::control::log;
+use crate::control::shared::Shared;
 use crate::control::state;
 use crate::control::state::Folder;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::plane::snapshot::Desk;
 use crate::ring::clock;
-use crate::ring::inbox::Hub;
 
 pub const FILE: &str = "sessions";
 
@@ -56,26 +55,22 @@ pub fn read(folder: &Folder, plan: &Plan) -> Option<Restored> {
 pub struct Saver {
     folder: Arc<Folder>,
     hash: HashKey,
-    names: Vec<(OutputId, String)>,
 }
 
 impl Saver {
-    pub fn new(folder: Arc<Folder>, hash: HashKey, plan: &Plan) -> Saver {
-        let outputs = plan.outputs.iter();
-        Saver {
-            folder,
-            hash,
-            names: outputs
-                .map(|output| (output.id, state::name(output)))
-                .collect(),
-        }
+    pub fn new(folder: Arc<Folder>, hash: HashKey) -> Saver {
+        Saver { folder, hash }
     }
 
     /// Writes the file. `sessions` come in any order.
-    pub fn save(&self, mut sessions: Vec<LearnedSession>) -> io::Result<()> {
+    pub fn save(&self, mut sessions: Vec<LearnedSession>, plan: &Plan) -> io::Result<()> {
         sessions.sort_by_key(|session| std::cmp::Reverse(session.idle));
-        let name_of = |output| {
-            let mut names = self.names.iter();
+        let outputs = plan.outputs.iter();
+        let names: Vec<_> = outputs
+            .map(|output| (output.id, state::name(output)))
+            .collect();
+        let name_of = |output: OutputId| {
+            let mut names = names.iter();
             names
                 .find(|(id, _)| *id == output)
                 .map(|(_, name)| name.as_str())
@@ -85,8 +80,8 @@ impl Saver {
     }
 
     /// The same, and says so when it fails.
-    pub fn save_or_say(&self, sessions: Vec<LearnedSession>) {
-        if let Err(error) = self.save(sessions) {
+    pub fn save_or_say(&self, sessions: Vec<LearnedSession>, plan: &Plan) {
+        if let Err(error) = self.save(sessions, plan) {
             log::event("state_not_saved", &[("file", &FILE), ("cause", &error)]);
         }
     }
@@ -96,9 +91,7 @@ impl Saver {
 pub struct Periodic {
     pub saver: Arc<Saver>,
     pub desk: Arc<Desk<LearnedSession>>,
-    /// What the desk's bell rings.
-    pub complete: Arc<Notify>,
-    pub hub: Arc<Hub>,
+    pub shared: Arc<Shared>,
     /// As many as a table holds.
     pub room: usize,
 }
@@ -117,16 +110,19 @@ impl Periodic {
     /// Never ends when the workers have: it is dropped then.
     async fn once(&self) {
         self.desk.ask(self.room);
-        self.hub.wake(0);
+        self.shared.hub.wake(0);
         let sessions = loop {
-            self.complete.notified().await;
+            // Before looking: what rings in between counts.
+            let rung = self.shared.rung.notified();
             if let Some(sessions) = self.desk.take() {
                 break sessions;
             }
+            rung.await;
         };
         let saver = Arc::clone(&self.saver);
+        let current = self.shared.current();
         // It ends only with the process's own panic.
-        let _ = spawn_blocking(move || saver.save_or_say(sessions)).await;
+        let _ = spawn_blocking(move || saver.save_or_say(sessions, &current.plan)).await;
     }
 }
 
@@ -139,6 +135,7 @@ mod tests {
     use super::*;
     use crate::balance::hash::SessionKey;
     use crate::balance::table::Trust;
+    use crate::control::shared::tests::shared_of;
     use crate::control::state::tests::Scratch;
     use crate::model::plan::PlannedOutput;
 
@@ -169,36 +166,30 @@ mod tests {
         let scratch = Scratch::new();
         let folder = Arc::new(Folder::open(&scratch.0).unwrap());
         let hash = HashKey::from_bytes([5; HashKey::LENGTH]);
-        let complete = Arc::new(Notify::new());
-        let bell = Arc::clone(&complete);
         let periodic = Periodic {
-            saver: Arc::new(Saver::new(
-                Arc::clone(&folder),
-                hash.clone(),
-                &plan("10.0.0.3:80"),
-            )),
-            desk: Arc::new(Desk::new(move || bell.notify_one())),
-            complete,
-            hub: Arc::new(Hub::new(1).unwrap()),
+            saver: Arc::new(Saver::new(Arc::clone(&folder), hash.clone())),
+            desk: Arc::default(),
+            shared: shared_of("out3 = '10.0.0.3'"),
             room: 10,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        // A bell that was late for an earlier round ends none.
-        periodic.complete.notify_one();
         runtime.block_on(async {
             let worker = async {
                 while !periodic.desk.is_wanted() {
                     tokio::task::yield_now().await;
                 }
                 for number in 1..=4 {
+                    // A ring for something else ends no round.
+                    periodic.shared.rung.notify_waiters();
                     periodic.desk.put(|items| {
                         items.push(session(number));
                         number == 4
                     });
                     tokio::task::yield_now().await;
                 }
+                periodic.shared.rung.notify_waiters();
             };
             both(periodic.once(), worker).await;
         });

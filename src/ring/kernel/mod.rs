@@ -520,6 +520,11 @@ impl Ring for KernelRing {
         self.hub.wake(worker);
     }
 
+    fn wake_control(&mut self) {
+        self.counts.calls += 1;
+        self.hub.ring_control();
+    }
+
     fn lease(&mut self, size: Size) -> Option<Buffer> {
         self.arena.lease(size)
     }

@@ -1,0 +1,129 @@
+//! What all parts of control have in common: the plane, the configuration in force, what has happened.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+
+use crate::control::journal::Journal;
+use crate::control::probed::ProbeBoard;
+use crate::model::config::Config;
+use crate::model::plan::Plan;
+use crate::model::time::Instant;
+use crate::plane::Plane;
+use crate::ring::clock;
+use crate::ring::inbox::Hub;
+
+/// One for a process.
+pub struct Shared {
+    pub plane: Arc<Plane>,
+    pub hub: Arc<Hub>,
+    pub journal: Journal,
+    /// What probes found, in words.
+    pub probes: ProbeBoard,
+    pub limits: Limits,
+    /// When this process began to serve.
+    pub started: Instant,
+    /// Told whenever a worker has rung for control.
+    pub rung: Notify,
+    current: watch::Sender<Arc<Current>>,
+}
+
+/// The configuration in force, and what the workers have of it.
+#[derive(Clone)]
+pub struct Current {
+    pub config: Arc<Config>,
+    pub plan: Arc<Plan>,
+}
+
+/// What the process may use; found at start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Limits {
+    /// CPUs.
+    pub nbcproc: usize,
+    /// Bytes of memory.
+    pub memmax: u64,
+    /// Open files of the process.
+    pub ulimit_n: u64,
+    /// Sockets of all workers together.
+    pub maxsock: u64,
+}
+
+impl Shared {
+    pub fn new(plane: Arc<Plane>, hub: Arc<Hub>, current: Current, limits: Limits) -> Shared {
+        Shared {
+            plane,
+            hub,
+            journal: Journal::default(),
+            probes: ProbeBoard::default(),
+            limits,
+            started: clock::read().now,
+            rung: Notify::new(),
+            current: watch::Sender::new(Arc::new(current)),
+        }
+    }
+
+    /// The configuration in force at this moment.
+    pub fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// To be told of every later one.
+    pub fn follow(&self) -> watch::Receiver<Arc<Current>> {
+        self.current.subscribe()
+    }
+
+    /// From now on `next` is in force: for the workers, and for all who follow.
+    pub fn put_in_force(&self, next: Current) {
+        let wake = |worker| self.hub.wake(worker);
+        for output in next.plan.outputs.iter() {
+            let places = self.plane.outputs();
+            places.set_maximum(output.id, output.max_connections, wake);
+        }
+        self.plane.plans().put(Arc::clone(&next.plan));
+        (0..self.hub.workers()).for_each(wake);
+        self.current.send_replace(Arc::new(next));
+    }
+
+    /// Tells `rung` of every ring, for ever. `bell` is the hub's.
+    pub async fn listen_for_rings(self: Arc<Self>, bell: UnixStream) -> io::Result<()> {
+        let mut bell = tokio::net::UnixStream::from_std(bell)?;
+        let mut rings = [0; 64];
+        while bell.read(&mut rings).await? > 0 {
+            self.rung.notify_waiters();
+        }
+        Ok(())
+    }
+}
+
+/// Something made from the configuration in force, and made anew when that changes.
+pub struct Derived<T>(Mutex<Option<(Arc<Current>, Arc<T>)>>);
+
+impl<T> Default for Derived<T> {
+    fn default() -> Derived<T> {
+        Derived(Mutex::new(None))
+    }
+}
+
+impl<T> Derived<T> {
+    /// What `make` gives for `current`.
+    pub fn of(&self, current: &Arc<Current>, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, made)) = &*kept
+            && Arc::ptr_eq(of, current)
+        {
+            return Arc::clone(made);
+        }
+        let made = Arc::new(make());
+        *kept = Some((Arc::clone(current), Arc::clone(&made)));
+        made
+    }
+}
+
+#[cfg(test)]
+pub mod tests;

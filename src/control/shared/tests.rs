@@ -1,0 +1,67 @@
+use super::*;
+use crate::model::load;
+
+/// What a configuration file with this text puts in force.
+pub fn current_of(text: &str) -> Current {
+    let sources = load::Sources {
+        file: Some(load::File {
+            name: "f",
+            bytes: text.as_bytes(),
+        }),
+        environment: &[],
+        sets: &[],
+        node: None,
+        host_name: None,
+        read: &|_| Ok(Vec::new()),
+    };
+    let config = load::load(&sources).expect("a sound configuration").config;
+    let plan = Plan::from_config(&config, |_| None, 10);
+    Current {
+        config: Arc::new(config),
+        plan: Arc::new(plan),
+    }
+}
+
+/// For one worker that is not there.
+pub fn shared_of(text: &str) -> Arc<Shared> {
+    let plane = Arc::new(Plane::new(1, 10));
+    let hub = Arc::new(Hub::new(1).unwrap());
+    let current = current_of(text);
+    Arc::new(Shared::new(plane, hub, current, Limits::default()))
+}
+
+const TEXT: &str = "out1 = '10.0.0.1'";
+
+#[test]
+fn what_is_put_in_force_reaches_workers_and_followers() {
+    let shared = shared_of(TEXT);
+    let (mut follower, mut seen) = (shared.follow(), 0);
+    assert!(shared.plane.plans().take_up(&mut seen).is_none());
+    let next = current_of(TEXT);
+    let plan = Arc::clone(&next.plan);
+    shared.put_in_force(next);
+    let taken = shared.plane.plans().take_up(&mut seen).unwrap();
+    assert!(Arc::ptr_eq(&taken, &plan));
+    assert!(follower.has_changed().unwrap());
+    assert!(Arc::ptr_eq(&follower.borrow_and_update().plan, &plan));
+    assert!(Arc::ptr_eq(&shared.current().plan, &plan));
+}
+
+#[test]
+fn a_ring_is_heard_by_all_who_wait() {
+    let shared = shared_of(TEXT);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let bell = shared.hub.control_bell().unwrap();
+        tokio::spawn(Arc::clone(&shared).listen_for_rings(bell));
+        for _ in 0..3 {
+            let (one, two) = (shared.rung.notified(), shared.rung.notified());
+            shared.hub.ring_control();
+            one.await;
+            two.await;
+        }
+    });
+}
