@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cgroup;
 mod client;
 mod lighttpd;
 mod nginx;
@@ -26,6 +27,7 @@ mod load;
 mod maximum;
 mod places;
 mod registry;
+mod resources;
 mod sharing;
 mod signals;
 mod start;
