@@ -31,6 +31,13 @@ const SMALL_RANGE: (u64, u64) = (512, 16_384);
 const LARGE_RANGE: (u64, u64) = (16, 1024);
 const PIPE_RANGE: (u64, u64) = (8, 256);
 
+/// From so much memory on the kernel sizes sockets by itself.
+const ROOMY_BYTES: u64 = 512 << 20;
+/// Below, what may wait in a socket in each direction is one part in so many of the memory. A client that asks for a long
+/// body and takes nothing of it then makes the kernel hold 3.5 times that, and 600 of them fill the memory …
+const SOCKET_SHARE: u64 = 4096;
+/// … and at least this: with half of it a long body costs twice the processor time (docs/resources.md).
+const SOCKET_LEAST: usize = 32 * 1024;
 /// More connections than this are not started for by themselves: the manual's simultaneous sessions at 1 GB.
 const AUTOMATIC: u64 = 40_000;
 /// Workers that are started for their descriptors alone. The lockable memory that a user usually has, 8 MiB, is enough
@@ -174,6 +181,13 @@ impl Budget {
         let large = u64::from(self.large_buffers) * LARGE_BYTES as u64;
         let pipes = u64::from(self.pipes) * PIPE_BYTES as u64;
         (small + large + pipes) * self.workers
+    }
+
+    /// What may wait in each socket in each direction; `None`: as much as the kernel finds good.
+    pub fn socket_bytes(&self) -> Option<usize> {
+        let share = self.memory_bytes / SOCKET_SHARE;
+        let bytes = usize::try_from(share).unwrap_or(usize::MAX);
+        (self.memory_bytes < ROOMY_BYTES).then_some(bytes.max(SOCKET_LEAST))
     }
 
     /// The most connections that memory and descriptors allow.

@@ -198,6 +198,7 @@ fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
+        socket_bytes: budget.socket_bytes(),
         learning: Learning {
             hash: known.hash.clone(),
             capacity: budget.sessions,

@@ -118,6 +118,21 @@ fn descriptors_bound_it_too() {
 }
 
 #[test]
+fn less_waits_in_sockets_where_memory_is_small() {
+    let table = [
+        (96 * MIB, Some(32 << 10)),
+        (256 * MIB, Some(64 << 10)),
+        (511 * MIB, Some(130_816)),
+        (512 * MIB, None),
+        (GIB, None),
+    ];
+    for (memory, expected) in table {
+        let budget = Budget::new(memory, Accounting::CgroupTwo, 20_000, 1);
+        assert_eq!(budget.socket_bytes(), expected, "{memory}");
+    }
+}
+
+#[test]
 fn what_control_holds_while_it_saves_counts() {
     let without = Budget::new(GIB, Accounting::Machine, 1 << 20, 2);
     let with = without.with_sessions();
