@@ -154,7 +154,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.sessions);
     let listener = listen(control::address(config))?;
-    let setup = workers_setup(config, plan, &sizing, &known);
+    let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
@@ -163,7 +163,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let address = listener.local_addr().map_err(StartError::Other)?;
     let current = Current {
         config: Arc::new(config.clone()),
-        plan: Arc::clone(&setup.plan),
+        plan: Arc::clone(workers.plan()),
     };
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
     let parts = ControlSetup {
@@ -189,11 +189,10 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     }
 }
 
-fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
+fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
     let Sizing { budget, cores, .. } = sizing;
     WorkersSetup {
         plan: Arc::new(plan),
-        listen: config.r#in.clone(),
         cores: cores.clone(),
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
