@@ -42,6 +42,7 @@ use crate::control::ctl::orders::Orders;
 use crate::control::pressure::Gauge;
 use crate::control::pressure::Pressure;
 use crate::control::prober::Prober;
+use crate::control::reload::Maximum;
 use crate::control::reload::Reloader;
 use crate::control::reload::Source;
 use crate::control::reload::parts::Terminal;
@@ -73,7 +74,7 @@ pub struct Memory {
     keeper: Option<Keeper>,
 }
 
-/// How learned sessions are kept; only where there are any.
+/// How learned sessions are kept.
 struct Keeper {
     saver: Arc<Saver>,
     desk: Arc<Desk<LearnedSession>>,
@@ -99,8 +100,7 @@ pub struct ControlSetup {
     /// Where a reload reads the configuration.
     pub source: Source,
     pub notifier: Arc<Notifier>,
-    /// What memory and descriptors allow.
-    pub max_connections: u64,
+    pub maximum: Maximum,
     /// Where it is read how full the memory is, if anywhere.
     pub gauge: Option<Gauge>,
 }
@@ -111,7 +111,8 @@ pub fn address(config: &Config) -> SocketAddr {
 }
 
 impl Memory {
-    /// Reads what there is. `secret` serves where no key was kept; with `room` for none, no sessions are learned.
+    /// Reads what there is. `secret` serves where no key was kept. A table has `room` for so many sessions, when any
+    /// are learned.
     pub fn read(folder: Option<Arc<Folder>>, plan: &Plan, secret: HashKey, room: usize) -> Memory {
         let mut memory = Memory {
             folder: folder.clone(),
@@ -124,17 +125,18 @@ impl Memory {
             return memory;
         };
         memory.switches = orders::read(&folder, plan);
-        if room > 0 {
-            if let Some(restored) = sessions::read(&folder, plan) {
-                memory.hash = restored.hash;
-                memory.sessions = Arc::new(restored.sessions);
-            }
-            memory.keeper = Some(Keeper {
-                saver: Arc::new(Saver::new(folder, memory.hash.clone())),
-                desk: Arc::default(),
-                room,
-            });
+        if plan.affinity.learns()
+            && let Some(restored) = sessions::read(&folder, plan)
+        {
+            memory.hash = restored.hash;
+            memory.sessions = Arc::new(restored.sessions);
         }
+        // Also where none are learned: a reload may change that.
+        memory.keeper = Some(Keeper {
+            saver: Arc::new(Saver::new(folder, memory.hash.clone())),
+            desk: Arc::default(),
+            room,
+        });
         memory
     }
 
@@ -153,7 +155,7 @@ impl Control {
             secret,
             source,
             notifier,
-            max_connections,
+            maximum,
             gauge,
         } = setup;
         let Memory { folder, keeper, .. } = memory;
@@ -172,7 +174,7 @@ impl Control {
                 door: ctl,
             })],
             notifier: Arc::clone(&notifier),
-            max_connections,
+            maximum,
             folder: folder.clone(),
         }));
         let router = ctl::router(Ctl {

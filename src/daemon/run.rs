@@ -26,6 +26,7 @@ use crate::control::Control;
 use crate::control::ControlSetup;
 use crate::control::Memory;
 use crate::control::log;
+use crate::control::reload::Maximum;
 use crate::control::reload::Source;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
@@ -160,7 +161,7 @@ pub fn start(
         ],
     );
     let secret = || random_key().map_err(StartError::Other);
-    let known = Memory::read(folder, &plan, secret()?, budget.sessions);
+    let known = Memory::read(folder, &plan, secret()?, budget.session_room());
     let listener = listen(control::address(config))?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
@@ -181,7 +182,10 @@ pub fn start(
         secret: secret()?,
         source,
         notifier: Arc::clone(&notifier),
-        max_connections: budget.max_connections(),
+        maximum: Maximum {
+            plain: budget.without_sessions().max_connections(),
+            learning: budget.with_sessions().max_connections(),
+        },
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
@@ -214,7 +218,7 @@ fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
         socket_bytes: budget.socket_bytes(),
         learning: Learning {
             hash: known.hash.clone(),
-            capacity: budget.sessions,
+            capacity: budget.session_room(),
         },
         known: Known {
             sessions: Arc::clone(&known.sessions),

@@ -61,7 +61,10 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         orders: Arc::clone(&orders),
         parts: Vec::new(),
         notifier: Arc::new(Notifier::nobody()),
-        max_connections: 10,
+        maximum: Maximum {
+            plain: 10,
+            learning: 5,
+        },
         folder: None,
     });
     Rig {

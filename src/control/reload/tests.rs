@@ -83,7 +83,10 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
             Box::new(terminal),
         ],
         notifier: Arc::new(Notifier::nobody()),
-        max_connections: 10,
+        maximum: Maximum {
+            plain: 10,
+            learning: 5,
+        },
         folder,
     });
     Rig {
