@@ -200,7 +200,7 @@ fn what_cannot_be_opened_changes_nothing() {
     let taken = first.local_addr().unwrap();
     let input = format!("in = ['127.0.0.1:0', '{taken}']\nout1 = '10.0.0.9'");
     let cannot = format!("cannot listen on {taken} (in): another program listens there");
-    assert_eq!(rig.refused(&input), [cannot.clone()]);
+    assert_eq!(rig.refused(&input), std::slice::from_ref(&cannot));
     let second = TcpListener::bind("127.0.0.1:0").unwrap();
     let other = second.local_addr().unwrap();
     let both = format!("{input}\nctl_port = {}", other.port());
