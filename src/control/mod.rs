@@ -2,18 +2,22 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
+//!   `figures`: everything that is counted; `counters`: the seed's names for it
 //! - `prober`: probes, and what host names resolve to
 //! - `ctl`: the terminal; `serve`: web servers on a thread
+//! - `mon`: the counters, pushed to whoever keeps them
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
-//! - `state`: the files in `state_dir`
+//! - `state`: the files in `state_dir`; `pressure`: how full the memory is
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod mon;
+pub mod pressure;
 pub mod probed;
 pub mod prober;
 pub mod reload;
@@ -35,6 +39,8 @@ use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
+use crate::control::pressure::Gauge;
+use crate::control::pressure::Pressure;
 use crate::control::prober::Prober;
 use crate::control::reload::Reloader;
 use crate::control::reload::Source;
@@ -95,6 +101,8 @@ pub struct ControlSetup {
     pub notifier: Arc<Notifier>,
     /// What memory and descriptors allow.
     pub max_connections: u64,
+    /// Where it is read how full the memory is, if anywhere.
+    pub gauge: Option<Gauge>,
 }
 
 /// Where `ctl` listens.
@@ -146,6 +154,7 @@ impl Control {
             source,
             notifier,
             max_connections,
+            gauge,
         } = setup;
         let Memory { folder, keeper, .. } = memory;
         let bell = shared.hub.control_bell()?;
@@ -192,6 +201,10 @@ impl Control {
             tasks.spawn(async move { reloader.listen(&ordered).await });
             let watched = Arc::clone(&parts);
             tasks.spawn(async move { notifier.watch(&watched).await });
+            tasks.spawn(mon::run(Arc::clone(&parts)));
+            if let Some(gauge) = gauge {
+                tasks.spawn(Pressure::new(gauge).run(Arc::clone(&parts)));
+            }
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
             }

@@ -35,9 +35,9 @@ use crate::control::state::Folder;
 use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
-use crate::daemon::budget;
-use crate::daemon::budget::Budget;
 use crate::daemon::check;
+use crate::daemon::resources::Unknown;
+use crate::daemon::sizing::Sizing;
 use crate::daemon::workers::Known;
 use crate::daemon::workers::Leftovers;
 use crate::daemon::workers::Orders;
@@ -46,14 +46,12 @@ use crate::daemon::workers::WorkersError;
 use crate::daemon::workers::WorkersSetup;
 use crate::model::address::HostPort;
 use crate::model::config::Config;
-use crate::model::config::Mode;
 use crate::model::plan::Plan;
 use crate::model::property;
 use crate::model::property::Fallback;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
-use crate::ring::thread::cores;
 use crate::worker::Learning;
 
 /// Why serving did not begin.
@@ -149,25 +147,22 @@ pub fn start(
     folder: Option<Arc<Folder>>,
     source: Source,
 ) -> Result<Started, StartError> {
-    let cores = worker_cores(config)?;
-    let memory = memory_bytes(config)?;
-    let mut budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
-    if config.mode == Mode::Passive && !config.cookie_name.is_empty() {
-        budget = budget.with_sessions();
-    }
+    let sizing = sizing(config)?;
+    let budget = &sizing.budget;
     let mut plan = Plan::from_config(config, resolve, budget.max_connections());
     plan.pipe_responses = !paces_clients();
     log::event(
         "maximum",
         &[
             ("max_connections", &plan.max_connections),
-            ("computed", &budget),
+            ("descriptors", &budget.descriptors_sum()),
+            ("computed", budget),
         ],
     );
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.sessions);
     let listener = listen(control::address(config))?;
-    let setup = workers_setup(plan, cores, &budget, &known);
+    let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
@@ -181,12 +176,13 @@ pub fn start(
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
     let notifier = Arc::new(Notifier::from_environment());
     let parts = ControlSetup {
-        shared: Arc::new(Shared::new(plane, hub, current, limits(&budget))),
+        shared: Arc::new(Shared::new(plane, hub, current, limits(&sizing))),
         ctl: listener,
         secret: secret()?,
         source,
         notifier: Arc::clone(&notifier),
         max_connections: budget.max_connections(),
+        gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
@@ -207,18 +203,15 @@ pub fn start(
     }
 }
 
-fn workers_setup(
-    plan: Plan,
-    cores: Vec<Option<usize>>,
-    budget: &Budget,
-    known: &Memory,
-) -> WorkersSetup {
+fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
+    let Sizing { budget, cores, .. } = sizing;
     WorkersSetup {
         plan: Arc::new(plan),
-        cores,
+        cores: cores.clone(),
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
+        socket_bytes: budget.socket_bytes(),
         learning: Learning {
             hash: known.hash.clone(),
             capacity: budget.sessions,
@@ -231,12 +224,12 @@ fn workers_setup(
     }
 }
 
-fn limits(budget: &Budget) -> Limits {
+fn limits(sizing: &Sizing) -> Limits {
     Limits {
-        nbcproc: cores().map_or(0, |cores| cores.len()),
-        memmax: budget.memory_bytes,
-        ulimit_n: budget.descriptors,
-        maxsock: budget.descriptors * budget.workers,
+        nbcproc: sizing.resources.cores.len(),
+        memmax: sizing.budget.memory_bytes,
+        ulimit_n: sizing.budget.descriptors,
+        maxsock: sizing.budget.descriptors_sum(),
     }
 }
 
@@ -254,6 +247,16 @@ fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
             ],
         );
     }
+}
+
+/// How large everything is, which is said.
+fn sizing(config: &Config) -> Result<Sizing, StartError> {
+    let sizing = Sizing::find(config).map_err(|unknown| match unknown {
+        Unknown::Memory(cause) => StartError::Memory(cause),
+        Unknown::Cores(cause) => StartError::Cores(cause),
+    })?;
+    sizing.announce();
+    Ok(sizing)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -355,34 +358,6 @@ fn random_key() -> io::Result<HashKey> {
     let mut bytes = [0; HashKey::LENGTH];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(HashKey::from_bytes(bytes))
-}
-
-/// One core for each worker. More workers than cores share them.
-fn worker_cores(config: &Config) -> Result<Vec<Option<usize>>, StartError> {
-    let cores = cores().map_err(|errno| StartError::Cores(errno.desc().to_owned()))?;
-    if cores.is_empty() {
-        return Err(StartError::Cores("the process may use none".to_owned()));
-    }
-    let granted = config
-        .resources
-        .cpu
-        .map(|cpu| u64::from(cpu.thousandths).div_ceil(1000));
-    let count = config.workers.or(granted).unwrap_or(cores.len() as u64);
-    let count = usize::try_from(count).unwrap_or(cores.len()).max(1);
-    Ok((0..count)
-        .map(|index| cores.get(index % cores.len()).copied())
-        .collect())
-}
-
-fn memory_bytes(config: &Config) -> Result<u64, StartError> {
-    if let Some(memory) = config.resources.memory {
-        return Ok(memory.bytes);
-    }
-    let meminfo = std::fs::read_to_string("/proc/meminfo")
-        .map_err(|error| StartError::Memory(format!("/proc/meminfo: {error}")))?;
-    budget::machine_memory(&meminfo).ok_or_else(|| {
-        StartError::Memory("/proc/meminfo has no MemTotal; set [resources] memory".to_owned())
-    })
 }
 
 /// The first address of a name; one without makes its output down, never the program fail.

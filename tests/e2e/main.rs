@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cgroup;
 mod client;
 mod lighttpd;
 mod nginx;
@@ -29,6 +30,7 @@ mod places;
 mod probes;
 mod registry;
 mod reload;
+mod resources;
 mod sharing;
 mod signals;
 mod start;

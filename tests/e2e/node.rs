@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
 
+use crate::cgroup::Cgroup;
 use crate::client::Client;
 use crate::process::Folder;
 use crate::process::Process;
@@ -33,12 +34,7 @@ pub struct Node {
 impl Node {
     /// HALB in front of `outputs`, with `properties` besides.
     pub fn start(outputs: &[SocketAddr], properties: &str) -> Node {
-        let mut text = format!("{properties}\n");
-        for (number, output) in (1..).zip(outputs) {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "out{number} = \"{output}\"");
-        }
-        Node::from_text(&text)
+        Node::from_text(&with_outputs(outputs, properties))
     }
 
     /// HALB with a configuration that says only what the test is about; the rest is small. Its first probes are over.
@@ -53,13 +49,30 @@ impl Node {
         Node::with_state(properties, state, Folder::new())
     }
 
+    /// HALB in front of `outputs`, in a cgroup.
+    pub fn inside(group: &Cgroup, outputs: &[SocketAddr], properties: &str) -> Node {
+        let folder = Folder::new();
+        let state = folder.path("state");
+        let text = with_outputs(outputs, properties);
+        Node::wrapped(&text, &state, folder, |command| group.wrap(&command))
+    }
+
     fn with_state(properties: &str, state: &Path, folder: Folder) -> Node {
+        Node::wrapped(properties, state, folder, |command| command)
+    }
+
+    fn wrapped(
+        properties: &str,
+        state: &Path,
+        folder: Folder,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> Node {
         let text = complete(properties);
         let file = folder.write("halb.toml", text.as_bytes());
         let mut command = program();
         command.env("HALB_STATE_DIR", state);
         command.args(["run", "-f"]).arg(&file);
-        let mut process = Process::start(&mut command);
+        let mut process = Process::start(&mut wrap(command));
         let ctl = process.line("event=listening ctl=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
         let listeners = listeners.lines().next().unwrap().split(',').count();
@@ -175,6 +188,15 @@ fn outputs(text: &str) -> impl Iterator<Item = &str> {
         name.strip_prefix("out")
             .is_some_and(|n| n.parse::<u8>().is_ok())
     })
+}
+
+fn with_outputs(outputs: &[SocketAddr], properties: &str) -> String {
+    let mut text = format!("{properties}\n");
+    for (number, output) in (1..).zip(outputs) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "out{number} = \"{output}\"");
+    }
+    text
 }
 
 fn complete(properties: &str) -> String {

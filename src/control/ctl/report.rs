@@ -1,8 +1,9 @@
 //! What `ctl` tells of the outputs. Nothing here changes anything.
 
-use serde_json::Value;
 use serde_json::json;
 
+use crate::control::counters;
+use crate::control::counters::Counter;
 use crate::control::ctl::answer::Answer;
 use crate::control::figures::Figures;
 use crate::control::figures::OutputFigures;
@@ -48,31 +49,8 @@ pub fn health(figures: &Figures) -> Answer {
 
 /// `/api/counters`: under the seed's names.
 pub fn counters(figures: &Figures) -> Answer {
-    let mut counters = Vec::new();
-    for output in &figures.outputs {
-        for (name, value) in [
-            ("status", output.status() as u64),
-            ("queue", output.queue.now),
-            ("queue_max", output.queue.most),
-            ("sessions_active", output.sessions_active),
-            ("sessions_max", output.sessions_max),
-            ("sessions_total", output.sessions_total),
-            ("errors", output.errors),
-        ] {
-            counters.push((format!("{}_{name}", output.id), Value::from(value)));
-        }
-    }
-    for (name, value) in [
-        ("queue", figures.queue.now),
-        ("queue_max", figures.queue.most),
-        ("sessions_active", figures.sessions_active),
-        ("sessions_max", figures.sessions_max),
-        ("sessions_total", figures.sessions_total),
-        ("errors", figures.errors),
-    ] {
-        counters.push((name.to_owned(), Value::from(value)));
-    }
-    Answer::of(counters)
+    let each = |counter: Counter| (counter.name, counter.value.into());
+    Answer::of(counters::counters(figures).into_iter().map(each).collect())
 }
 
 /// `/api/reload`: what was changed, or why nothing was.
