@@ -25,6 +25,7 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod messages;
 mod places;
 mod registry;
 mod resources;
