@@ -14,9 +14,9 @@ mod text;
 mod writer;
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
@@ -26,6 +26,8 @@ use std::time::Duration;
 use crate::control::access::sink::Sink;
 use crate::control::access::writer::Writer;
 use crate::control::log;
+use crate::control::reload::parts::Commit;
+use crate::control::reload::parts::Part;
 use crate::control::shared::Shared;
 use crate::model::config::AccessLog as Target;
 use crate::model::config::Config;
@@ -53,7 +55,7 @@ struct Orders(Mutex<Ordered>);
 /// Since the thread last looked.
 #[derive(Default)]
 struct Ordered {
-    form: Option<Form>,
+    change: Option<Opened>,
     reopen: bool,
     stop: bool,
 }
@@ -74,29 +76,31 @@ impl Form {
     }
 }
 
-/// Whether the log that a configuration asks for can be written. To be asked before that is put in force.
-pub fn check(config: &Config) -> io::Result<()> {
-    Sink::open(&config.access_log).map(drop)
+/// What a configuration asks for.
+pub struct Opened {
+    form: Form,
+    /// `None`: no log.
+    sink: Option<Sink>,
+}
+
+impl Opened {
+    /// An error: that log cannot be written.
+    pub fn of(config: &Config) -> io::Result<Opened> {
+        let form = Form::of(config);
+        let sink = Sink::open(&form.target)?;
+        Ok(Opened { form, sink })
+    }
 }
 
 impl AccessLog {
-    /// Begins with the configuration in force. An error: that log cannot be written.
-    pub fn start(shared: &Shared) -> io::Result<AccessLog> {
-        let form = Form::of(&shared.current().config);
-        let sink = Sink::open(&form.target)?;
-        let bell = shared.hub.log_bell()?;
-        AccessLog::begin(&shared.plane, &shared.hub, bell, form, sink)
+    pub fn start(shared: &Shared, opened: Opened) -> io::Result<AccessLog> {
+        AccessLog::begin(&shared.plane, &shared.hub, opened)
     }
 
-    fn begin(
-        plane: &Arc<Plane>,
-        hub: &Arc<Hub>,
-        bell: UnixStream,
-        form: Form,
-        sink: Option<Sink>,
-    ) -> io::Result<AccessLog> {
+    fn begin(plane: &Arc<Plane>, hub: &Arc<Hub>, opened: Opened) -> io::Result<AccessLog> {
         let orders = Arc::new(Orders::default());
-        let writer = Writer::new(Arc::clone(plane), bell, Arc::clone(&orders), form, sink);
+        let bell = hub.log_bell()?;
+        let writer = Writer::new(Arc::clone(plane), bell, Arc::clone(&orders), opened);
         let (ending, ended) = mpsc::channel();
         thread::Builder::new()
             .name("halb-log".to_owned())
@@ -111,9 +115,9 @@ impl AccessLog {
         })
     }
 
-    /// Another configuration is in force.
-    pub fn adopt(&self, config: &Config) {
-        self.order(|orders| orders.form = Some(Form::of(config)));
+    /// From now on it is written there.
+    pub fn change(&self, to: Opened) {
+        self.order(|orders| orders.change = Some(to));
     }
 
     /// The file was moved away: the lines from now on go into a new one of that name.
@@ -136,12 +140,23 @@ impl AccessLog {
     }
 }
 
+impl Part for Arc<AccessLog> {
+    fn prepare(&self, before: &Config, next: &Config) -> Result<Option<Commit>, String> {
+        if Form::of(before) == Form::of(next) {
+            return Ok(None);
+        }
+        let opened = Opened::of(next).map_err(|error| error.to_string())?;
+        let log = Arc::clone(self);
+        Ok(Some(Box::new(move || log.change(opened))))
+    }
+}
+
 impl Orders {
     fn take(&self) -> Ordered {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Ordered> {
+    fn lock(&self) -> MutexGuard<'_, Ordered> {
         // A panic ends the process; a test that caught one goes on with what there is.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,6 +16,7 @@ use nix::poll::poll;
 
 use crate::control::access::Form;
 use crate::control::access::LAST_PATIENCE;
+use crate::control::access::Opened;
 use crate::control::access::Orders;
 use crate::control::access::batch::Batch;
 use crate::control::access::line::Line;
@@ -69,13 +70,8 @@ enum Round {
 }
 
 impl Writer {
-    pub fn new(
-        plane: Arc<Plane>,
-        bell: UnixStream,
-        orders: Arc<Orders>,
-        form: Form,
-        sink: Option<Sink>,
-    ) -> Writer {
+    pub fn new(plane: Arc<Plane>, bell: UnixStream, orders: Arc<Orders>, opened: Opened) -> Writer {
+        let Opened { form, sink } = opened;
         Writer {
             plane,
             bell,
@@ -94,8 +90,8 @@ impl Writer {
         loop {
             self.hear();
             let ordered = self.orders.take();
-            if let Some(form) = ordered.form {
-                self.change(form);
+            if let Some(opened) = ordered.change {
+                self.change(opened);
             }
             if ordered.reopen {
                 self.reopen();
@@ -126,6 +122,9 @@ impl Writer {
 
     /// Takes records and makes lines of them; `false`: there were none.
     fn gather(&mut self) -> bool {
+        if self.form.target == Target::None {
+            return false; // the workers have stopped to say anything, or are about to
+        }
         let plane = Arc::clone(&self.plane);
         let is_haproxy = self.form.format == LogFormat::Haproxy;
         let scene = if is_haproxy {
@@ -146,9 +145,6 @@ impl Writer {
             found = false;
             for (worker, records) in plane.records() {
                 let count = records.take(TAKE_MOST, scratch, |bytes| {
-                    if form.target == Target::None {
-                        return;
-                    }
                     let Some((record, texts)) = Record::decode(bytes) else {
                         return;
                     };
@@ -195,21 +191,15 @@ impl Writer {
     }
 
     /// Another form, from the next line on.
-    fn change(&mut self, form: Form) {
-        if form == self.form {
-            return;
-        }
+    fn change(&mut self, to: Opened) {
         self.round(); // under the old one
-        let elsewhere = form.target != self.form.target;
-        self.form = form;
-        if elsewhere {
-            self.sink = None;
-            self.batch.rewind();
-            if self.form.target == Target::None {
-                self.batch.give_up();
-            } else {
-                self.reopen();
-            }
+        Opened {
+            form: self.form,
+            sink: self.sink,
+        } = to;
+        self.batch.rewind();
+        if self.form.target == Target::None {
+            tell_unwritten(self.batch.give_up());
         }
     }
 
@@ -249,9 +239,7 @@ impl Writer {
         for (_, records) in self.plane.records() {
             lost += records.take(usize::MAX, &mut self.scratch, |_| {});
         }
-        if lost > 0 {
-            log::event("access_log_unwritten", &[("lines", &lost)]);
-        }
+        tell_unwritten(lost);
     }
 
     /// Says how many lines there was no room for, at most once a second.
@@ -271,6 +259,7 @@ impl Writer {
             Round::Done => self.wait(Some(GATHER), false),
             Round::Blocked => self.wait(Some(RETRY), true),
             Round::Failed => self.wait(Some(RETRY), false),
+            Round::Idle if self.form.target == Target::None => self.wait(None, false),
             Round::Idle => {
                 let plane = Arc::clone(&self.plane);
                 // All of them have to hear of it.
@@ -307,6 +296,12 @@ impl Writer {
             .read(&mut rings)
             .is_ok_and(|count| count == rings.len())
         {}
+    }
+}
+
+fn tell_unwritten(lines: usize) {
+    if lines > 0 {
+        log::event("access_log_unwritten", &[("lines", &lines)]);
     }
 }
 

@@ -9,9 +9,10 @@ use nix::unistd::mkfifo;
 
 use super::Sample;
 use crate::control::access::AccessLog;
-use crate::control::access::Form;
+use crate::control::access::Opened;
 use crate::control::access::batch::Batch;
 use crate::control::access::sink::Sink;
+use crate::control::reload::parts::Part;
 use crate::control::state::tests::Scratch;
 use crate::model::config::AccessLog as Target;
 use crate::model::config::Config;
@@ -37,13 +38,8 @@ impl Workers {
     }
 
     fn log(&self, path: &Path) -> AccessLog {
-        let form = Form {
-            target: Target::File(path.to_owned()),
-            format: LogFormat::Combined,
-        };
-        let sink = Sink::open(&form.target).unwrap();
-        let bell = self.hub.log_bell().unwrap();
-        AccessLog::begin(&self.plane, &self.hub, bell, form, sink).unwrap()
+        let opened = Opened::of(&config(Target::File(path.to_owned())));
+        AccessLog::begin(&self.plane, &self.hub, opened.unwrap()).unwrap()
     }
 
     /// What a worker does for each request, the next number in its target.
@@ -150,13 +146,40 @@ fn another_configuration_moves_the_log() {
     let mut workers = Workers::new(1);
     let log = workers.log(&first);
     workers.say(0);
-    log.adopt(&config(Target::File(second.clone())));
+    log.change(Opened::of(&config(Target::File(second.clone()))).unwrap());
+    workers.say(0);
     log.finish();
     let mut found = numbers(&read(&first));
-    if second.exists() {
-        found.extend(numbers(&read(&second)));
-    }
-    assert_eq!(found, [0]);
+    assert!(!found.is_empty(), "what was said before");
+    found.extend(numbers(&read(&second)));
+    assert_eq!(found, [0, 1]);
+}
+
+#[test]
+fn a_reload_opens_another_log_before_it_changes_anything() {
+    let folder = Scratch::new();
+    let (first, second) = (folder.0.join("first"), folder.0.join("second"));
+    let mut workers = Workers::new(1);
+    let log = Arc::new(workers.log(&first));
+    let before = config(Target::File(first.clone()));
+    assert!(log.prepare(&before, &before).unwrap().is_none());
+    let nowhere = config(Target::File(folder.0.join("none/there")));
+    let Err(refusal) = log.prepare(&before, &nowhere) else {
+        panic!("it cannot be opened");
+    };
+    assert!(
+        refusal.contains("none/there (access_log): No such file"),
+        "{refusal}"
+    );
+    let next = config(Target::File(second.clone()));
+    let commit = log.prepare(&before, &next).unwrap().unwrap();
+    workers.say(0);
+    commit();
+    log.finish();
+    assert_eq!(
+        (numbers(&read(&first)), read(&second)),
+        (vec![0], String::new())
+    );
 }
 
 #[test]
@@ -184,22 +207,16 @@ fn a_pipe_that_nobody_reads_holds_up_nobody_and_gets_whole_lines() {
 }
 
 #[test]
-fn without_a_log_records_go_nowhere() {
+fn what_is_said_before_there_is_a_log_waits_for_it() {
+    let folder = Scratch::new();
+    let path = folder.0.join("a");
     let mut workers = Workers::new(1);
-    let form = Form {
-        target: Target::None,
-        format: LogFormat::Json,
-    };
-    let bell = workers.hub.log_bell().unwrap();
-    let log = AccessLog::begin(&workers.plane, &workers.hub, bell, form, None).unwrap();
+    let none = Opened::of(&config(Target::None)).unwrap();
+    let log = AccessLog::begin(&workers.plane, &workers.hub, none).unwrap();
     workers.say(0);
+    log.change(Opened::of(&config(Target::File(path.clone()))).unwrap());
     log.finish();
-    let (_, records) = workers.plane.records().next().unwrap();
-    assert_eq!(
-        records.take(9, &mut Vec::new(), |_| {}),
-        0,
-        "they were taken"
-    );
+    assert_eq!(numbers(&read(&path)), [0]);
 }
 
 #[test]
