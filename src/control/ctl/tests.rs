@@ -61,7 +61,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         orders: Arc::clone(&orders),
         parts: Vec::new(),
         notifier: Arc::new(Notifier::nobody()),
-        maximum: Maximum {
+        maximum: reload::Maximum {
             plain: 10,
             learning: 5,
         },
