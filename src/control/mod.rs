@@ -2,26 +2,30 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
-//! - `ctl`: the terminal; `serve`: web servers on a thread
+//!   `figures`: everything that is counted; `overview`: what an operator wants to see of it
+//! - `ctl` and `ui`: the terminals; `access`: who gets in; `serve`: web servers on a thread
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod overview;
 pub mod probed;
 pub mod serve;
 pub mod shared;
 pub mod state;
+pub mod ui;
 
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use crate::balance::hash::HashKey;
@@ -29,6 +33,7 @@ use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
+use crate::control::overview::Recorder;
 use crate::control::serve::Door;
 use crate::control::serve::Served;
 use crate::control::serve::door;
@@ -39,6 +44,7 @@ use crate::control::state::Folder;
 use crate::control::state::sessions;
 use crate::control::state::sessions::Periodic;
 use crate::control::state::sessions::Saver;
+use crate::control::ui::Ui;
 use crate::model::config::Config;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
@@ -75,6 +81,7 @@ pub struct Control {
 /// The terminals' doors.
 pub struct Doors {
     pub ctl: Door,
+    pub ui: Door,
 }
 
 /// What it works on.
@@ -82,13 +89,20 @@ pub struct ControlSetup {
     pub shared: Arc<Shared>,
     /// Where `ctl` is asked.
     pub ctl: TcpListener,
+    /// Where `ui` is looked at.
+    pub ui: TcpListener,
     /// Drawn at this start.
     pub secret: HashKey,
 }
 
 /// Where `ctl` listens.
-pub fn address(config: &Config) -> SocketAddr {
+pub fn ctl_address(config: &Config) -> SocketAddr {
     SocketAddr::new(config.ctl.0, config.ctl_port)
+}
+
+/// Where `ui` listens.
+pub fn ui_address(config: &Config) -> SocketAddr {
+    SocketAddr::new(config.ui.0, config.ui_port)
 }
 
 impl Memory {
@@ -126,24 +140,23 @@ impl Memory {
 }
 
 impl Control {
-    /// Serves `ctl` and saves what is learned, on a thread of its own.
+    /// Serves `ctl` and `ui`, and saves what is learned, on a thread of its own.
     pub fn start(setup: ControlSetup, memory: Memory) -> io::Result<Control> {
-        let ControlSetup {
-            shared,
-            ctl: listener,
-            secret,
-        } = setup;
+        let shared = setup.shared;
         let bell = shared.hub.control_bell()?;
-        let orders = Orders::new(Arc::clone(&shared), memory.folder);
-        let router = ctl::router(Ctl {
+        let orders = Arc::new(Orders::new(Arc::clone(&shared), memory.folder));
+        let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
+        let of_ctl = ctl::router(Ctl {
             shared: Arc::clone(&shared),
-            orders,
+            orders: Arc::clone(&orders),
+            recorder: Arc::clone(&recorder),
             guard: Derived::default(),
-            secret,
+            secret: setup.secret.clone(),
         });
-        let (ctl, listeners) = door();
-        // The receiver is here: what is put in is received.
-        let _ = ctl.send(listener);
+        let watched = Arc::clone(&recorder);
+        let of_ui = ui::router(Ui::new(Arc::clone(&shared), orders, watched, setup.secret));
+        let (ctl, ctl_listeners) = opened(setup.ctl);
+        let (ui, ui_listeners) = opened(setup.ui);
         let keeper = memory.keeper;
         let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
         let parts = Arc::clone(&shared);
@@ -155,7 +168,9 @@ impl Control {
                     log::event("control_deaf", &[("cause", &error)]);
                 }
             });
-            tasks.spawn(serve(listeners, router));
+            tasks.spawn(serve(ctl_listeners, of_ctl));
+            tasks.spawn(serve(ui_listeners, of_ui));
+            tasks.spawn(recorder.run());
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
             }
@@ -165,7 +180,7 @@ impl Control {
             served: Served::run("halb-control", work)?,
             shared,
             saver,
-            doors: Doors { ctl },
+            doors: Doors { ctl, ui },
         })
     }
 
@@ -176,6 +191,14 @@ impl Control {
             saver.save_or_say(sessions, &self.shared.current().plan);
         }
     }
+}
+
+/// A door with its first listener.
+fn opened(listener: TcpListener) -> (Door, UnboundedReceiver<TcpListener>) {
+    let (door, listeners) = door();
+    // The receiver is here: what is put in is received.
+    let _ = door.send(listener);
+    (door, listeners)
 }
 
 impl Keeper {

@@ -22,12 +22,14 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 use crate::balance::hash::HashKey;
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
 use crate::control::figures::Figures;
+use crate::control::overview::Recorder;
 use crate::control::serve::Ends;
 use crate::control::shared::Derived;
 use crate::control::shared::Shared;
@@ -36,7 +38,8 @@ use crate::model::standing::Switch;
 /// Everything the terminal needs.
 pub struct Ctl {
     pub shared: Arc<Shared>,
-    pub orders: Orders,
+    pub orders: Arc<Orders>,
+    pub recorder: Arc<Recorder>,
     /// As the configuration in force wants it.
     pub guard: Derived<Guard>,
     /// Drawn at this start.
@@ -79,6 +82,8 @@ impl Ctl {
             "/api/sessions" => Ok(report::sessions(&figures())),
             "/api/counters" => Ok(report::counters(&figures())),
             "/api/health" => Ok(report::health(&figures())),
+            "/api/overview" => Ok(of("overview", self.recorder.overview().json())),
+            "/api/history" => Ok(of("history", self.recorder.history())),
             _ => Err(Answer::unknown_path(&path)),
         }
     }
@@ -88,6 +93,10 @@ impl Ctl {
         let meant = query::target(request.uri.query().unwrap_or_default())?;
         self.orders.set(&meant, to).await
     }
+}
+
+fn of(name: &str, value: Value) -> Answer {
+    Answer::of(vec![(name.to_owned(), value)])
 }
 
 #[cfg(test)]

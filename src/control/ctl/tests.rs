@@ -54,7 +54,8 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
     let shared = Arc::new(Shared::new(Arc::clone(&plane), hub, current, limits));
     Rig {
         ctl: Ctl {
-            orders: Orders::new(Arc::clone(&shared), folder),
+            orders: Arc::new(Orders::new(Arc::clone(&shared), folder)),
+            recorder: Arc::new(Recorder::new(Arc::clone(&shared))),
             shared,
             guard: Derived::default(),
             secret: HashKey::from_bytes([1; HashKey::LENGTH]),
