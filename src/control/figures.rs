@@ -55,6 +55,8 @@ pub struct OutputFigures {
     /// Bytes of requests sent to it, and of its responses sent to clients.
     pub bytes_in: u64,
     pub bytes_out: u64,
+    /// How long those waited for a place who had to.
+    pub wait: Reading,
     pub connect: Reading,
     pub response: Reading,
     pub total: Reading,
@@ -150,6 +152,7 @@ impl OutputFigures {
             classes: std::array::from_fn(|class| counts().map(|of| of.classes[class].get()).sum()),
             bytes_in: sum(|of| &of.bytes_in),
             bytes_out: sum(|of| &of.bytes_out),
+            wait: reading(|of| &of.wait),
             connect: reading(|of| &of.connect),
             response: reading(|of| &of.response),
             total: reading(|of| &of.total),

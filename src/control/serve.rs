@@ -32,6 +32,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::ring::thread::give_way;
+
 /// For this machine alone; the kernel chooses a free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -84,6 +86,7 @@ impl Served {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
+                give_way();
                 runtime.spawn(work);
                 // Ends when the sender sends or is dropped: both mean stop. What the runtime still runs, and with
                 // it every socket, goes when the runtime is dropped.

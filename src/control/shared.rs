@@ -32,6 +32,8 @@ pub struct Shared {
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
     current: watch::Sender<Arc<Current>>,
+    /// One change at a time.
+    changing: Mutex<()>,
 }
 
 /// The configuration in force, and what the workers have of it.
@@ -65,6 +67,7 @@ impl Shared {
             started: clock::read().now,
             rung: Notify::new(),
             current: watch::Sender::new(Arc::new(current)),
+            changing: Mutex::new(()),
         }
     }
 
@@ -78,15 +81,17 @@ impl Shared {
         self.current.subscribe()
     }
 
-    /// From now on `next` is in force: for the workers, and for all who follow.
-    pub fn put_in_force(&self, next: Current) {
+    /// From now on what `change` makes of the configuration in force is: for the workers, and for all who follow.
+    /// Nothing happens with `None`. Of two changes at the same time the second finds the first one's result.
+    pub fn put_in_force(&self, change: impl FnOnce(&Current) -> Option<Current>) {
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.current();
+        let Some(mut next) = change(&before) else {
+            return;
+        };
+        Arc::make_mut(&mut next.plan).succeed(&before.plan);
         let wake = |worker| self.hub.wake(worker);
-        for output in next.plan.outputs.iter() {
-            let places = self.plane.outputs();
-            places.set_maximum(output.id, output.max_connections, wake);
-        }
-        self.plane.plans().put(Arc::clone(&next.plan));
-        (0..self.hub.workers()).for_each(wake);
+        self.plane.set_plan(Arc::clone(&next.plan), wake);
         self.current.send_replace(Arc::new(next));
     }
 

@@ -174,7 +174,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let known = Memory::read(folder, &plan, secret()?, budget.sessions);
     let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
     let ui = listen(control::ui_address(config), StartError::Ui)?;
-    let setup = workers_setup(config, plan, cores, &budget, &known);
+    let setup = workers_setup(plan, cores, &budget, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
@@ -187,7 +187,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     };
     let current = Current {
         config: Arc::new(config.clone()),
-        plan: Arc::clone(&setup.plan),
+        plan: Arc::clone(workers.plan()),
     };
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
     let parts = ControlSetup {
@@ -215,7 +215,6 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
 }
 
 fn workers_setup(
-    config: &Config,
     plan: Plan,
     cores: Vec<Option<usize>>,
     budget: &Budget,
@@ -223,7 +222,6 @@ fn workers_setup(
 ) -> WorkersSetup {
     WorkersSetup {
         plan: Arc::new(plan),
-        listen: config.r#in.clone(),
         cores,
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,

@@ -22,6 +22,7 @@ use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
+use crate::ring::port::Ring;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind;
 use crate::ring::thread::block_signals;
@@ -36,8 +37,6 @@ use crate::worker::Worker;
 #[derive(Clone)]
 pub struct WorkersSetup {
     pub plan: Arc<Plan>,
-    /// The addresses of `in`.
-    pub listen: Vec<SocketAddr>,
     /// One core for each worker; `None` leaves it where the kernel puts it.
     pub cores: Vec<Option<usize>>,
     /// Buffers of each worker.
@@ -124,7 +123,7 @@ impl fmt::Display for WorkersError {
 pub struct Workers {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
+    plan: Arc<Plan>,
     threads: Vec<JoinHandle<(Leftovers, Vec<LearnedSession>)>>,
 }
 
@@ -135,9 +134,16 @@ impl Workers {
         let reserve = |address: &SocketAddr| {
             probe_bind(address).map_err(|errno| WorkersError::Listen(*address, errno))
         };
-        let reserved: Vec<Reservation> =
-            setup.listen.iter().map(reserve).collect::<Result<_, _>>()?;
-        let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
+        let reserved: Vec<Reservation> = setup
+            .plan
+            .listen
+            .iter()
+            .map(reserve)
+            .collect::<Result<_, _>>()?;
+        let plan = Arc::new(Plan {
+            listen: reserved.iter().map(|held| held.address).collect(),
+            ..Plan::clone(&setup.plan)
+        });
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
         plane.set_maxima(&setup.plan);
@@ -147,7 +153,7 @@ impl Workers {
         let mut workers = Workers {
             plane,
             hub,
-            addresses,
+            plan,
             threads: Vec::with_capacity(count),
         };
         let (ready, started) = mpsc::channel();
@@ -156,7 +162,7 @@ impl Workers {
                 index,
                 core: *core,
                 setup: WorkersSetup {
-                    listen: workers.addresses.clone(),
+                    plan: Arc::clone(&workers.plan),
                     ..setup.clone()
                 },
                 plane: Arc::clone(&workers.plane),
@@ -178,7 +184,12 @@ impl Workers {
 
     /// The addresses of `in`, with the ports the kernel chose where 0 was asked.
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.plan.listen
+    }
+
+    /// The plan they started with, which says these addresses.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// The memory shared with them.
@@ -300,6 +311,7 @@ impl Seat {
         };
         let listeners = self
             .setup
+            .plan
             .listen
             .iter()
             .map(listen)

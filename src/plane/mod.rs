@@ -22,6 +22,8 @@ pub mod snapshot;
 pub mod standing;
 mod sync;
 
+use std::sync::Arc;
+
 use crate::http::ending::REASONS;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
@@ -148,6 +150,20 @@ impl Plane {
             self.outputs.reexamine(epoch, wake);
         }
         epoch.is_some()
+    }
+
+    /// By control: from now on `plan` is in force. All who wait choose again, by the new plan. Every worker is woken.
+    pub fn set_plan(&self, plan: Arc<Plan>, mut wake: impl FnMut(usize)) {
+        for output in (0..OUTPUTS_MAX).filter_map(OutputId::from_index) {
+            let planned = plan.at(output.index());
+            let maximum = planned.map_or(0, |planned| planned.max_connections);
+            self.outputs.set_maximum(output, maximum, &mut wake);
+        }
+        self.places.set_maximum(plan.max_connections);
+        self.plans.put(plan);
+        // After the plan: whoever collects what follows from this epoch finds it.
+        self.outputs.reexamine(self.standings.advance(), &mut wake);
+        (0..self.pages.len()).for_each(wake);
     }
 
     /// The plan in force.

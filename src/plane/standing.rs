@@ -68,6 +68,11 @@ impl Standings {
         self.change(&self.words[output.index()].health, health as u8)
     }
 
+    /// What is decided by changes otherwise: an epoch begins.
+    pub(super) fn advance(&self) -> Epoch {
+        Epoch(self.epoch.fetch_add(1, Ordering::AcqRel) + 1)
+    }
+
     fn change(&self, word: &AtomicU8, to: u8) -> Option<Epoch> {
         if word.load(Ordering::Relaxed) == to {
             return None;

@@ -69,6 +69,8 @@ fn plan(outputs: &[(bool, bool)]) -> Plan {
         weight: 1,
         max_connections: 0,
         backup: *backup,
+        born: 0,
+        revision: 0,
     };
     Plan {
         outputs: outputs.iter().enumerate().map(output).collect(),
