@@ -3,6 +3,7 @@
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
 //!   `figures`: everything that is counted; `overview`: what an operator wants to see of it
+//! - `prober`: probes, and what host names resolve to
 //! - `ctl` and `ui`: the terminals; `access`: who gets in; `serve`: web servers on a thread
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
@@ -15,6 +16,7 @@ pub mod journal;
 pub mod log;
 pub mod overview;
 pub mod probed;
+pub mod prober;
 pub mod serve;
 pub mod shared;
 pub mod state;
@@ -34,6 +36,7 @@ use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
 use crate::control::overview::Recorder;
+use crate::control::prober::Prober;
 use crate::control::serve::Door;
 use crate::control::serve::Served;
 use crate::control::serve::door;
@@ -168,6 +171,7 @@ impl Control {
                     log::event("control_deaf", &[("cause", &error)]);
                 }
             });
+            tasks.spawn(Prober::of(Arc::clone(&parts)).run());
             tasks.spawn(serve(ctl_listeners, of_ctl));
             tasks.spawn(serve(ui_listeners, of_ui));
             tasks.spawn(recorder.run());

@@ -13,6 +13,10 @@ use crate::client::Client;
 use crate::process::Folder;
 use crate::process::Process;
 
+/// Probes go out at the start and then take no output down: for tests of what workers do with an output that fails
+/// between two probes.
+pub const SELDOM_PROBED: &str = "healthcheck_interval = 86400\nhealthcheck_fall = 1000";
+
 /// A running HALB. A test ends it with [`Node::stop`], which is the leak check.
 pub struct Node {
     pub process: Process,
@@ -35,7 +39,7 @@ impl Node {
         Node::from_text(&text)
     }
 
-    /// HALB with a configuration that says only what the test is about; the rest is small.
+    /// HALB with a configuration that says only what the test is about; the rest is small. Its first probes are over.
     pub fn from_text(properties: &str) -> Node {
         let folder = Folder::new();
         let state = folder.path("state");
@@ -59,6 +63,9 @@ impl Node {
         let listeners = text.split_once("\nin = ").unwrap().1;
         let listeners = listeners.lines().next().unwrap().split(',').count();
         let addresses = (0..listeners).map(|_| listening(&mut process)).collect();
+        for name in outputs(&text) {
+            process.has_said(&["up", "down"].map(|to| format!("event={to} output={name} ")));
+        }
         Node {
             process,
             addresses,
@@ -141,6 +148,16 @@ pub fn ends_well(process: &mut Process) {
     let history = process.history();
     assert!(status.success(), "{status} of {history}");
     assert!(history.ends_with("event=stopped left=nothing"), "{history}");
+}
+
+/// The names of the outputs in a configuration.
+fn outputs(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.lines().filter_map(|line| line.split_once(" = "));
+    let names = names.map(|(name, _)| name);
+    names.filter(|name| {
+        name.strip_prefix("out")
+            .is_some_and(|n| n.parse::<u8>().is_ok())
+    })
 }
 
 fn complete(properties: &str) -> String {

@@ -1,6 +1,7 @@
 //! A program that a test started: its output line by line, its end, and the certainty that it ends.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -71,6 +72,24 @@ impl Process {
                     }
                 }
                 Err(error) => panic!("no line {start:?} ({error}) from {}", self.history()),
+            }
+        }
+    }
+
+    /// Waits until a line, one of those before included, begins with one of `starts`; that line.
+    pub fn has_said(&mut self, starts: &[impl AsRef<str> + Debug]) -> String {
+        let mut looked_at = 0;
+        loop {
+            let mut news = self.said.iter().skip(looked_at);
+            if let Some(line) =
+                news.find(|line| starts.iter().any(|start| line.starts_with(start.as_ref())))
+            {
+                return line.clone();
+            }
+            looked_at = self.said.len();
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.said.push_back(line),
+                Err(error) => panic!("no line {starts:?} ({error}) from {}", self.history()),
             }
         }
     }
