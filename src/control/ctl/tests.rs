@@ -61,7 +61,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         orders: Arc::clone(&orders),
         parts: Vec::new(),
         notifier: Arc::new(Notifier::nobody()),
-        maximum: Maximum {
+        maximum: reload::Maximum {
             plain: 10,
             learning: 5,
         },
@@ -71,6 +71,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         ctl: Ctl {
             orders,
             reloader: Arc::new(reloader),
+            recorder: Arc::new(Recorder::new(Arc::clone(&shared))),
             shared,
             guard: Derived::default(),
             secret: HashKey::from_bytes([1; HashKey::LENGTH]),

@@ -1,8 +1,8 @@
 //! One line of the access log, in the form that the operator chose.
 
-use crate::control::access::combined;
-use crate::control::access::haproxy;
-use crate::control::access::json;
+use crate::control::access_log::combined;
+use crate::control::access_log::haproxy;
+use crate::control::access_log::json;
 use crate::http::request::Version;
 use crate::model::config::LogFormat;
 use crate::model::output::OUTPUTS_MAX;

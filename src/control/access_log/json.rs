@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::control::access::line::Line;
-use crate::control::access::text::Moment;
-use crate::control::access::text::decimal;
-use crate::control::access::text::display;
-use crate::control::access::text::millis;
-use crate::control::access::text::quoted;
+use crate::control::access_log::line::Line;
+use crate::control::access_log::text::Moment;
+use crate::control::access_log::text::decimal;
+use crate::control::access_log::text::display;
+use crate::control::access_log::text::millis;
+use crate::control::access_log::text::quoted;
 use crate::http::request::Version;
 use crate::plane::record::Marks;
 use crate::plane::record::Text;

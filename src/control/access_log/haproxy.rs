@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::control::access::line::Line;
-use crate::control::access::line::Scene;
-use crate::control::access::text::Moment;
-use crate::control::access::text::decimal;
-use crate::control::access::text::display;
-use crate::control::access::text::hashed;
+use crate::control::access_log::line::Line;
+use crate::control::access_log::line::Scene;
+use crate::control::access_log::text::Moment;
+use crate::control::access_log::text::decimal;
+use crate::control::access_log::text::display;
+use crate::control::access_log::text::hashed;
 use crate::http::ending::Ending;
 use crate::plane::record::Marks;
 use crate::plane::record::Record;

@@ -3,7 +3,7 @@
 use std::io;
 use std::io::ErrorKind;
 
-use crate::control::access::sink::Sink;
+use crate::control::access_log::sink::Sink;
 
 /// Lines on their way into a sink.
 #[derive(Default)]

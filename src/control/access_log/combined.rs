@@ -1,10 +1,10 @@
 //! `log_format = "combined"`: as nginx and Apache write it.
 
-use crate::control::access::line::Line;
-use crate::control::access::text::Moment;
-use crate::control::access::text::decimal;
-use crate::control::access::text::display;
-use crate::control::access::text::hexed;
+use crate::control::access_log::line::Line;
+use crate::control::access_log::text::Moment;
+use crate::control::access_log::text::decimal;
+use crate::control::access_log::text::display;
+use crate::control::access_log::text::hexed;
 use crate::plane::record::Text;
 
 /// What nginx says of a client that left before it was answered.

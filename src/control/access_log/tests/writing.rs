@@ -8,10 +8,10 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use super::Sample;
-use crate::control::access::AccessLog;
-use crate::control::access::Opened;
-use crate::control::access::batch::Batch;
-use crate::control::access::sink::Sink;
+use crate::control::access_log::AccessLog;
+use crate::control::access_log::Opened;
+use crate::control::access_log::batch::Batch;
+use crate::control::access_log::sink::Sink;
 use crate::control::reload::parts::Part;
 use crate::control::state::tests::Scratch;
 use crate::model::config::AccessLog as Target;

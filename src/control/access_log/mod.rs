@@ -23,8 +23,8 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
-use crate::control::access::sink::Sink;
-use crate::control::access::writer::Writer;
+use crate::control::access_log::sink::Sink;
+use crate::control::access_log::writer::Writer;
 use crate::control::log;
 use crate::control::reload::parts::Commit;
 use crate::control::reload::parts::Part;

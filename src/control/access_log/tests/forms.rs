@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::Sample;
-use crate::control::access::line::Line;
-use crate::control::access::line::Scene;
+use crate::control::access_log::line::Line;
+use crate::control::access_log::line::Scene;
 use crate::http::ending::Ending;
 use crate::http::request::Version;
 use crate::model::config::LogFormat;
