@@ -128,6 +128,9 @@ impl fmt::Display for Leftovers {
     }
 }
 
+/// Deadlines that come due in one turn, but for bursts: the first one shall not allocate.
+const DUE_USUAL: usize = 64;
+
 /// One event loop: a ring, the connections on it, and what it knows of the outputs.
 pub struct Worker<R: Ring> {
     ring: R,
@@ -274,7 +277,7 @@ impl<R: Ring> Worker<R> {
             fields: Fields::new(),
             recorder: Recorder::default(),
             completions: Vec::new(),
-            due: Vec::new(),
+            due: Vec::with_capacity(DUE_USUAL),
             plan,
             plane,
             ring,
