@@ -2,8 +2,8 @@
 //! gets its time there, so none is written here.
 //!
 //! While HALB serves, a thread writes: whoever does not read our stderr holds up that thread alone. And of each kind
-//! there are at most ten lines a second; further ones are counted. What is said at the start and at the end is written
-//! at once, and all of it.
+//! there are at most ten lines a second (of each event, for each output); further ones are counted. What is said at
+//! the start and at the end is written at once, and all of it.
 
 mod door;
 mod limit;
@@ -15,13 +15,19 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use crate::control::log::door::Door;
+use crate::control::log::limit::What;
 
 /// A process has one stderr, so there is one door to it: HALB's only word that everybody can reach.
 static DOOR: LazyLock<Arc<Door>> = LazyLock::new(|| Arc::new(Door::new(put)));
 
 /// One line: `event=NAME key=value …`. Values with anything but plain characters are quoted.
 pub fn event(name: &'static str, fields: &[(&str, &dyn Display)]) {
-    DOOR.say(name, line(name, fields));
+    let output = fields.iter().find(|(key, _)| *key == "output");
+    let what = What {
+        event: name,
+        output: output.map(|(_, value)| value.to_string()),
+    };
+    DOOR.say(&what, line(name, fields));
 }
 
 /// From now on a thread writes, and no more than is good.

@@ -1,6 +1,7 @@
 //! The way of lines to stderr: at once, or through a queue whose thread alone waits for whoever reads.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -10,8 +11,10 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
+use crate::control::log;
 use crate::control::log::limit::Limit;
 use crate::control::log::limit::Suppressed;
+use crate::control::log::limit::What;
 use crate::model::time::Instant;
 use crate::ring::clock;
 
@@ -66,13 +69,13 @@ impl Door {
         }
     }
 
-    pub fn say(&self, kind: &'static str, line: String) {
+    pub fn say(&self, what: &What, line: String) {
         let mut state = self.lock();
         match state.way {
             // Under the lock, so that lines stay apart.
             Way::AtOnce => (self.put)(&line),
             Way::Queue | Way::Ending => {
-                state.queue(kind, line, clock::read().now);
+                state.queue(what, line, clock::read().now);
                 self.changed.notify_all();
             }
             Way::Nowhere => {}
@@ -151,8 +154,8 @@ impl Door {
 }
 
 impl State {
-    fn queue(&mut self, kind: &'static str, line: String, now: Instant) {
-        let (suppressed, admitted) = self.limit.admit(kind, now);
+    fn queue(&mut self, what: &What, line: String, now: Instant) {
+        let (suppressed, admitted) = self.limit.admit(what, now);
         self.lines.extend(suppressed.map(told));
         if !admitted {
             return;
@@ -186,8 +189,11 @@ impl State {
 }
 
 fn told(suppressed: Suppressed) -> String {
-    let Suppressed { kind, times } = suppressed;
-    format!("event=suppressed kind={kind} times={times}\n")
+    let Suppressed { what, times } = suppressed;
+    let mut fields: Vec<(&str, &dyn Display)> = vec![("kind", &what.event)];
+    fields.extend(what.output.iter().map(|o| ("output", o as &dyn Display)));
+    fields.push(("times", &times));
+    log::line("suppressed", &fields)
 }
 
 #[cfg(test)]

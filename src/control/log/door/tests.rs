@@ -47,7 +47,11 @@ fn sum(lines: &str, start: &str) -> u64 {
 }
 
 fn say(door: &Door, kind: &'static str, count: usize) {
-    (0..count).for_each(|n| door.say(kind, format!("event={kind} n={n}\n")));
+    let what = What {
+        event: kind,
+        output: None,
+    };
+    (0..count).for_each(|n| door.say(&what, format!("event={kind} n={n}\n")));
 }
 
 #[test]
