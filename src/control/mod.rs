@@ -4,6 +4,7 @@
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
 //!   `figures`: everything that is counted; `counters`: the seed's names for it
 //! - `ctl`: the terminal; `serve`: web servers on a thread
+//! - `metrics`: everything that is counted, as Prometheus reads it
 //! - `mon`: the counters, pushed to whoever keeps them
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
@@ -14,6 +15,7 @@ pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod metrics;
 pub mod mon;
 pub mod probed;
 pub mod serve;

@@ -26,6 +26,7 @@ use crate::control::Control;
 use crate::control::ControlSetup;
 use crate::control::Memory;
 use crate::control::log;
+use crate::control::mon;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
@@ -62,6 +63,8 @@ pub enum StartError {
     Cores(String),
     State(PathBuf, Denied),
     Ctl(SocketAddr, io::Error),
+    /// A socket to push counters over.
+    Statistics(io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -91,6 +94,10 @@ impl fmt::Display for StartError {
                 "Error: failed to initialize the control web service interface: \
                  cannot listen on {address} (ctl, ctl_port): {}",
                 plain(error)
+            ),
+            StartError::Statistics(error) => write!(
+                f,
+                "Error: failed to initialize statistics reporting: no socket for mon: {error}"
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
@@ -159,6 +166,7 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.sessions);
     let listener = listen(control::address(config))?;
+    mon::check(config).map_err(StartError::Statistics)?;
     let setup = workers_setup(plan, cores, &budget, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.

@@ -24,6 +24,7 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod mon;
 mod places;
 mod registry;
 mod sharing;

@@ -85,21 +85,35 @@ fn mistakes_are_listed_and_nothing_starts() {
 
 #[test]
 fn without_io_uring_it_says_why_and_what_mends_it() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/backends/no_io_uring.py");
-    let inside = start_at("127.0.0.1:0");
-    let mut command = Command::new("python3");
-    command
-        .arg(script)
-        .arg(inside.get_program())
-        .args(inside.get_args());
-    command.env_clear().envs(node::apart());
-    let said = fails(&mut command);
+    let said = fails(&mut without("io_uring", &start_at("127.0.0.1:0")));
     let start = "Error: failed to start HALB: a seccomp filter forbids io_uring";
     assert!(said.starts_with(start), "{said}");
     assert!(
         said.contains("a profile that allows io_uring_setup"),
         "{said}"
     );
+}
+
+#[test]
+fn without_sockets_for_the_counters_it_does_not_start() {
+    let mut inside = start_at("127.0.0.1:0");
+    inside.args(["--set", "mon=statsd://127.0.0.1:9"]);
+    let said = fails(&mut without("udp", &inside));
+    let start = "Error: failed to initialize statistics reporting: no socket for mon: ";
+    assert!(said.starts_with(start), "{said}");
+}
+
+/// A program that may not have something; see the script.
+fn without(what: &str, inside: &Command) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/backends/without.py");
+    let mut command = Command::new("python3");
+    command
+        .arg(script)
+        .arg(what)
+        .arg(inside.get_program())
+        .args(inside.get_args());
+    command.env_clear().envs(node::apart());
+    command
 }
 
 #[test]

@@ -52,13 +52,13 @@ fn a_reload_leads_elsewhere_and_turns_it_off() {
         assert_eq!(next(&mut at_first).await.unwrap()["type"], "record");
         assert!(shared.mon.connected());
         // Something that does not concern it: the connection stays.
-        shared.put_in_force(current_of(&format!("grace = 7\n{}", text(&to_first))));
+        shared.put_in_force(|_| Some(current_of(&format!("grace = 7\n{}", text(&to_first)))));
         assert_eq!(next(&mut at_first).await.unwrap()["type"], "record");
-        shared.put_in_force(current_of(&text(&to_second)));
+        shared.put_in_force(|_| Some(current_of(&text(&to_second))));
         let mut at_second = lines(&second).await;
         while next(&mut at_first).await.is_some() {}
         assert_eq!(next(&mut at_second).await.unwrap()["type"], "definitions");
-        shared.put_in_force(current_of(&text("")));
+        shared.put_in_force(|_| Some(current_of(&text(""))));
         while next(&mut at_second).await.is_some() {}
         assert!(!shared.mon.connected());
         assert!(shared.mon.sent() >= 2);
@@ -75,7 +75,7 @@ fn new_counters_are_defined_on_the_same_connection() {
         let mut at = lines(&listener).await;
         let count = |line: &Value| line["counters"].as_array().map(Vec::len);
         assert_eq!(count(&next(&mut at).await.unwrap()), Some(62));
-        shared.put_in_force(current_of(&format!("out9 = '10.0.0.9'\n{}", text(&to))));
+        shared.put_in_force(|_| Some(current_of(&format!("out9 = '10.0.0.9'\n{}", text(&to)))));
         loop {
             let line = next(&mut at).await.unwrap();
             if line["type"] == "definitions" {
