@@ -16,6 +16,8 @@ use crate::control::mon::MonCounts;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
+use crate::model::plan::PlannedOutput;
+use crate::model::standing::Health;
 use crate::model::time::Instant;
 use crate::plane::Plane;
 use crate::ring::clock;
@@ -99,6 +101,11 @@ impl Shared {
         };
         Arc::make_mut(&mut next.plan).succeed(&before.plan);
         let wake = |worker| self.hub.wake(worker);
+        // What leads to another server now is checked before anybody goes there.
+        let others = |output: &&PlannedOutput| output.revision == next.plan.number;
+        for output in next.plan.outputs.iter().filter(others) {
+            self.plane.set_health(output.id, Health::Checking, wake);
+        }
         self.plane.set_plan(Arc::clone(&next.plan), wake);
         self.current.send_replace(Arc::new(next));
     }

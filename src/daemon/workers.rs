@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use crate::balance::table::LearnedSession;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::standing::Health;
 use crate::model::standing::Switch;
 use crate::plane::Order;
 use crate::plane::Plane;
@@ -43,6 +44,8 @@ pub struct WorkersSetup {
     pub small_buffers: u32,
     pub large_buffers: u32,
     pub pipes: u32,
+    /// What may wait in each socket in each direction.
+    pub socket_bytes: Option<usize>,
     pub learning: Learning,
     /// What is known from before.
     pub known: Known,
@@ -147,6 +150,9 @@ impl Workers {
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
         plane.set_maxima(&setup.plan);
+        for output in setup.plan.outputs.iter() {
+            plane.set_health(output.id, Health::Checking, |_| {}); // until the first probe
+        }
         for (output, switch) in &setup.known.switches {
             plane.set_switch(*output, *switch, |_| {}); // nobody is there yet to be woken
         }
@@ -301,6 +307,7 @@ impl Seat {
             small_buffers: self.setup.small_buffers,
             large_buffers: self.setup.large_buffers,
             pipes: self.setup.pipes,
+            socket_bytes: self.setup.socket_bytes,
             hub: Arc::clone(&self.hub),
             index: self.index,
         })

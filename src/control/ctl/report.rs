@@ -7,6 +7,7 @@ use crate::control::counters::Counter;
 use crate::control::ctl::answer::Answer;
 use crate::control::figures::Figures;
 use crate::control::figures::OutputFigures;
+use crate::control::reload::Reloaded;
 use crate::control::state::switches::word;
 use crate::model::standing::Health;
 use crate::model::standing::Switch;
@@ -50,6 +51,26 @@ pub fn health(figures: &Figures) -> Answer {
 pub fn counters(figures: &Figures) -> Answer {
     let each = |counter: Counter| (counter.name, counter.value.into());
     Answer::of(counters::counters(figures).into_iter().map(each).collect())
+}
+
+/// `/api/reload`: what was changed, or why nothing was.
+pub fn reloaded(reloaded: &Reloaded) -> Result<Answer, Answer> {
+    match reloaded {
+        Reloaded::Done(report) => {
+            let more = [
+                ("changes", &report.changes),
+                ("restart", &report.restart),
+                ("warnings", &report.warnings),
+            ];
+            let more = more.map(|(name, list)| (name.to_owned(), json!(list)));
+            Ok(Answer::saying(&report.sentence(), more.into()))
+        }
+        Reloaded::Refused(lines) => {
+            let more = vec![("findings".to_owned(), json!(lines))];
+            Err(Answer::failed("refused, nothing is changed", more))
+        }
+        Reloaded::Finishing => Err(Answer::not_done("halb is finishing: nothing is changed")),
+    }
 }
 
 fn connected(figures: &Figures) -> impl Iterator<Item = &OutputFigures> {

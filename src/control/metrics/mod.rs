@@ -18,6 +18,11 @@ use crate::ring::clock;
 /// What the answer's `Content-Type` says.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// A reading of this moment.
+pub fn of(shared: &Shared) -> String {
+    text(&Figures::collect(shared), shared)
+}
+
 /// One reading, as `/metrics` shows it.
 pub fn text(figures: &Figures, shared: &Shared) -> String {
     let program = Program {
