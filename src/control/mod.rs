@@ -2,28 +2,36 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
+//!   `figures`: everything that is counted; `counters`: the seed's names for it
 //! - `prober`: probes, and what host names resolve to
 //! - `ctl`: the terminal; `serve`: web servers on a thread
-//! - `state`: the files in `state_dir`
+//! - `mon`: the counters, pushed to whoever keeps them
+//! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
+//! - `state`: the files in `state_dir`; `pressure`: how full the memory is
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod mon;
+pub mod pressure;
 pub mod probed;
 pub mod prober;
+pub mod reload;
 pub mod serve;
 pub mod shared;
 pub mod state;
+pub mod systemd;
 
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::balance::hash::HashKey;
@@ -31,8 +39,13 @@ use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
+use crate::control::pressure::Gauge;
+use crate::control::pressure::Pressure;
 use crate::control::prober::Prober;
-use crate::control::serve::Door;
+use crate::control::reload::Maximum;
+use crate::control::reload::Reloader;
+use crate::control::reload::Source;
+use crate::control::reload::parts::Terminal;
 use crate::control::serve::Served;
 use crate::control::serve::door;
 use crate::control::serve::serve;
@@ -42,6 +55,8 @@ use crate::control::state::Folder;
 use crate::control::state::sessions;
 use crate::control::state::sessions::Periodic;
 use crate::control::state::sessions::Saver;
+use crate::control::state::whereabouts;
+use crate::control::systemd::Notifier;
 use crate::model::config::Config;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
@@ -59,7 +74,7 @@ pub struct Memory {
     keeper: Option<Keeper>,
 }
 
-/// How learned sessions are kept; only where there are any.
+/// How learned sessions are kept.
 struct Keeper {
     saver: Arc<Saver>,
     desk: Arc<Desk<LearnedSession>>,
@@ -71,13 +86,8 @@ pub struct Control {
     served: Served,
     shared: Arc<Shared>,
     saver: Option<Arc<Saver>>,
-    /// Where a reload puts in the next listener.
-    pub doors: Doors,
-}
-
-/// The terminals' doors.
-pub struct Doors {
-    pub ctl: Door,
+    folder: Option<Arc<Folder>>,
+    hung_up: Arc<Notify>,
 }
 
 /// What it works on.
@@ -87,6 +97,12 @@ pub struct ControlSetup {
     pub ctl: TcpListener,
     /// Drawn at this start.
     pub secret: HashKey,
+    /// Where a reload reads the configuration.
+    pub source: Source,
+    pub notifier: Arc<Notifier>,
+    pub maximum: Maximum,
+    /// Where it is read how full the memory is, if anywhere.
+    pub gauge: Option<Gauge>,
 }
 
 /// Where `ctl` listens.
@@ -95,7 +111,8 @@ pub fn address(config: &Config) -> SocketAddr {
 }
 
 impl Memory {
-    /// Reads what there is. `secret` serves where no key was kept; with `room` for none, no sessions are learned.
+    /// Reads what there is. `secret` serves where no key was kept. A table has `room` for so many sessions, when any
+    /// are learned.
     pub fn read(folder: Option<Arc<Folder>>, plan: &Plan, secret: HashKey, room: usize) -> Memory {
         let mut memory = Memory {
             folder: folder.clone(),
@@ -108,17 +125,18 @@ impl Memory {
             return memory;
         };
         memory.switches = orders::read(&folder, plan);
-        if room > 0 {
-            if let Some(restored) = sessions::read(&folder, plan) {
-                memory.hash = restored.hash;
-                memory.sessions = Arc::new(restored.sessions);
-            }
-            memory.keeper = Some(Keeper {
-                saver: Arc::new(Saver::new(folder, memory.hash.clone())),
-                desk: Arc::default(),
-                room,
-            });
+        if plan.affinity.learns()
+            && let Some(restored) = sessions::read(&folder, plan)
+        {
+            memory.hash = restored.hash;
+            memory.sessions = Arc::new(restored.sessions);
         }
+        // Also where none are learned: a reload may change that.
+        memory.keeper = Some(Keeper {
+            saver: Arc::new(Saver::new(folder, memory.hash.clone())),
+            desk: Arc::default(),
+            room,
+        });
         memory
     }
 
@@ -135,21 +153,43 @@ impl Control {
             shared,
             ctl: listener,
             secret,
+            source,
+            notifier,
+            maximum,
+            gauge,
         } = setup;
+        let Memory { folder, keeper, .. } = memory;
         let bell = shared.hub.control_bell()?;
-        let orders = Orders::new(Arc::clone(&shared), memory.folder);
-        let router = ctl::router(Ctl {
-            shared: Arc::clone(&shared),
-            orders,
-            guard: Derived::default(),
-            secret,
-        });
         let (ctl, listeners) = door();
         // The receiver is here: what is put in is received.
         let _ = ctl.send(listener);
-        let keeper = memory.keeper;
+        let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
+        let reloader = Arc::new(Reloader::new(reload::Setup {
+            shared: Arc::clone(&shared),
+            source,
+            orders: Arc::clone(&orders),
+            parts: vec![Box::new(Terminal {
+                properties: "ctl, ctl_port",
+                address,
+                door: ctl,
+            })],
+            notifier: Arc::clone(&notifier),
+            maximum,
+            folder: folder.clone(),
+        }));
+        let router = ctl::router(Ctl {
+            shared: Arc::clone(&shared),
+            orders,
+            reloader: Arc::clone(&reloader),
+            guard: Derived::default(),
+            secret,
+        });
+        let hung_up = Arc::new(Notify::new());
+        if let Some(folder) = &folder {
+            whereabouts::write(folder, address(&shared.current().config));
+        }
         let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
-        let parts = Arc::clone(&shared);
+        let (parts, ordered) = (Arc::clone(&shared), Arc::clone(&hung_up));
         let work = async move {
             let mut tasks = JoinSet::new();
             let rings = Arc::clone(&parts).listen_for_rings(bell);
@@ -160,6 +200,13 @@ impl Control {
             });
             tasks.spawn(Prober::of(Arc::clone(&parts)).run());
             tasks.spawn(serve(listeners, router));
+            tasks.spawn(async move { reloader.listen(&ordered).await });
+            let watched = Arc::clone(&parts);
+            tasks.spawn(async move { notifier.watch(&watched).await });
+            tasks.spawn(mon::run(Arc::clone(&parts)));
+            if let Some(gauge) = gauge {
+                tasks.spawn(Pressure::new(gauge).run(Arc::clone(&parts)));
+            }
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
             }
@@ -169,13 +216,22 @@ impl Control {
             served: Served::run("halb-control", work)?,
             shared,
             saver,
-            doors: Doors { ctl },
+            folder,
+            hung_up,
         })
+    }
+
+    /// SIGHUP: the configuration is read again.
+    pub fn hang_up(&self) {
+        self.hung_up.notify_one();
     }
 
     /// The end: nothing is answered any more, and what was learned is saved.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
         drop(self.served); // and a save that was under way is over
+        if let Some(folder) = self.folder {
+            whereabouts::remove(&folder);
+        }
         if let Some(saver) = self.saver {
             saver.save_or_say(sessions, &self.shared.current().plan);
         }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use crate::control::journal::Journal;
+use crate::control::mon::MonCounts;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
@@ -29,6 +30,8 @@ pub struct Shared {
     /// What probes found, in words.
     pub probes: ProbeBoard,
     pub limits: Limits,
+    /// What became of what `mon` was to push.
+    pub mon: MonCounts,
     /// When this process began to serve.
     pub started: Instant,
     /// Told whenever a worker has rung for control.
@@ -66,6 +69,7 @@ impl Shared {
             journal: Journal::default(),
             probes: ProbeBoard::default(),
             limits,
+            mon: MonCounts::default(),
             started: clock::read().now,
             rung: Notify::new(),
             current: watch::Sender::new(Arc::new(current)),

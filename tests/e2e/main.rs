@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cgroup;
 mod client;
 mod lighttpd;
 mod nginx;
@@ -25,12 +26,16 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod messages;
 mod places;
 mod probes;
 mod registry;
+mod reload;
+mod resources;
 mod sharing;
 mod signals;
 mod start;
 mod streams;
+mod systemd;
 mod tunnels;
 mod versions;

@@ -199,6 +199,7 @@ impl Prober {
 
     /// What became of a name: where an address is another now, another plan is in force.
     fn on_name(&mut self, name: &HostPort, resolved: &Resolved) {
+        // A reload may have been quicker.
         self.shared.put_in_force(|Current { config, plan }| {
             let next = names::with(plan, config, name, resolved)?;
             self.note_moves(name, plan, &next);
