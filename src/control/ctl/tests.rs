@@ -71,6 +71,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         ctl: Ctl {
             orders,
             reloader: Arc::new(reloader),
+            recorder: Arc::new(Recorder::new(Arc::clone(&shared))),
             shared,
             guard: Derived::default(),
             secret: HashKey::from_bytes([1; HashKey::LENGTH]),

@@ -230,8 +230,8 @@ impl Reloader {
     async fn carry_out(&self, prepared: Prepared, names: &Names) {
         let Setup { shared, orders, .. } = &self.setup;
         let ctl = (
-            control::address(&shared.current().config),
-            control::address(&prepared.config),
+            control::ctl_address(&shared.current().config),
+            control::ctl_address(&prepared.config),
         );
         let Prepared {
             config,

@@ -71,7 +71,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
     let (ctl, _) = door();
     let terminal = Terminal {
         properties: "ctl, ctl_port",
-        address: control::address,
+        address: control::ctl_address,
         door: ctl,
     };
     let reloader = Reloader::new(Setup {
