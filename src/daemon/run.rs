@@ -24,8 +24,9 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
-use crate::control::Memory;
 use crate::control::log;
+use crate::control::memory::Memory;
+use crate::control::reload::Maximum;
 use crate::control::reload::Source;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
@@ -62,6 +63,7 @@ pub enum StartError {
     Cores(String),
     State(PathBuf, Denied),
     Ctl(SocketAddr, io::Error),
+    Ui(SocketAddr, io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -90,6 +92,12 @@ impl fmt::Display for StartError {
                 f,
                 "Error: failed to initialize the control web service interface: \
                  cannot listen on {address} (ctl, ctl_port): {}",
+                plain(error)
+            ),
+            StartError::Ui(address, error) => write!(
+                f,
+                "Error: failed to initialize the user interface terminal: \
+                 cannot listen on {address} (ui, ui_port): {}",
                 plain(error)
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
@@ -135,9 +143,16 @@ pub fn conclude(served: Result<(), StartError>) -> ExitCode {
 /// Workers that serve, the control core, and the signals that end it.
 pub struct Started {
     pub workers: Workers,
+    pub terminals: Terminals,
     control: Control,
     signals: Signals,
     notifier: Arc<Notifier>,
+}
+
+/// Where the terminals of control are.
+pub struct Terminals {
+    pub ctl: SocketAddr,
+    pub ui: SocketAddr,
 }
 
 /// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `source` is where a
@@ -160,15 +175,20 @@ pub fn start(
         ],
     );
     let secret = || random_key().map_err(StartError::Other);
-    let known = Memory::read(folder, &plan, secret()?, budget.sessions);
-    let listener = listen(control::address(config))?;
+    let known = Memory::read(folder, &plan, secret()?, budget.session_room());
+    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
+    let ui = listen(control::ui_address(config), StartError::Ui)?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
-    let address = listener.local_addr().map_err(StartError::Other)?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Other);
+    let terminals = Terminals {
+        ctl: address(&ctl)?,
+        ui: address(&ui)?,
+    };
     let current = Current {
         config: Arc::new(config.clone()),
         plan: Arc::clone(workers.plan()),
@@ -177,19 +197,24 @@ pub fn start(
     let notifier = Arc::new(Notifier::from_environment());
     let parts = ControlSetup {
         shared: Arc::new(Shared::new(plane, hub, current, limits(&sizing))),
-        ctl: listener,
+        ctl,
+        ui,
         secret: secret()?,
         source,
         notifier: Arc::clone(&notifier),
-        max_connections: budget.max_connections(),
+        maximum: Maximum {
+            plain: budget.without_sessions().max_connections(),
+            learning: budget.with_sessions().max_connections(),
+        },
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
-            announce(&workers, &setup, address);
+            announce(&workers, &setup, &terminals);
             notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
+                terminals,
                 control,
                 signals,
                 notifier,
@@ -198,7 +223,7 @@ pub fn start(
         Err(error) => {
             workers.orders().give(Order::Stop);
             workers.join();
-            Err(StartError::Ctl(address, error))
+            Err(StartError::Other(error))
         }
     }
 }
@@ -214,7 +239,7 @@ fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
         socket_bytes: budget.socket_bytes(),
         learning: Learning {
             hash: known.hash.clone(),
-            capacity: budget.sessions,
+            capacity: budget.session_room(),
         },
         known: Known {
             sessions: Arc::clone(&known.sessions),
@@ -234,8 +259,9 @@ fn limits(sizing: &Sizing) -> Limits {
 }
 
 /// The lines of `in` come last: who has read them can ask everything.
-fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
-    log::event("listening", &[("ctl", &ctl)]);
+fn announce(workers: &Workers, setup: &WorkersSetup, terminals: &Terminals) {
+    log::event("listening", &[("ctl", &terminals.ctl)]);
+    log::event("listening", &[("ui", &terminals.ui)]);
     for address in workers.addresses() {
         let outputs = setup.plan.outputs.len();
         log::event(
@@ -259,8 +285,11 @@ fn sizing(config: &Config) -> Result<Sizing, StartError> {
     Ok(sizing)
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    control::serve::listen(address, &[]).map_err(|error| StartError::Ctl(address, error))
+fn listen(
+    address: SocketAddr,
+    failed: fn(SocketAddr, io::Error) -> StartError,
+) -> Result<TcpListener, StartError> {
+    control::serve::listen(address, &[]).map_err(|error| failed(address, error))
 }
 
 /// The folder `state_dir`. Without one that can be used HALB runs and keeps nothing, unless somebody has named it.
@@ -287,6 +316,7 @@ fn state_folder(config: &Config) -> Result<Option<Arc<Folder>>, StartError> {
 pub fn serve(started: Started) -> Result<(), StartError> {
     let Started {
         workers,
+        terminals: _,
         control,
         mut signals,
         notifier,

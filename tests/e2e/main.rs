@@ -26,6 +26,7 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod messages;
 mod places;
 mod probes;
 mod registry;

@@ -28,6 +28,8 @@ pub struct Node {
     /// Of the configuration.
     pub file: PathBuf,
     pub state: PathBuf,
+    /// Where `ui` is looked at.
+    pub ui: SocketAddr,
     _folder: Folder,
 }
 
@@ -74,6 +76,7 @@ impl Node {
         command.args(["run", "-f"]).arg(&file);
         let mut process = Process::start(&mut wrap(command));
         let ctl = process.line("event=listening ctl=").parse().unwrap();
+        let ui = process.line("event=listening ui=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
         let listeners = listeners.lines().next().unwrap().split(',').count();
         let addresses = (0..listeners).map(|_| listening(&mut process)).collect();
@@ -86,6 +89,7 @@ impl Node {
             ctl,
             file,
             state: state.to_owned(),
+            ui,
             _folder: folder,
         }
     }
@@ -141,7 +145,7 @@ impl Node {
     }
 }
 
-/// The program, with a `ctl` where no other one is.
+/// The program, with `ctl` and `ui` where no others are.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
     // A HALB_… variable of the person who tests would count more than the file.
@@ -151,17 +155,20 @@ pub fn program() -> Command {
 }
 
 /// Properties that keep this HALB away from all others on this machine, as variables. Port 0 is none that `ctl_port`
-/// may have, so it is a loopback address for each process that tests, and a port there for each program it starts.
-pub fn apart() -> [(&'static str, String); 3] {
+/// and `ui_port` may have, so it is a loopback address for each process that tests, and two ports there for each program
+/// it starts.
+pub fn apart() -> [(&'static str, String); 5] {
     static STARTED: AtomicU32 = AtomicU32::new(0);
     let process = std::process::id();
     let [_, high, middle, low] = process.to_be_bytes();
     let address = format!("127.{}.{middle}.{low}", 64 | high & 63);
     // Below what the kernel gives away by itself.
-    let port = 10_000 + STARTED.fetch_add(1, Ordering::Relaxed) % 20_000;
+    let port = 10_000 + STARTED.fetch_add(2, Ordering::Relaxed) % 20_000;
     [
-        ("HALB_CTL", address),
+        ("HALB_CTL", address.clone()),
         ("HALB_CTL_PORT", port.to_string()),
+        ("HALB_UI", address),
+        ("HALB_UI_PORT", (port + 1).to_string()),
         ("HALB_STATE_DIR", env!("CARGO_TARGET_TMPDIR").to_owned()),
     ]
 }

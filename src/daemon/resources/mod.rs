@@ -154,7 +154,7 @@ fn decide(
             Ok(grant(amount, source, Some(ours)))
         }
         (Some(ours), _) => Ok(grant(ours, Source::Configured, None)),
-        (None, Err(cause)) => Err(format!("{cause}; {property} says it instead")),
+        (None, Err(cause)) => Err(format!("{cause}; set {property}")),
     }
 }
 

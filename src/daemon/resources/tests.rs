@@ -57,7 +57,7 @@ fn without_a_word_of_memory_the_cause_is_given() {
     let cause = memory(None, None, nothing).unwrap_err();
     assert_eq!(
         cause,
-        "/proc/meminfo: entity not found; [resources] memory says it instead"
+        "/proc/meminfo: entity not found; set [resources] memory"
     );
     let odd: Read<'_> = &|_| Ok("MemTotal: many kB\n".to_owned());
     let cause = memory(None, None, odd).unwrap_err();
