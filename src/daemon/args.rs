@@ -35,7 +35,11 @@ pub enum Verb {
     /// Check the configuration, listing every mistake, and start nothing
     Check,
     /// Print the effective configuration with the origin of each value
-    Config,
+    Config {
+        /// Print what every property means instead, in Markdown
+        #[arg(long)]
+        reference: bool,
+    },
     /// Serve four small built-in backends: the one-command first run
     Demo,
     /// Ask the running HALB, or give it orders

@@ -26,7 +26,8 @@ pub fn main() -> ExitCode {
     match arguments.verb() {
         Verb::Run => run::verb(&arguments.options()),
         Verb::Check => check::verb(&arguments.options()),
-        Verb::Config => print::verb(&arguments.options()),
+        Verb::Config { reference: true } => print::reference(),
+        Verb::Config { reference: false } => print::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Completions { shell } => print::completions(shell),
