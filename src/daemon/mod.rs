@@ -15,6 +15,7 @@ pub mod ctl;
 pub mod demo;
 pub mod print;
 pub mod run;
+pub mod top;
 pub mod workers;
 
 /// What went wrong was the configuration or the start.
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Verb::Config { reference: false } => print::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
+        Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),
     }
