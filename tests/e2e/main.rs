@@ -14,6 +14,7 @@ mod php;
 mod process;
 mod python;
 
+mod access_log;
 mod affinity;
 mod against_nginx;
 mod answers;
@@ -39,4 +40,5 @@ mod start;
 mod streams;
 mod systemd;
 mod tunnels;
+mod unread;
 mod versions;
