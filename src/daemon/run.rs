@@ -207,6 +207,7 @@ fn workers_setup(
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
+        bandwidth: config.resources.bandwidth,
         learning: Learning {
             hash: known.hash.clone(),
             capacity: budget.sessions,

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use nix::errno::Errno;
 
 use crate::balance::table::LearnedSession;
+use crate::model::amount::Bandwidth;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Switch;
@@ -44,6 +45,8 @@ pub struct WorkersSetup {
     pub small_buffers: u32,
     pub large_buffers: u32,
     pub pipes: u32,
+    /// What all workers may send together.
+    pub bandwidth: Option<Bandwidth>,
     pub learning: Learning,
     /// What is known from before.
     pub known: Known,
@@ -139,7 +142,8 @@ impl Workers {
             setup.listen.iter().map(reserve).collect::<Result<_, _>>()?;
         let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
-        let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
+        let plane = Plane::new(count, setup.plan.max_connections);
+        let plane = Arc::new(plane.limited(setup.bandwidth));
         plane.set_maxima(&setup.plan);
         for (output, switch) in &setup.known.switches {
             plane.set_switch(*output, *switch, |_| {}); // nobody is there yet to be woken

@@ -9,6 +9,7 @@
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
 //!   `ending`: how it ends
+//! - `shaping`: sends wait for their share of the bandwidth
 //! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ mod hunger;
 mod idle;
 mod pace;
 mod session;
+mod shaping;
 mod shed;
 mod snapshot;
 mod stop;
@@ -61,6 +63,7 @@ use crate::worker::hunger::Hunger;
 use crate::worker::hunger::Starved;
 use crate::worker::idle::Idle;
 use crate::worker::session::Session;
+use crate::worker::shaping::Shaped;
 use crate::worker::snapshot::Handing;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
@@ -122,7 +125,7 @@ impl fmt::Display for Leftovers {
 
 /// One event loop: a ring, the connections on it, and what it knows of the outputs.
 pub struct Worker<R: Ring> {
-    ring: R,
+    ring: Shaped<R>,
     index: usize,
     plan: Arc<Plan>,
     plane: Arc<Plane>,
@@ -253,9 +256,9 @@ impl<R: Ring> Worker<R> {
             fields: Fields::new(),
             completions: Vec::new(),
             due: Vec::new(),
+            ring: Shaped::new(ring, plane.bandwidth()),
             plan,
             plane,
-            ring,
         };
         worker.ring.await_wake(Kind::Wake.token(Key {
             slot: 0,
@@ -270,6 +273,7 @@ impl<R: Ring> Worker<R> {
         let until = self.wake_time();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.turn(until, &mut completions);
+        self.on_gone_out();
         self.hear_news();
         for completion in completions.drain(..) {
             self.dispatch(completion);
@@ -303,7 +307,7 @@ impl<R: Ring> Worker<R> {
 
     /// The ring, to look at its counts.
     pub fn ring(&self) -> &R {
-        &self.ring
+        self.ring.inner()
     }
 
     fn dispatch(&mut self, completion: Completion) {

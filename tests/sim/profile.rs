@@ -12,6 +12,9 @@ pub const MICROSECOND: u64 = 1_000;
 pub const MILLISECOND: u64 = 1_000_000;
 pub const SECOND: u64 = 1_000_000_000;
 
+/// Limits of bandwidth, from the lowest to one that few worlds reach.
+const RATES: [u64; 4] = [1_000_000, 2_000_000, 20_000_000, 250_000_000];
+
 /// The families of worlds. In the calm ones nothing excuses a request that is not answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
@@ -35,9 +38,11 @@ pub enum Family {
     Tied,
     /// The same, with places at the outputs and outputs that are switched off and on.
     Places,
+    /// Calm traffic under a limit of bandwidth, over one to three workers.
+    Shaped,
 }
 
-pub const FAMILIES: [Family; 10] = [
+pub const FAMILIES: [Family; 11] = [
     Family::Calm,
     Family::CalmPair,
     Family::Clients,
@@ -48,6 +53,7 @@ pub const FAMILIES: [Family; 10] = [
     Family::Everything,
     Family::Tied,
     Family::Places,
+    Family::Shaped,
 ];
 
 /// How unruly the kernel is, per mille. None of this excuses anything.
@@ -141,6 +147,8 @@ pub struct Profile {
     pub flips: bool,
     /// The longest that an output thinks about its answer.
     pub thinks: u64,
+    /// Bits a second that HALB may send.
+    pub bandwidth: Option<u64>,
 }
 
 impl Profile {
@@ -191,7 +199,12 @@ impl Profile {
                 profile.tie(&mut random);
                 profile.contend(&mut random);
             }
+            Family::Shaped => {
+                profile.workers = random.between(1, 3) as usize;
+                profile.bandwidth = Some(random.pick(&RATES));
+            }
         }
+        profile.shape(&mut Random::of(seed, 0x5A_BE00 + family as u64));
         profile
     }
 
@@ -234,6 +247,7 @@ impl Profile {
             output_places: 0,
             flips: false,
             thinks: 0,
+            bandwidth: None,
         }
     }
 
@@ -285,9 +299,19 @@ impl Profile {
         }
     }
 
+    /// Where anything may go wrong anyway, some worlds have a limit of bandwidth as well.
+    fn shape(&mut self, random: &mut Random) {
+        if matches!(self.family, Family::Stop | Family::Everything) && random.chance(300) {
+            self.bandwidth = Some(random.pick(&RATES));
+        }
+    }
+
     /// Nothing excuses a request that is not answered by the book.
     pub fn is_steady(&self) -> bool {
-        let calm = matches!(self.family, Family::Calm | Family::CalmPair | Family::Tied);
+        let calm = matches!(
+            self.family,
+            Family::Calm | Family::CalmPair | Family::Tied | Family::Shaped
+        );
         calm && self.stop.is_none()
     }
 

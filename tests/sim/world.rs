@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use crate::backend::Backend;
 use crate::backend::Server;
 use crate::client::Client;
+use crate::flow::Flow;
 use crate::ledger::Ledger;
 use crate::net::Conn;
 use crate::port::Port;
@@ -37,6 +38,7 @@ pub struct World {
     pub servers: Vec<Server>,
     pub ledger: Ledger,
     pub ties: Ties,
+    pub flow: Flow,
     actors: Vec<Option<Actor>>,
     /// When each actor acts next.
     wakes: Vec<u64>,
@@ -63,6 +65,7 @@ impl World {
             servers,
             ledger: Ledger::default(),
             ties: Ties::new(profile.servers),
+            flow: Flow::new(profile.bandwidth),
             actors: Vec::new(),
             wakes: Vec::new(),
             busy_clients: 0,
