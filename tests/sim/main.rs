@@ -24,6 +24,7 @@ mod random;
 mod ring;
 mod run;
 mod script;
+mod shaping;
 mod switches;
 mod ties;
 mod truth;

@@ -90,6 +90,35 @@ pub struct Faults {
     pub open: u64,
 }
 
+/// The first clients move long bodies, the others short ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub long_clients: usize,
+    pub long: usize,
+    pub short: usize,
+    /// Long bodies go up.
+    pub uploads: bool,
+}
+
+impl Sizes {
+    fn is_long(&self, id: u64) -> bool {
+        id / 1000 < self.long_clients as u64
+    }
+
+    /// The body of request `id`, if it has one.
+    pub fn up(&self, id: u64) -> Option<usize> {
+        (self.uploads && self.is_long(id)).then_some(self.long)
+    }
+
+    /// The body of its response.
+    pub fn down(&self, id: u64) -> usize {
+        match self.is_long(id) && !self.uploads {
+            true => self.long,
+            false => self.short,
+        }
+    }
+}
+
 /// One world.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -102,6 +131,8 @@ pub struct Profile {
     pub scripted: bool,
     /// Small GETs alone, over connections that last: for counting.
     pub gets_only: bool,
+    /// How long bodies are, where chance has no part in it.
+    pub sizes: Option<Sizes>,
     pub jitter: Jitter,
     pub faults: Faults,
     /// The storm is over, but not everything that began in it.
@@ -217,6 +248,7 @@ impl Profile {
             plain: false,
             scripted: false,
             gets_only: false,
+            sizes: None,
             jitter: Jitter::default(),
             faults: Faults::default(),
             recovers: false,

@@ -76,7 +76,12 @@ impl World {
             profile,
         };
         let (clients, requests) = (world.profile.clients, world.profile.requests);
-        for _ in 0..clients {
+        let sizes = world.profile.sizes;
+        for index in 0..clients {
+            let requests = match sizes {
+                Some(sizes) if index < sizes.long_clients => 1,
+                _ => requests,
+            };
             world.add_client(requests, 0);
         }
         world
@@ -158,6 +163,7 @@ impl World {
     pub fn add_conn(&mut self, actor: usize, address: SocketAddr) -> usize {
         let capacity = match (self.profile.jitter.short, self.profile.body_max) {
             _ if self.profile.scripted => 64 * 1024, // what does not fit is never said
+            _ if self.profile.sizes.is_some() => 1 << 20,
             _ if self.profile.bulk => self.random.pick(&[4_096, 64 * 1024, 700_000]),
             (0, _) => 64 * 1024,
             (_, 10_000..) => self.random.pick(&[4_096, 64 * 1024]),
