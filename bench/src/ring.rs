@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingSetup;
+use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 
 use crate::trouble::Trouble;

@@ -2,26 +2,35 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
+//!   `figures`: everything that is counted; `counters`: the seed's names for it
+//! - `prober`: probes, and what host names resolve to
 //! - `ctl`: the terminal; `serve`: web servers on a thread
+//! - `mon`: the counters, pushed to whoever keeps them
+//! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
 //! - `state`: the files in `state_dir`
 //! - `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod counters;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod mon;
 pub mod probed;
+pub mod prober;
+pub mod reload;
 pub mod serve;
 pub mod shared;
 pub mod state;
+pub mod systemd;
 
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::balance::hash::HashKey;
@@ -29,7 +38,10 @@ use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
-use crate::control::serve::Door;
+use crate::control::prober::Prober;
+use crate::control::reload::Reloader;
+use crate::control::reload::Source;
+use crate::control::reload::parts::Terminal;
 use crate::control::serve::Served;
 use crate::control::serve::door;
 use crate::control::serve::serve;
@@ -39,6 +51,8 @@ use crate::control::state::Folder;
 use crate::control::state::sessions;
 use crate::control::state::sessions::Periodic;
 use crate::control::state::sessions::Saver;
+use crate::control::state::whereabouts;
+use crate::control::systemd::Notifier;
 use crate::model::config::Config;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
@@ -68,13 +82,8 @@ pub struct Control {
     served: Served,
     shared: Arc<Shared>,
     saver: Option<Arc<Saver>>,
-    /// Where a reload puts in the next listener.
-    pub doors: Doors,
-}
-
-/// The terminals' doors.
-pub struct Doors {
-    pub ctl: Door,
+    folder: Option<Arc<Folder>>,
+    hung_up: Arc<Notify>,
 }
 
 /// What it works on.
@@ -84,6 +93,11 @@ pub struct ControlSetup {
     pub ctl: TcpListener,
     /// Drawn at this start.
     pub secret: HashKey,
+    /// Where a reload reads the configuration.
+    pub source: Source,
+    pub notifier: Arc<Notifier>,
+    /// What memory and descriptors allow.
+    pub max_connections: u64,
 }
 
 /// Where `ctl` listens.
@@ -132,21 +146,42 @@ impl Control {
             shared,
             ctl: listener,
             secret,
+            source,
+            notifier,
+            max_connections,
         } = setup;
+        let Memory { folder, keeper, .. } = memory;
         let bell = shared.hub.control_bell()?;
-        let orders = Orders::new(Arc::clone(&shared), memory.folder);
-        let router = ctl::router(Ctl {
-            shared: Arc::clone(&shared),
-            orders,
-            guard: Derived::default(),
-            secret,
-        });
         let (ctl, listeners) = door();
         // The receiver is here: what is put in is received.
         let _ = ctl.send(listener);
-        let keeper = memory.keeper;
+        let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
+        let reloader = Arc::new(Reloader::new(reload::Setup {
+            shared: Arc::clone(&shared),
+            source,
+            orders: Arc::clone(&orders),
+            parts: vec![Box::new(Terminal {
+                properties: "ctl, ctl_port",
+                address,
+                door: ctl,
+            })],
+            notifier: Arc::clone(&notifier),
+            max_connections,
+            folder: folder.clone(),
+        }));
+        let router = ctl::router(Ctl {
+            shared: Arc::clone(&shared),
+            orders,
+            reloader: Arc::clone(&reloader),
+            guard: Derived::default(),
+            secret,
+        });
+        let hung_up = Arc::new(Notify::new());
+        if let Some(folder) = &folder {
+            whereabouts::write(folder, address(&shared.current().config));
+        }
         let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
-        let parts = Arc::clone(&shared);
+        let (parts, ordered) = (Arc::clone(&shared), Arc::clone(&hung_up));
         let work = async move {
             let mut tasks = JoinSet::new();
             let rings = Arc::clone(&parts).listen_for_rings(bell);
@@ -155,7 +190,12 @@ impl Control {
                     log::event("control_deaf", &[("cause", &error)]);
                 }
             });
+            tasks.spawn(Prober::of(Arc::clone(&parts)).run());
             tasks.spawn(serve(listeners, router));
+            tasks.spawn(async move { reloader.listen(&ordered).await });
+            let watched = Arc::clone(&parts);
+            tasks.spawn(async move { notifier.watch(&watched).await });
+            tasks.spawn(mon::run(Arc::clone(&parts)));
             if let Some(keeper) = keeper {
                 tasks.spawn(keeper.periodic(parts).run());
             }
@@ -165,13 +205,22 @@ impl Control {
             served: Served::run("halb-control", work)?,
             shared,
             saver,
-            doors: Doors { ctl },
+            folder,
+            hung_up,
         })
+    }
+
+    /// SIGHUP: the configuration is read again.
+    pub fn hang_up(&self) {
+        self.hung_up.notify_one();
     }
 
     /// The end: nothing is answered any more, and what was learned is saved.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
         drop(self.served); // and a save that was under way is over
+        if let Some(folder) = self.folder {
+            whereabouts::remove(&folder);
+        }
         if let Some(saver) = self.saver {
             saver.save_or_say(sessions, &self.shared.current().plan);
         }

@@ -32,6 +32,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::ring::socket::Reservation;
+use crate::ring::socket::probe_bind_beside;
+use crate::ring::thread::give_way;
+
 /// For this machine alone; the kernel chooses a free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -84,6 +88,7 @@ impl Served {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
+                give_way();
                 runtime.spawn(work);
                 // Ends when the sender sends or is dropped: both mean stop. What the runtime still runs, and with
                 // it every socket, goes when the runtime is dropped.
@@ -104,6 +109,12 @@ impl Drop for Served {
             let _ = thread.join();
         }
     }
+}
+
+/// Listens for a terminal. `ours`: where it listens until now.
+pub fn listen(address: SocketAddr, ours: &[SocketAddr]) -> io::Result<TcpListener> {
+    let reserved = probe_bind_beside(&address, ours).and_then(Reservation::listen);
+    reserved.map_err(io::Error::from)
 }
 
 /// A door and what comes through it.

@@ -26,11 +26,13 @@ use crate::control::Control;
 use crate::control::ControlSetup;
 use crate::control::Memory;
 use crate::control::log;
+use crate::control::reload::Source;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
 use crate::control::state::Denied;
 use crate::control::state::Folder;
+use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
 use crate::daemon::budget;
@@ -116,7 +118,7 @@ pub fn verb(options: &Options) -> ExitCode {
     };
     check::say(&check::warnings(&loaded.warnings));
     let started = state_folder(&loaded.config)
-        .and_then(|folder| start(&loaded.config, folder))
+        .and_then(|folder| start(&loaded.config, folder, check::source(options)))
         .and_then(serve);
     conclude(started)
 }
@@ -137,10 +139,16 @@ pub struct Started {
     pub workers: Workers,
     control: Control,
     signals: Signals,
+    notifier: Arc<Notifier>,
 }
 
-/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept.
-pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, StartError> {
+/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `source` is where a
+/// reload reads the configuration again.
+pub fn start(
+    config: &Config,
+    folder: Option<Arc<Folder>>,
+    source: Source,
+) -> Result<Started, StartError> {
     let cores = worker_cores(config)?;
     let memory = memory_bytes(config)?;
     let mut budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
@@ -168,21 +176,27 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
     let address = listener.local_addr().map_err(StartError::Other)?;
     let current = Current {
         config: Arc::new(config.clone()),
-        plan: Arc::clone(&setup.plan),
+        plan: Arc::clone(workers.plan()),
     };
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
+    let notifier = Arc::new(Notifier::from_environment());
     let parts = ControlSetup {
         shared: Arc::new(Shared::new(plane, hub, current, limits(&budget))),
         ctl: listener,
         secret: secret()?,
+        source,
+        notifier: Arc::clone(&notifier),
+        max_connections: budget.max_connections(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
             announce(&workers, &setup, address);
+            notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
                 control,
                 signals,
+                notifier,
             })
         }
         Err(error) => {
@@ -202,7 +216,6 @@ fn workers_setup(
 ) -> WorkersSetup {
     WorkersSetup {
         plan: Arc::new(plan),
-        listen: config.r#in.clone(),
         cores,
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
@@ -246,7 +259,7 @@ fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|error| StartError::Ctl(address, error))
+    control::serve::listen(address, &[]).map_err(|error| StartError::Ctl(address, error))
 }
 
 /// The folder `state_dir`. Without one that can be used HALB runs and keeps nothing, unless somebody has named it.
@@ -275,6 +288,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
         workers,
         control,
         mut signals,
+        notifier,
     } = started;
     let (orders, closer) = (workers.orders(), signals.handle());
     let plane = Arc::clone(workers.plane());
@@ -288,7 +302,10 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     let joiner = joiner.map_err(StartError::Other)?;
     let mut finishing = false;
     for signal in signals.forever() {
-        on_signal(signal, &mut finishing, &orders);
+        match signal {
+            SIGHUP => control.hang_up(),
+            _ => on_signal(signal, &mut finishing, &orders, &notifier),
+        }
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
@@ -297,15 +314,17 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     Ok(())
 }
 
-fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders) {
+fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders, notifier: &Notifier) {
     match signal {
         SIGTERM | SIGUSR1 if !*finishing => {
             *finishing = true;
             log::event("finishing", &[]);
+            notifier.stopping();
             orders.give(Order::Finish);
         }
         SIGTERM | SIGINT => {
             log::event("stopping", &[]);
+            notifier.stopping();
             orders.give(Order::Stop);
         }
         SIGUSR1 => {}

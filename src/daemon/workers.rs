@@ -15,6 +15,7 @@ use crate::balance::table::LearnedSession;
 use crate::model::amount::Bandwidth;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::standing::Health;
 use crate::model::standing::Switch;
 use crate::plane::Order;
 use crate::plane::Plane;
@@ -23,6 +24,7 @@ use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
+use crate::ring::port::Ring;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind;
 use crate::ring::thread::block_signals;
@@ -37,8 +39,6 @@ use crate::worker::Worker;
 #[derive(Clone)]
 pub struct WorkersSetup {
     pub plan: Arc<Plan>,
-    /// The addresses of `in`.
-    pub listen: Vec<SocketAddr>,
     /// One core for each worker; `None` leaves it where the kernel puts it.
     pub cores: Vec<Option<usize>>,
     /// Buffers of each worker.
@@ -127,7 +127,7 @@ impl fmt::Display for WorkersError {
 pub struct Workers {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
+    plan: Arc<Plan>,
     threads: Vec<JoinHandle<(Leftovers, Vec<LearnedSession>)>>,
 }
 
@@ -138,20 +138,30 @@ impl Workers {
         let reserve = |address: &SocketAddr| {
             probe_bind(address).map_err(|errno| WorkersError::Listen(*address, errno))
         };
-        let reserved: Vec<Reservation> =
-            setup.listen.iter().map(reserve).collect::<Result<_, _>>()?;
-        let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
+        let reserved: Vec<Reservation> = setup
+            .plan
+            .listen
+            .iter()
+            .map(reserve)
+            .collect::<Result<_, _>>()?;
+        let plan = Arc::new(Plan {
+            listen: reserved.iter().map(|held| held.address).collect(),
+            ..Plan::clone(&setup.plan)
+        });
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Plane::new(count, setup.plan.max_connections);
         let plane = Arc::new(plane.limited(setup.bandwidth));
         plane.set_maxima(&setup.plan);
+        for output in setup.plan.outputs.iter() {
+            plane.set_health(output.id, Health::Checking, |_| {}); // until the first probe
+        }
         for (output, switch) in &setup.known.switches {
             plane.set_switch(*output, *switch, |_| {}); // nobody is there yet to be woken
         }
         let mut workers = Workers {
             plane,
             hub,
-            addresses,
+            plan,
             threads: Vec::with_capacity(count),
         };
         let (ready, started) = mpsc::channel();
@@ -160,7 +170,7 @@ impl Workers {
                 index,
                 core: *core,
                 setup: WorkersSetup {
-                    listen: workers.addresses.clone(),
+                    plan: Arc::clone(&workers.plan),
                     ..setup.clone()
                 },
                 plane: Arc::clone(&workers.plane),
@@ -182,7 +192,12 @@ impl Workers {
 
     /// The addresses of `in`, with the ports the kernel chose where 0 was asked.
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.plan.listen
+    }
+
+    /// The plan they started with, which says these addresses.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// The memory shared with them.
@@ -304,6 +319,7 @@ impl Seat {
         };
         let listeners = self
             .setup
+            .plan
             .listen
             .iter()
             .map(listen)

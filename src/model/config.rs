@@ -21,6 +21,9 @@ use crate::model::plan::Network;
 /// A timeout of `None` never ends; users write 0 for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
+    /// What this server is called: `--node`, `HALB_NODE` or the host's name; empty when none of them says.
+    pub node: String,
+
     pub r#in: Vec<SocketAddr>,
     /// `out1` … `out64`: the connected ones.
     pub out: BTreeMap<OutputId, Output>,

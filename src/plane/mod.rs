@@ -167,6 +167,20 @@ impl Plane {
         epoch.is_some()
     }
 
+    /// By control: from now on `plan` is in force. All who wait choose again, by the new plan. Every worker is woken.
+    pub fn set_plan(&self, plan: Arc<Plan>, mut wake: impl FnMut(usize)) {
+        for output in (0..OUTPUTS_MAX).filter_map(OutputId::from_index) {
+            let planned = plan.at(output.index());
+            let maximum = planned.map_or(0, |planned| planned.max_connections);
+            self.outputs.set_maximum(output, maximum, &mut wake);
+        }
+        self.places.set_maximum(plan.max_connections);
+        self.plans.put(plan);
+        // After the plan: whoever collects what follows from this epoch finds it.
+        self.outputs.reexamine(self.standings.advance(), &mut wake);
+        (0..self.pages.len()).for_each(wake);
+    }
+
     /// The plan in force.
     pub fn plans(&self) -> &Plans {
         &self.plans
@@ -175,6 +189,11 @@ impl Plane {
     /// What all workers may send together; `None`: as much as goes.
     pub fn bandwidth(&self) -> Option<&Arc<Bucket>> {
         self.bandwidth.as_ref()
+    }
+
+    /// By the one who probes: a probe of it has succeeded, so nobody suspects it any longer.
+    pub fn prove(&self, output: OutputId) {
+        self.standings.prove(output);
     }
 
     /// Learned sessions on their way to other workers.
@@ -245,6 +264,10 @@ impl Standing for Plane {
 
     fn has_place(&self, output: OutputId) -> bool {
         self.outputs.has_place(output)
+    }
+
+    fn proofs(&self, output: OutputId) -> u64 {
+        self.standings.proofs(output)
     }
 
     fn sessions_active(&self, output: OutputId) -> u64 {

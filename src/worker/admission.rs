@@ -1,5 +1,7 @@
 //! Who comes in: accepting, spreading over workers, places under the maximum.
 
+use std::net::SocketAddr;
+
 use nix::errno::Errno;
 
 use crate::plane::Order;
@@ -27,6 +29,8 @@ const HELD_SHARE: u64 = 10;
 /// One listening socket.
 pub struct Listener {
     pub socket: Socket,
+    /// As in the plan; `None`: it is not to be changed.
+    pub address: Option<SocketAddr>,
     /// An accept is in flight.
     pub accepting: bool,
     pub closed: bool,

@@ -111,6 +111,8 @@ impl Stand {
                 weight: 1,
                 max_connections: 0,
                 backup: false,
+                born: 0,
+                revision: 0,
             }]
             .into_iter()
             .collect(),

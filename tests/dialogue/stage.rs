@@ -21,6 +21,7 @@ use halb::plane::Plane;
 use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingSetup;
+use halb::ring::port::Ring;
 use halb::ring::socket;
 use halb::worker::Learning;
 use halb::worker::Leftovers;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -13,12 +14,19 @@ use crate::client::Client;
 use crate::process::Folder;
 use crate::process::Process;
 
+/// Probes go out at the start and then take no output down: for tests of what workers do with an output that fails
+/// between two probes.
+pub const SELDOM_PROBED: &str = "healthcheck_interval = 86400\nhealthcheck_fall = 1000";
+
 /// A running HALB. A test ends it with [`Node::stop`], which is the leak check.
 pub struct Node {
     pub process: Process,
     pub addresses: Vec<SocketAddr>,
     /// Where `ctl` is asked.
     pub ctl: SocketAddr,
+    /// Of the configuration.
+    pub file: PathBuf,
+    pub state: PathBuf,
     _folder: Folder,
 }
 
@@ -33,7 +41,7 @@ impl Node {
         Node::from_text(&text)
     }
 
-    /// HALB with a configuration that says only what the test is about; the rest is small.
+    /// HALB with a configuration that says only what the test is about; the rest is small. Its first probes are over.
     pub fn from_text(properties: &str) -> Node {
         let folder = Folder::new();
         let state = folder.path("state");
@@ -50,18 +58,41 @@ impl Node {
         let file = folder.write("halb.toml", text.as_bytes());
         let mut command = program();
         command.env("HALB_STATE_DIR", state);
-        command.args(["run", "-f"]).arg(file);
+        command.args(["run", "-f"]).arg(&file);
         let mut process = Process::start(&mut command);
         let ctl = process.line("event=listening ctl=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
         let listeners = listeners.lines().next().unwrap().split(',').count();
         let addresses = (0..listeners).map(|_| listening(&mut process)).collect();
+        for name in outputs(&text) {
+            process.has_said(&["up", "down"].map(|to| format!("event={to} output={name} ")));
+        }
         Node {
             process,
             addresses,
             ctl,
+            file,
+            state: state.to_owned(),
             _folder: folder,
         }
+    }
+
+    /// Another configuration lies where it found the first.
+    pub fn rewrite(&self, properties: &str) {
+        std::fs::write(&self.file, complete(properties)).unwrap();
+    }
+
+    /// It takes up another configuration; what it says of that.
+    pub fn reload(&mut self, properties: &str) -> String {
+        self.rewrite(properties);
+        self.process.signal(Signal::SIGHUP);
+        self.reloaded()
+    }
+
+    /// What it says of the next reload.
+    pub fn reloaded(&mut self) -> String {
+        let text = self.process.line("event=reload text=");
+        text.trim_matches('"').to_owned()
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -134,6 +165,16 @@ pub fn ends_well(process: &mut Process) {
     let history = process.history();
     assert!(status.success(), "{status} of {history}");
     assert!(history.ends_with("event=stopped left=nothing"), "{history}");
+}
+
+/// The names of the outputs in a configuration.
+fn outputs(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.lines().filter_map(|line| line.split_once(" = "));
+    let names = names.map(|(name, _)| name);
+    names.filter(|name| {
+        name.strip_prefix("out")
+            .is_some_and(|n| n.parse::<u8>().is_ok())
+    })
 }
 
 fn complete(properties: &str) -> String {

@@ -15,6 +15,10 @@ use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
 use halb::plane::Order;
 use halb::plane::Plane;
+use halb::plane::histogram::Histogram;
+use halb::plane::histogram::Reading;
+use halb::plane::page::Count;
+use halb::plane::page::OutputCount;
 use halb::ring::port::RingCounts;
 use halb::ring::port::Socket;
 use halb::worker::Learning;
@@ -157,6 +161,8 @@ pub struct Run {
     pub world: Rc<RefCell<World>>,
     workers: Vec<Option<Box<dyn Subject>>>,
     pub plane: Arc<Plane>,
+    /// The plan in force.
+    pub plan: Arc<Plan>,
     turns: u64,
     /// Chance of the run's own.
     pub random: Random,
@@ -183,6 +189,7 @@ impl Run {
             world: Rc::clone(world),
             workers: (0..profile.workers).map(make).collect(),
             plane,
+            plan,
             turns: 0,
             random: Random::of(profile.seed, 0xF11B),
             next_flip: match profile.flips {
@@ -407,7 +414,25 @@ pub fn at_rest(plane: &Plane) {
         assert_eq!(active, 0, "worker {index} counts connections");
         let sessions: u64 = page.outputs.iter().map(|o| o.sessions_active.get()).sum();
         assert_eq!(sessions, 0, "worker {index} counts sessions");
+        page.outputs.iter().for_each(adds_up);
     }
+}
+
+/// What is counted in several ways is the same in all of them.
+fn adds_up(counts: &OutputCount) {
+    let count_of = |histogram: &Histogram| {
+        let mut reading = Reading::default();
+        histogram.add_to(&mut reading);
+        reading.count()
+    };
+    assert_eq!(count_of(&counts.total), counts.sessions_total.get());
+    assert_eq!(count_of(&counts.connect), counts.connects_total.get());
+    let classes: u64 = counts.classes.iter().map(Count::get).sum();
+    assert_eq!(count_of(&counts.response), classes);
+    assert!(classes >= counts.sessions_total.get());
+    // The shortest head there is.
+    assert!(counts.bytes_out.get() >= counts.sessions_total.get() * 19);
+    assert!(counts.bytes_in.get() >= counts.sessions_total.get() * 18);
 }
 
 fn affinity(profile: &Profile) -> Affinity {
@@ -429,6 +454,8 @@ pub fn plan(world: &World) -> Plan {
         weight: 1,
         max_connections: profile.output_places,
         backup: false,
+        born: 0,
+        revision: 0,
     });
     Plan {
         outputs: outputs.collect(),

@@ -22,12 +22,14 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
+use tokio::spawn;
 
 use crate::balance::hash::HashKey;
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
 use crate::control::figures::Figures;
+use crate::control::reload::Reloader;
 use crate::control::serve::Ends;
 use crate::control::shared::Derived;
 use crate::control::shared::Shared;
@@ -36,7 +38,8 @@ use crate::model::standing::Switch;
 /// Everything the terminal needs.
 pub struct Ctl {
     pub shared: Arc<Shared>,
-    pub orders: Orders,
+    pub orders: Arc<Orders>,
+    pub reloader: Arc<Reloader>,
     /// As the configuration in force wants it.
     pub guard: Derived<Guard>,
     /// Drawn at this start.
@@ -75,6 +78,7 @@ impl Ctl {
             "/api/enable" => self.switch(&guard, request, Switch::Enabled).await,
             "/api/drain" => self.switch(&guard, request, Switch::Draining).await,
             "/api/disable" => self.switch(&guard, request, Switch::Disabled).await,
+            "/api/reload" => self.reload(&guard, request).await,
             "/api/status" => Ok(report::status(&figures())),
             "/api/sessions" => Ok(report::sessions(&figures())),
             "/api/counters" => Ok(report::counters(&figures())),
@@ -87,6 +91,16 @@ impl Ctl {
         guard.admit_change(&request.headers)?;
         let meant = query::target(request.uri.query().unwrap_or_default())?;
         self.orders.set(&meant, to).await
+    }
+
+    async fn reload(&self, guard: &Guard, request: &Parts) -> Result<Answer, Answer> {
+        guard.admit_change(&request.headers)?;
+        // On a task of its own: who goes away must not end a reload half-way.
+        let reloader = Arc::clone(&self.reloader);
+        match spawn(async move { reloader.reload().await }).await {
+            Ok(reloaded) => report::reloaded(&reloaded),
+            Err(_) => Err(Answer::not_done("the end has begun")),
+        }
     }
 }
 

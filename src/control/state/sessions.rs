@@ -148,6 +148,8 @@ mod tests {
             weight: 1,
             max_connections: 0,
             backup: false,
+            born: 0,
+            revision: 0,
         });
         plan
     }

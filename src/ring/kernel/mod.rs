@@ -164,13 +164,6 @@ impl KernelRing {
         })
     }
 
-    /// Opens a listener of this worker's own. See [`socket::probe_bind`] for finding out first whether the
-    /// address is free.
-    pub fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
-        let listener = socket::listener(address)?;
-        Ok(self.own(listener))
-    }
-
     /// What went wrong inside so far.
     pub fn faults(&self) -> Faults {
         self.faults
@@ -333,6 +326,12 @@ impl Ring for KernelRing {
             .build();
         self.start(entry, token, Holding::Accept);
         self.counts.accepts += 1;
+    }
+
+    /// See [`socket::probe_bind`] for finding out first whether the address is free.
+    fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        let listener = socket::listener(address)?;
+        Ok(self.own(listener))
     }
 
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {

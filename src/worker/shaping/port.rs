@@ -64,6 +64,10 @@ impl<R: Ring> Ring for Shaped<R> {
         self.ring.accept(listener, token);
     }
 
+    fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        self.ring.listen(address)
+    }
+
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {
         self.ring.open(to)
     }
