@@ -28,6 +28,9 @@ use crate::worker::shaping::queue::Queue;
 use crate::worker::table::Key;
 use crate::worker::upstream::State;
 
+/// So many may wait before anything grows.
+const WAITING: usize = 256;
+
 /// A ring whose sends keep within the bandwidth.
 pub struct Shaped<R> {
     ring: R,
@@ -60,11 +63,11 @@ impl<R: Ring> Shaped<R> {
         let shaping = |bucket| {
             Box::new(Shaping {
                 bucket: Arc::clone(bucket),
-                queue: Queue::new(),
+                queue: Queue::new(WAITING),
                 allowed: Default::default(),
-                pipe_turns: Vec::new(),
-                went_out: Vec::new(),
-                ended: Vec::new(),
+                pipe_turns: Vec::with_capacity(WAITING),
+                went_out: Vec::with_capacity(WAITING),
+                ended: Vec::with_capacity(WAITING),
             })
         };
         Shaped {

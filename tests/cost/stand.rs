@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use halb::balance::hash::HashKey;
 use halb::http::ending::Ending;
+use halb::model::amount::Bandwidth;
 use halb::model::output::OutputId;
 use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
@@ -102,6 +103,15 @@ impl Stand {
 
     /// The same with clients tied to outputs.
     pub fn with(affinity: Affinity) -> Stand {
+        Stand::made(affinity, None)
+    }
+
+    /// The same with a limit of bandwidth.
+    pub fn limited(bandwidth: Bandwidth) -> Stand {
+        Stand::made(Affinity::default(), Some(bandwidth))
+    }
+
+    fn made(affinity: Affinity, bandwidth: Option<Bandwidth>) -> Stand {
         let output = TcpListener::bind(loopback()).unwrap();
         let plan = Plan {
             outputs: [PlannedOutput {
@@ -120,7 +130,8 @@ impl Stand {
             ..Plan::empty()
         };
         let hub = Arc::new(Hub::new(1).unwrap());
-        let plane = Arc::new(Plane::new(1, plan.max_connections));
+        let plane = Plane::new(1, plan.max_connections);
+        let plane = Arc::new(plane.limited(bandwidth));
         let ring = KernelRing::new(RingSetup {
             small_buffers: SMALL_BUFFERS,
             large_buffers: 16,

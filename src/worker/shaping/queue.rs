@@ -22,11 +22,12 @@ struct Entry<T> {
 }
 
 impl<T> Queue<T> {
-    pub fn new() -> Queue<T> {
+    /// With room for `waiting`, before it has to grow.
+    pub fn new(waiting: usize) -> Queue<T> {
         Queue {
-            list: VecDeque::new(),
+            list: VecDeque::with_capacity(waiting),
             first: 1,
-            numbers: Vec::new(),
+            numbers: vec![0; waiting],
         }
     }
 
@@ -35,7 +36,7 @@ impl<T> Queue<T> {
         let number = self.first + self.list.len() as u64;
         let place = index(socket);
         if place >= self.numbers.len() {
-            self.numbers.resize(place + 1, 0);
+            self.numbers.resize((place + 1).next_power_of_two(), 0);
         }
         debug_assert_eq!(self.numbers[place], 0, "one at a time on a socket");
         self.numbers[place] = number;
@@ -105,7 +106,7 @@ mod tests {
     }
 
     fn three() -> Queue<char> {
-        let mut queue = Queue::new();
+        let mut queue = Queue::new(2);
         queue.push(turn(100), Socket(7), 'a');
         queue.push(turn(110), Socket(4), 'b');
         queue.push(turn(120), Socket(9), 'c');
@@ -156,7 +157,7 @@ mod tests {
         /// Against a plain list.
         #[test]
         fn it_is_a_list_with_an_index(deeds in prop::collection::vec((0..3u8, 0..12i32), 1..200)) {
-            let mut queue = Queue::new();
+            let mut queue = Queue::new(0);
             let mut list: Vec<(i32, u64)> = Vec::new();
             let mut end = 1_000;
             for (deed, number) in deeds {
