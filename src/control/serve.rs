@@ -46,6 +46,9 @@ const CONNECTIONS_MOST: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Who does not read what it has asked for is cut off after this.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is kept of an answer that is not read, or of a head that is not whole. A stream of events that nobody reads
+/// stops here.
+const BUFFER_BYTES: usize = 64 << 10;
 /// After accepting failed (no descriptors, no memory).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -182,6 +185,7 @@ async fn serve_connection(stream: TcpStream, ends: Ends, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     // How it ended is the client's business.
     let _ = connection.await;

@@ -12,6 +12,7 @@ use crate::control::reload::Source;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
+use crate::daemon::sizing;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
 use crate::model::load::Loaded;
@@ -33,7 +34,9 @@ pub enum Unusable {
 /// `halb check`: findings go to stderr as HAProxy's do, the verdict to stdout.
 pub fn verb(options: &Options) -> ExitCode {
     match configuration(options) {
-        Ok(loaded) => {
+        Ok(mut loaded) => {
+            let short = sizing::warnings(&loaded);
+            loaded.warnings.extend(short);
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),

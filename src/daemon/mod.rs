@@ -15,7 +15,9 @@ pub mod ctl;
 pub mod demo;
 pub mod print;
 pub mod reload;
+pub mod resources;
 pub mod run;
+pub mod sizing;
 pub mod workers;
 
 /// What went wrong was the configuration or the start.

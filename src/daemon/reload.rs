@@ -50,7 +50,7 @@ pub fn verb(options: &Options) -> ExitCode {
 
 /// Where it says that it is asked; where that is not known or nobody is there, where the configuration says it.
 fn ask(config: &Config) -> Result<Reply, Unanswered> {
-    let configured = control::address(config);
+    let configured = control::ctl_address(config);
     let known = whereabouts::read(&config.state_dir).filter(|known| *known != configured);
     let ask = |address| Client::at(address, config)?.ask("/api/reload");
     match known.map(ask) {

@@ -81,6 +81,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether sessions are learned.
+    pub fn learns(&self) -> bool {
+        self.mode == Mode::Passive && !self.cookie_name.is_empty()
+    }
+
     /// The domain, which begins to exist when one of its properties is written.
     pub(in crate::model) fn domain_mut(&mut self) -> &mut Domain {
         self.domain.get_or_insert_default()

@@ -96,7 +96,14 @@ fn hold(address: &SocketAddr) -> Result<Reservation, Errno> {
 
 /// A listener of one worker. All workers listen on the same address; the kernel spreads connections.
 pub fn listener(address: &SocketAddr) -> Result<OwnedFd, Errno> {
+    listener_with(address, None)
+}
+
+/// The same. What it accepts may have so many bytes waiting in each direction (tests/kernel.rs).
+fn listener_with(address: &SocketAddr, waiting_bytes: Option<usize>) -> Result<OwnedFd, Errno> {
     let socket = shared(address).map_err(errno)?;
+    // Before it listens: the window that a client is offered first depends on it.
+    clamp(&socket, waiting_bytes).map_err(errno)?;
     socket.listen(BACKLOG).map_err(errno)?;
     Ok(socket.into())
 }
@@ -168,16 +175,23 @@ fn default_congestion() -> Option<String> {
 pub(super) struct Opener {
     /// Those of [`LOCAL_CONGESTION`] that were not refused yet; none when the default is one of them.
     congestion: &'static [&'static str],
+    /// What may wait in a socket in each direction; `None`: as much as the kernel finds good.
+    waiting_bytes: Option<usize>,
 }
 
 impl Opener {
-    /// Looks once at the machine's default.
-    pub(super) fn new() -> Opener {
+    /// Looks once at the machine's default. `waiting_bytes` for every socket, of clients and to outputs.
+    pub(super) fn new(waiting_bytes: Option<usize>) -> Opener {
         let unwanted =
             default_congestion().is_some_and(|name| !LOCAL_CONGESTION.contains(&name.as_str()));
         Opener {
             congestion: if unwanted { &LOCAL_CONGESTION } else { &[] },
+            waiting_bytes,
         }
+    }
+
+    pub(super) fn listener(&self, address: &SocketAddr) -> Result<OwnedFd, Errno> {
+        listener_with(address, self.waiting_bytes)
     }
 
     /// A stream socket towards `to`, and how many system calls that took.
@@ -191,6 +205,11 @@ impl Opener {
             return (Err(errno(error)), 2);
         }
         let mut calls = 2;
+        // Before it connects, as for a listener.
+        match clamp(&socket, self.waiting_bytes) {
+            Ok(more) => calls += more,
+            Err(error) => return (Err(errno(error)), calls + 1),
+        }
         while let [first, others @ ..] = self.congestion {
             calls += 1;
             if socket.set_tcp_congestion(first.as_bytes()).is_ok() {
@@ -201,6 +220,17 @@ impl Opener {
         }
         (Ok(socket.into()), calls)
     }
+}
+
+/// Lets so many bytes wait in a socket in each direction; how many calls that took. The kernel doubles the number, for
+/// what it needs itself to hold them (socket(7)), and then leaves it alone: no window grows beyond.
+fn clamp(socket: &socket2::Socket, waiting_bytes: Option<usize>) -> io::Result<u64> {
+    let Some(bytes) = waiting_bytes else {
+        return Ok(0);
+    };
+    socket.set_recv_buffer_size(bytes)?;
+    socket.set_send_buffer_size(bytes)?;
+    Ok(2)
 }
 
 /// Bytes towards a client that wait in the kernel for room in the client's window. Inherited like `TCP_NODELAY`.
@@ -296,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_socket_towards_an_output_has_no_delay_and_does_not_block() {
-        let mut opener = Opener::new();
+        let mut opener = Opener::new(None);
         let (socket, calls) = opener.open(&loopback());
         let socket = socket2::Socket::from(socket.unwrap());
         assert!(socket.tcp_nodelay().unwrap());
@@ -305,9 +335,23 @@ mod tests {
     }
 
     #[test]
+    fn little_waits_in_a_socket_that_was_told_so() {
+        let mut opener = Opener {
+            congestion: &[],
+            waiting_bytes: Some(30_000),
+        };
+        let (socket, calls) = opener.open(&loopback());
+        let socket = socket2::Socket::from(socket.unwrap());
+        assert_eq!(calls, 4);
+        assert_eq!(socket.recv_buffer_size().unwrap(), 60_000);
+        assert_eq!(socket.send_buffer_size().unwrap(), 60_000);
+    }
+
+    #[test]
     fn a_congestion_control_that_is_refused_is_asked_for_once() {
         let mut opener = Opener {
             congestion: &["no such one", "reno"],
+            waiting_bytes: None,
         };
         for expected in [4, 3] {
             let (socket, calls) = opener.open(&loopback());
@@ -315,7 +359,10 @@ mod tests {
             let name = socket2::Socket::from(socket.unwrap()).tcp_congestion();
             assert!(name.unwrap().starts_with(b"reno"));
         }
-        let mut content = Opener { congestion: &[] };
+        let mut content = Opener {
+            congestion: &[],
+            waiting_bytes: None,
+        };
         assert_eq!(content.open(&loopback()).1, 2);
     }
 }

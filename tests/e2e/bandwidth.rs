@@ -8,6 +8,7 @@ use halb::ring::clock;
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
+use crate::client::Client;
 use crate::node::Node;
 
 const LOWEST: &str =
@@ -35,17 +36,18 @@ fn what_goes_out_takes_its_time() {
     const BYTES: u32 = 60_000;
     let backend = backend(BYTES as usize);
     let node = Node::start(&[backend.address], LOWEST);
+    let address = node.address();
     let begin = clock::read().now;
     thread::scope(|scope| {
         let down = || {
-            let mut client = node.connect();
+            let mut client = Client::connect(address);
             client.get("/");
             assert_eq!(client.response().body.len(), BYTES as usize);
         };
         scope.spawn(down);
         scope.spawn(down);
         scope.spawn(|| {
-            let mut client = node.connect();
+            let mut client = Client::connect(address);
             client.say(format!(
                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {BYTES}\r\n\r\n"
             ));

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cgroup;
 mod client;
 mod lighttpd;
 mod nginx;
@@ -26,10 +27,12 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod messages;
 mod places;
 mod probes;
 mod registry;
 mod reload;
+mod resources;
 mod sharing;
 mod signals;
 mod start;

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use crate::control::address;
+use crate::control::ctl_address;
 use crate::model::config::Config;
 
 /// On the same machine, or near: longer than any answer takes.
@@ -82,7 +82,7 @@ impl fmt::Display for Unanswered {
 impl Client {
     /// Finds it as the configuration says.
     pub fn new(config: &Config) -> Result<Client, Unanswered> {
-        Client::at(address(config), config)
+        Client::at(ctl_address(config), config)
     }
 
     /// Finds it at `address`, with the token of the configuration.

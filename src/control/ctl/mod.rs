@@ -22,6 +22,7 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use tokio::spawn;
 
 use crate::balance::hash::HashKey;
@@ -29,6 +30,7 @@ use crate::control::ctl::answer::Answer;
 use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
 use crate::control::figures::Figures;
+use crate::control::overview::Recorder;
 use crate::control::reload::Reloader;
 use crate::control::serve::Ends;
 use crate::control::shared::Derived;
@@ -40,6 +42,7 @@ pub struct Ctl {
     pub shared: Arc<Shared>,
     pub orders: Arc<Orders>,
     pub reloader: Arc<Reloader>,
+    pub recorder: Arc<Recorder>,
     /// As the configuration in force wants it.
     pub guard: Derived<Guard>,
     /// Drawn at this start.
@@ -83,6 +86,8 @@ impl Ctl {
             "/api/sessions" => Ok(report::sessions(&figures())),
             "/api/counters" => Ok(report::counters(&figures())),
             "/api/health" => Ok(report::health(&figures())),
+            "/api/overview" => Ok(of("overview", self.recorder.overview().json())),
+            "/api/history" => Ok(of("history", self.recorder.history())),
             _ => Err(Answer::unknown_path(&path)),
         }
     }
@@ -102,6 +107,10 @@ impl Ctl {
             Err(_) => Err(Answer::not_done("the end has begun")),
         }
     }
+}
+
+fn of(name: &str, value: Value) -> Answer {
+    Answer::of(vec![(name.to_owned(), value)])
 }
 
 #[cfg(test)]

@@ -61,13 +61,17 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
         orders: Arc::clone(&orders),
         parts: Vec::new(),
         notifier: Arc::new(Notifier::nobody()),
-        max_connections: 10,
+        maximum: reload::Maximum {
+            plain: 10,
+            learning: 5,
+        },
         folder: None,
     });
     Rig {
         ctl: Ctl {
             orders,
             reloader: Arc::new(reloader),
+            recorder: Arc::new(Recorder::new(Arc::clone(&shared))),
             shared,
             guard: Derived::default(),
             secret: HashKey::from_bytes([1; HashKey::LENGTH]),

@@ -91,10 +91,28 @@ pub struct Setup {
     pub orders: Arc<Orders>,
     pub parts: Vec<Box<dyn Part>>,
     pub notifier: Arc<Notifier>,
-    /// What memory and descriptors allow.
-    pub max_connections: u64,
+    pub maximum: Maximum,
     /// Where it is written down where `ctl` is asked.
     pub folder: Option<Arc<Folder>>,
+}
+
+/// How many connections memory and descriptors allow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Maximum {
+    /// While no sessions are learned …
+    pub plain: u64,
+    /// … and beside the tables that hold them.
+    pub learning: u64,
+}
+
+impl Maximum {
+    pub fn of(self, config: &Config) -> u64 {
+        if config.learns() {
+            self.learning
+        } else {
+            self.plain
+        }
+    }
 }
 
 /// The one who reloads.
@@ -212,8 +230,8 @@ impl Reloader {
     async fn carry_out(&self, prepared: Prepared, names: &Names) {
         let Setup { shared, orders, .. } = &self.setup;
         let ctl = (
-            control::address(&shared.current().config),
-            control::address(&prepared.config),
+            control::ctl_address(&shared.current().config),
+            control::ctl_address(&prepared.config),
         );
         let Prepared {
             config,
@@ -243,9 +261,7 @@ impl Reloader {
         names: &Names,
     ) -> Vec<OutputId> {
         let Setup {
-            shared,
-            max_connections,
-            ..
+            shared, maximum, ..
         } = &self.setup;
         // What is in force now: a name may have moved since the preparation.
         let before = shared.current();
@@ -253,7 +269,11 @@ impl Reloader {
             let plan = Plan {
                 listen,
                 pipe_responses: now.plan.pipe_responses,
-                ..Plan::from_config(&config, |name| names.address(now, name), *max_connections)
+                ..Plan::from_config(
+                    &config,
+                    |name| names.address(now, name),
+                    maximum.of(&config),
+                )
             };
             Some(Current {
                 config: Arc::new(config),

@@ -71,7 +71,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
     let (ctl, _) = door();
     let terminal = Terminal {
         properties: "ctl, ctl_port",
-        address: control::address,
+        address: control::ctl_address,
         door: ctl,
     };
     let reloader = Reloader::new(Setup {
@@ -83,7 +83,10 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
             Box::new(terminal),
         ],
         notifier: Arc::new(Notifier::nobody()),
-        max_connections: 10,
+        maximum: Maximum {
+            plain: 10,
+            learning: 5,
+        },
         folder,
     });
     Rig {

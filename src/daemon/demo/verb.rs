@@ -38,7 +38,7 @@ fn demo() -> Result<(), StartError> {
         started => started?,
     };
     if let Some(front) = started.workers.addresses().first() {
-        println!("{}", backends.invitation(*front));
+        println!("{}", backends.invitation(*front, started.terminals.ui));
     }
     let ordered = Arc::clone(&backends);
     let keyboard = thread::Builder::new().name("demo-keyboard".to_owned());
@@ -64,8 +64,9 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
     };
     match load::load(&sources) {
         Ok(mut loaded) => {
-            // Beside a HALB that runs here: any port for ctl, and nothing kept.
+            // Beside a HALB that runs here: any ports for ctl and ui, and nothing kept.
             loaded.config.ctl_port = 0;
+            loaded.config.ui_port = 0;
             run::start(
                 &loaded.config,
                 None,

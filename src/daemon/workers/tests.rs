@@ -48,6 +48,7 @@ fn setup(desk: Arc<Desk<LearnedSession>>) -> WorkersSetup {
         large_buffers: 16,
         pipes: 8,
         bandwidth: None,
+        socket_bytes: None,
         learning: Learning {
             hash: HashKey::from_bytes([3; HashKey::LENGTH]),
             capacity: 8000,
