@@ -11,8 +11,10 @@ use crate::backend::Backend;
 use crate::client::Client;
 use crate::node::Node;
 
-const LOWEST: &str =
-    "workers = 2\nresources.bandwidth = \"1Mbps\"\nclient_timeout = 0.5\nserver_timeout = 0.5";
+const LOWEST: &str = "workers = 2
+resources = { memory = \"96MB\", bandwidth = \"1Mbps\" }
+client_timeout = 0.5
+server_timeout = 0.5";
 const BYTES_PER_SECOND: u32 = 125_000;
 /// What may go at once.
 const DEPTH: u32 = 16 * 1024;
