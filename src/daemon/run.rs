@@ -188,7 +188,7 @@ pub fn start(
     let ui = listen(control::ui_address(config), StartError::Ui)?;
     mon::check(config).map_err(StartError::Statistics)?;
     let access_log = Opened::of(config).map_err(StartError::Other)?;
-    let setup = workers_setup(plan, &sizing, &known);
+    let setup = workers_setup(config, plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
@@ -239,7 +239,7 @@ pub fn start(
     }
 }
 
-fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
+fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
     let Sizing { budget, cores, .. } = sizing;
     WorkersSetup {
         plan: Arc::new(plan),
@@ -248,6 +248,7 @@ fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
         socket_bytes: budget.socket_bytes(),
+        bandwidth: config.resources.bandwidth,
         learning: Learning {
             hash: known.hash.clone(),
             capacity: budget.session_room(),

@@ -3,6 +3,7 @@
 //!
 //! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
+//! - `bandwidth`: what may be sent, over all workers
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
 //! - `standing`: switches and health; `plans`: the plan in force
 //! - `records`: what the access log says of requests, on its way to who writes it; `record`: its form
@@ -10,6 +11,7 @@
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
+pub mod bandwidth;
 mod chain;
 pub mod histogram;
 pub mod inbox;
@@ -29,12 +31,14 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::http::ending::REASONS;
+use crate::model::amount::Bandwidth;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
+use crate::plane::bandwidth::Bucket;
 use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::page::Page;
@@ -71,6 +75,7 @@ pub struct Plane {
     records: Vec<OnceLock<Records>>,
     pages: Vec<Page>,
     loads: Vec<Load>,
+    bandwidth: Option<Arc<Bucket>>,
 }
 
 /// The most sessions that wait for a place at an output, at 128 bytes each; also when there is no other limit.
@@ -100,6 +105,16 @@ impl Plane {
             records: (0..workers).map(|_| OnceLock::new()).collect(),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
+            bandwidth: None,
+        }
+    }
+
+    /// The same with a limit to what all workers send together (`[resources] bandwidth`).
+    pub fn limited(self, bandwidth: Option<Bandwidth>) -> Plane {
+        let bucket = |limit: Bandwidth| Arc::new(Bucket::new(limit.bits_per_second / 8));
+        Plane {
+            bandwidth: bandwidth.map(bucket),
+            ..self
         }
     }
 
@@ -191,6 +206,11 @@ impl Plane {
     /// The plan in force.
     pub fn plans(&self) -> &Plans {
         &self.plans
+    }
+
+    /// What all workers may send together; `None`: as much as goes.
+    pub fn bandwidth(&self) -> Option<&Arc<Bucket>> {
+        self.bandwidth.as_ref()
     }
 
     /// By the one who probes: a probe of it has succeeded, so nobody suspects it any longer.

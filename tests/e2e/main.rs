@@ -17,6 +17,7 @@ mod python;
 mod affinity;
 mod against_nginx;
 mod answers;
+mod bandwidth;
 mod bodies;
 mod browser;
 mod ctl;
