@@ -144,7 +144,13 @@ fn the_unit_is_sound_and_shut_in() {
     };
     assert_eq!(run(&["verify", "--man=no", file]), "");
     // Of 100; the network it is there for costs 16.
-    run(&["security", "--offline=true", "--threshold=20", "--no-pager", file]);
+    run(&[
+        "security",
+        "--offline=true",
+        "--threshold=20",
+        "--no-pager",
+        file,
+    ]);
 }
 
 #[test]
