@@ -184,9 +184,7 @@ pub fn start(
     );
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
-    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
-    let ui = listen(control::ui_address(config), StartError::Ui)?;
-    mon::check(config).map_err(StartError::Statistics)?;
+    let (ctl, ui) = listen_all(config)?;
     let access_log = Opened::of(config).map_err(StartError::Other)?;
     let setup = workers_setup(config, plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
@@ -295,6 +293,14 @@ fn sizing(config: &Config) -> Result<Sizing, StartError> {
     })?;
     sizing.announce();
     Ok(sizing)
+}
+
+/// The listeners of `ctl` and `ui`, once it is known that `mon` may have what it needs, too.
+fn listen_all(config: &Config) -> Result<(TcpListener, TcpListener), StartError> {
+    mon::check(config).map_err(StartError::Statistics)?;
+    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
+    let ui = listen(control::ui_address(config), StartError::Ui)?;
+    Ok((ctl, ui))
 }
 
 fn listen(

@@ -28,6 +28,7 @@ mod git;
 mod load;
 mod maximum;
 mod messages;
+mod metrics;
 mod mon;
 mod places;
 mod probes;
