@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod chromium;
 mod client;
 mod lighttpd;
 mod nginx;
@@ -21,6 +22,7 @@ mod ctl;
 mod error_files;
 mod failures;
 mod fields;
+mod foreign_pages;
 mod git;
 mod load;
 mod maximum;
@@ -31,4 +33,5 @@ mod signals;
 mod start;
 mod streams;
 mod tunnels;
+mod ui;
 mod versions;
