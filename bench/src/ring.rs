@@ -24,6 +24,7 @@ pub fn open() -> Result<KernelRing, Trouble> {
         small_buffers: SMALL_BUFFERS,
         large_buffers: LARGE_BUFFERS,
         pipes: 0,
+        socket_bytes: None,
         hub: hub.into(),
         index: 0,
     })

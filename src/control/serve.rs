@@ -32,6 +32,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::ring::socket::Reservation;
+use crate::ring::socket::probe_bind_beside;
 use crate::ring::thread::give_way;
 
 /// For this machine alone; the kernel chooses a free port.
@@ -110,6 +112,12 @@ impl Drop for Served {
             let _ = thread.join();
         }
     }
+}
+
+/// Listens for a terminal. `ours`: where it listens until now.
+pub fn listen(address: SocketAddr, ours: &[SocketAddr]) -> io::Result<TcpListener> {
+    let reserved = probe_bind_beside(&address, ours).and_then(Reservation::listen);
+    reserved.map_err(io::Error::from)
 }
 
 /// A door and what comes through it.

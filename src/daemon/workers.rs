@@ -44,6 +44,8 @@ pub struct WorkersSetup {
     pub small_buffers: u32,
     pub large_buffers: u32,
     pub pipes: u32,
+    /// What may wait in each socket in each direction.
+    pub socket_bytes: Option<usize>,
     pub learning: Learning,
     /// What is known from before.
     pub known: Known,
@@ -305,6 +307,7 @@ impl Seat {
             small_buffers: self.setup.small_buffers,
             large_buffers: self.setup.large_buffers,
             pipes: self.setup.pipes,
+            socket_bytes: self.setup.socket_bytes,
             hub: Arc::clone(&self.hub),
             index: self.index,
         })

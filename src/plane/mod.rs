@@ -37,6 +37,7 @@ use crate::plane::page::Page;
 use crate::plane::places::Places;
 use crate::plane::plans::Plans;
 use crate::plane::standing::Standings;
+use crate::plane::sync::AtomicBool;
 use crate::plane::sync::AtomicU8;
 use crate::plane::sync::AtomicU32;
 use crate::plane::sync::Ordering;
@@ -54,6 +55,8 @@ pub enum Order {
 /// Shared by all threads of one process.
 pub struct Plane {
     order: AtomicU8,
+    /// Memory is short: nobody accepts. Written by control.
+    memory_short: AtomicBool,
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
@@ -81,6 +84,7 @@ impl Plane {
         let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
+            memory_short: AtomicBool::new(false),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
@@ -116,6 +120,16 @@ impl Plane {
             Order::Stop => 2,
         };
         self.order.store(word, Ordering::Release);
+    }
+
+    /// Whether memory is short, so that nobody may accept; a worker looks after each wake.
+    pub fn is_memory_short(&self) -> bool {
+        self.memory_short.load(Ordering::Acquire)
+    }
+
+    /// Written by control only. The workers have to be woken after it.
+    pub fn set_memory_short(&self, short: bool) {
+        self.memory_short.store(short, Ordering::Release);
     }
 
     /// The places under `max_connections`.

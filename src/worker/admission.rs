@@ -101,6 +101,7 @@ impl<R: Ring> Worker<R> {
         self.admit_waiting();
         self.relieve();
         self.resume_telling();
+        self.pause_or_resume();
     }
 
     /// Takes in what other workers handed over.
@@ -237,17 +238,25 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Too many wait: the kernel's backlog has to hold the rest.
-    fn pause_or_resume(&mut self) {
+    /// Too many wait, or memory is short: the kernel's backlog has to hold the rest.
+    pub(super) fn pause_or_resume(&mut self) {
         let most = (self.plan.max_connections / HELD_SHARE).max(HELD_LEAST);
         let held = self.waiting.len() as u64;
-        if !self.paused && held >= most {
-            self.paused = true;
-            for listener in self.listeners.iter().filter(|l| l.accepting) {
+        self.crowded = if self.crowded {
+            held > most / 2
+        } else {
+            held >= most
+        };
+        let pause = self.crowded || self.plane.is_memory_short();
+        if pause == self.paused {
+            return;
+        }
+        self.paused = pause;
+        if pause {
+            for listener in self.listeners.iter().filter(|l| l.accepting && !l.closed) {
                 self.ring.cancel(listener.socket);
             }
-        } else if self.paused && held <= most / 2 {
-            self.paused = false;
+        } else {
             self.accept_more();
         }
     }

@@ -146,7 +146,9 @@ pub struct Worker<R: Ring> {
     /// Accepted connections without a place, in the order of arrival. One that gave up stays until its turn.
     waiting: VecDeque<(Ticket, Key)>,
     places_freed: bool,
-    /// Accepting rests: too many wait already.
+    /// Too many wait already.
+    crowded: bool,
+    /// Accepting rests.
     paused: bool,
     /// Accepting failed and is tried again then.
     accept_again_at: Option<Instant>,
@@ -252,6 +254,7 @@ impl<R: Ring> Worker<R> {
             idle: Idle::default(),
             waiting: VecDeque::new(),
             places_freed: false,
+            crowded: false,
             paused: false,
             accept_again_at: None,
             bulk: VecDeque::with_capacity(BULK_ROOM),

@@ -125,6 +125,7 @@ impl Stand {
             small_buffers: SMALL_BUFFERS,
             large_buffers: 16,
             pipes: 4,
+            socket_bytes: None,
             hub: Arc::clone(&hub),
             index: 0,
         });

@@ -222,6 +222,7 @@ impl Seat {
             small_buffers: 128,
             large_buffers: 16,
             pipes: 4,
+            socket_bytes: None,
             hub: self.hub,
             index: 0,
         });

@@ -55,7 +55,14 @@ pub struct Request {
 impl Backend {
     /// Does `serve` with each connection over which something comes, on a thread of its own.
     pub fn start(serve: impl Fn(&mut Connection) + Send + Sync + 'static) -> Backend {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Backend::at(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    /// The same where somebody listens already.
+    pub fn at(
+        listener: TcpListener,
+        serve: impl Fn(&mut Connection) + Send + Sync + 'static,
+    ) -> Backend {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
@@ -69,11 +76,7 @@ impl Backend {
 
     /// Answers every request with `name`, and keeps connections.
     pub fn named(name: &'static str) -> Backend {
-        Backend::start(move |connection| {
-            while connection.request().is_some() {
-                connection.answer(name);
-            }
-        })
+        Backend::start(answering(name))
     }
 
     /// How many requests came whole.
@@ -84,6 +87,15 @@ impl Backend {
     /// How many connections were made and used; probes only open one.
     pub fn connections(&self) -> usize {
         self.shared.used.load(Ordering::SeqCst)
+    }
+}
+
+/// Answers every request with `name`.
+pub fn answering(name: &'static str) -> impl Fn(&mut Connection) {
+    move |connection| {
+        while connection.request().is_some() {
+            connection.answer(name);
+        }
     }
 }
 

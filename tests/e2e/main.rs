@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cgroup;
 mod chromium;
 mod client;
 mod lighttpd;
 mod nginx;
 mod node;
+mod php;
 mod process;
 mod python;
 
@@ -26,12 +28,18 @@ mod foreign_pages;
 mod git;
 mod load;
 mod maximum;
+mod messages;
+mod mon;
 mod places;
+mod probes;
 mod registry;
+mod reload;
+mod resources;
 mod sharing;
 mod signals;
 mod start;
 mod streams;
+mod systemd;
 mod tunnels;
 mod ui;
 mod versions;

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
 
+use crate::cgroup::Cgroup;
 use crate::client::Client;
 use crate::process::Folder;
 use crate::process::Process;
@@ -23,6 +25,9 @@ pub struct Node {
     pub addresses: Vec<SocketAddr>,
     /// Where `ctl` is asked.
     pub ctl: SocketAddr,
+    /// Of the configuration.
+    pub file: PathBuf,
+    pub state: PathBuf,
     /// Where `ui` is looked at.
     pub ui: SocketAddr,
     _folder: Folder,
@@ -31,12 +36,7 @@ pub struct Node {
 impl Node {
     /// HALB in front of `outputs`, with `properties` besides.
     pub fn start(outputs: &[SocketAddr], properties: &str) -> Node {
-        let mut text = format!("{properties}\n");
-        for (number, output) in (1..).zip(outputs) {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "out{number} = \"{output}\"");
-        }
-        Node::from_text(&text)
+        Node::from_text(&with_outputs(outputs, properties))
     }
 
     /// HALB with a configuration that says only what the test is about; the rest is small. Its first probes are over.
@@ -51,13 +51,30 @@ impl Node {
         Node::with_state(properties, state, Folder::new())
     }
 
+    /// HALB in front of `outputs`, in a cgroup.
+    pub fn inside(group: &Cgroup, outputs: &[SocketAddr], properties: &str) -> Node {
+        let folder = Folder::new();
+        let state = folder.path("state");
+        let text = with_outputs(outputs, properties);
+        Node::wrapped(&text, &state, folder, |command| group.wrap(&command))
+    }
+
     fn with_state(properties: &str, state: &Path, folder: Folder) -> Node {
+        Node::wrapped(properties, state, folder, |command| command)
+    }
+
+    fn wrapped(
+        properties: &str,
+        state: &Path,
+        folder: Folder,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> Node {
         let text = complete(properties);
         let file = folder.write("halb.toml", text.as_bytes());
         let mut command = program();
         command.env("HALB_STATE_DIR", state);
-        command.args(["run", "-f"]).arg(file);
-        let mut process = Process::start(&mut command);
+        command.args(["run", "-f"]).arg(&file);
+        let mut process = Process::start(&mut wrap(command));
         let ctl = process.line("event=listening ctl=").parse().unwrap();
         let ui = process.line("event=listening ui=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
@@ -70,9 +87,29 @@ impl Node {
             process,
             addresses,
             ctl,
+            file,
+            state: state.to_owned(),
             ui,
             _folder: folder,
         }
+    }
+
+    /// Another configuration lies where it found the first.
+    pub fn rewrite(&self, properties: &str) {
+        std::fs::write(&self.file, complete(properties)).unwrap();
+    }
+
+    /// It takes up another configuration; what it says of that.
+    pub fn reload(&mut self, properties: &str) -> String {
+        self.rewrite(properties);
+        self.process.signal(Signal::SIGHUP);
+        self.reloaded()
+    }
+
+    /// What it says of the next reload.
+    pub fn reloaded(&mut self) -> String {
+        let text = self.process.line("event=reload text=");
+        text.trim_matches('"').to_owned()
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -158,6 +195,15 @@ fn outputs(text: &str) -> impl Iterator<Item = &str> {
         name.strip_prefix("out")
             .is_some_and(|n| n.parse::<u8>().is_ok())
     })
+}
+
+fn with_outputs(outputs: &[SocketAddr], properties: &str) -> String {
+    let mut text = format!("{properties}\n");
+    for (number, output) in (1..).zip(outputs) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "out{number} = \"{output}\"");
+    }
+    text
 }
 
 fn complete(properties: &str) -> String {

@@ -62,16 +62,25 @@ impl Process {
 
     /// Waits for a line that begins with `start`, and gives what follows.
     pub fn line(&mut self, start: &str) -> String {
+        self.find(start, |line| line.strip_prefix(start))
+    }
+
+    /// Waits for a line with `part` in it, and gives what follows that.
+    pub fn line_with(&mut self, part: &str) -> String {
+        self.find(part, |line| line.split_once(part).map(|(_, rest)| rest))
+    }
+
+    fn find(&mut self, what: &str, found: impl Fn(&str) -> Option<&str>) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
-                    let rest = line.strip_prefix(start).map(str::to_owned);
+                    let rest = found(&line).map(str::to_owned);
                     self.said.push_back(line);
                     if let Some(rest) = rest {
                         return rest;
                     }
                 }
-                Err(error) => panic!("no line {start:?} ({error}) from {}", self.history()),
+                Err(error) => panic!("no line {what:?} ({error}) from {}", self.history()),
             }
         }
     }
@@ -92,6 +101,11 @@ impl Process {
                 Err(error) => panic!("no line {starts:?} ({error}) from {}", self.history()),
             }
         }
+    }
+
+    /// Takes note of what it has said meanwhile, without waiting.
+    pub fn look(&mut self) {
+        self.said.extend(self.lines.try_iter());
     }
 
     pub fn signal(&self, signal: Signal) {

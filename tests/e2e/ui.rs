@@ -43,6 +43,25 @@ impl Stage {
             .until(&format!("{found} && {found}.textContent === '{status}'"));
     }
 
+    /// Nobody else was asked for anything, and nothing was refused or went wrong.
+    fn keeps_to_itself(&self) {
+        let own = format!("http://{}/", self.node.ui);
+        let foreign: Vec<&str> = self.browser.requests();
+        let foreign = foreign
+            .into_iter()
+            .filter(|url| !url.replace("admin:secret@", "").starts_with(&own));
+        assert_eq!(foreign.collect::<Vec<_>>(), Vec::<&str>::new());
+        let faults = [
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+            "Page.javascriptDialogOpening",
+        ];
+        for fault in faults {
+            let found: Vec<_> = self.browser.happened(fault).collect();
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
+
     fn orders(&mut self, output: &str, switch: &str) {
         let button = format!("[data-output={output}] button[value={switch}]");
         self.browser
@@ -126,22 +145,7 @@ fn the_page_shows_what_ctl_counts() {
     stage
         .browser
         .until("document.querySelectorAll('svg.chart path.line').length === 8");
-    // Nobody else was asked for anything, and nothing was refused or went wrong.
-    let own = format!("http://{}/", stage.node.ui);
-    let foreign: Vec<&str> = stage.browser.requests();
-    let foreign = foreign
-        .into_iter()
-        .filter(|url| !url.replace("admin:secret@", "").starts_with(&own));
-    assert_eq!(foreign.collect::<Vec<_>>(), Vec::<&str>::new());
-    let faults = [
-        "Runtime.exceptionThrown",
-        "Log.entryAdded",
-        "Page.javascriptDialogOpening",
-    ];
-    for fault in faults {
-        let found: Vec<_> = stage.browser.happened(fault).collect();
-        assert!(found.is_empty(), "{found:?}");
-    }
+    stage.keeps_to_itself();
     stage.node.stop();
 }
 

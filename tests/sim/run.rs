@@ -33,6 +33,7 @@ use crate::profile::SECOND;
 use crate::random::Random;
 use crate::ring::SimRing;
 use crate::ring::state;
+use crate::scarcity::Scarcity;
 use crate::ties::NAME;
 use crate::tunnel::Tunnel;
 use crate::world::NEVER;
@@ -164,6 +165,7 @@ pub struct Run {
     pub random: Random,
     /// When an output is switched next.
     pub next_flip: u64,
+    pub scarcity: Scarcity,
     /// An output whose first probe has yet to say something.
     pub checking: Option<usize>,
     moment: u64,
@@ -189,6 +191,7 @@ impl Run {
                 true => 0,
                 false => NEVER,
             },
+            scarcity: Scarcity::new(profile.seed, profile.scarce),
             checking: None,
             moment: NEVER,
             counts: RingCounts::default(),
@@ -226,12 +229,14 @@ impl Run {
     }
 
     pub fn set_alarm(&mut self) {
-        self.world.borrow_mut().alarm = self.moment.min(self.next_flip);
+        let next = self.next_flip.min(self.scarcity.next);
+        self.world.borrow_mut().alarm = self.moment.min(next);
     }
 
     /// The faults are over, what they left behind times out, and then everything has to work.
     fn recover(&mut self) {
         self.settle();
+        self.end_of_scarcity();
         let rest = {
             let mut world = self.world.borrow_mut();
             world.calm_down();
@@ -248,6 +253,7 @@ impl Run {
 
     fn stop(&mut self, order: Order) {
         self.settle();
+        self.scarcity.next = NEVER; // as it is: what has come is served, memory or not
         self.plane.set_order(order);
         let limit = {
             let mut world = self.world.borrow_mut();
@@ -291,6 +297,7 @@ impl Run {
             state(&self.world.borrow())
         );
         self.flip();
+        self.ration();
         let live: Vec<usize> = (0..self.workers.len())
             .filter(|index| self.workers[*index].is_some())
             .collect();

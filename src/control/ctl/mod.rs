@@ -23,6 +23,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use tokio::spawn;
 
 use crate::balance::hash::HashKey;
 use crate::control::ctl::answer::Answer;
@@ -30,6 +31,7 @@ use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
 use crate::control::figures::Figures;
 use crate::control::overview::Recorder;
+use crate::control::reload::Reloader;
 use crate::control::serve::Ends;
 use crate::control::shared::Derived;
 use crate::control::shared::Shared;
@@ -39,6 +41,7 @@ use crate::model::standing::Switch;
 pub struct Ctl {
     pub shared: Arc<Shared>,
     pub orders: Arc<Orders>,
+    pub reloader: Arc<Reloader>,
     pub recorder: Arc<Recorder>,
     /// As the configuration in force wants it.
     pub guard: Derived<Guard>,
@@ -78,6 +81,7 @@ impl Ctl {
             "/api/enable" => self.switch(&guard, request, Switch::Enabled).await,
             "/api/drain" => self.switch(&guard, request, Switch::Draining).await,
             "/api/disable" => self.switch(&guard, request, Switch::Disabled).await,
+            "/api/reload" => self.reload(&guard, request).await,
             "/api/status" => Ok(report::status(&figures())),
             "/api/sessions" => Ok(report::sessions(&figures())),
             "/api/counters" => Ok(report::counters(&figures())),
@@ -92,6 +96,16 @@ impl Ctl {
         guard.admit_change(&request.headers)?;
         let meant = query::target(request.uri.query().unwrap_or_default())?;
         self.orders.set(&meant, to).await
+    }
+
+    async fn reload(&self, guard: &Guard, request: &Parts) -> Result<Answer, Answer> {
+        guard.admit_change(&request.headers)?;
+        // On a task of its own: who goes away must not end a reload half-way.
+        let reloader = Arc::clone(&self.reloader);
+        match spawn(async move { reloader.reload().await }).await {
+            Ok(reloaded) => report::reloaded(&reloaded),
+            Err(_) => Err(Answer::not_done("the end has begun")),
+        }
     }
 }
 

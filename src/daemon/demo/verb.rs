@@ -19,6 +19,8 @@ use crate::model::load;
 use crate::model::load::Sources;
 
 const BACKENDS: usize = 4;
+/// What a reload of it says.
+const NO_FILE: &str = "a demo has no configuration file";
 /// Easy to type; another port when it is taken.
 const FRONT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
@@ -65,7 +67,11 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
             // Beside a HALB that runs here: any ports for ctl and ui, and nothing kept.
             loaded.config.ctl_port = 0;
             loaded.config.ui_port = 0;
-            run::start(&loaded.config, None)
+            run::start(
+                &loaded.config,
+                None,
+                Arc::new(|| Err(vec![NO_FILE.to_owned()])),
+            )
         }
         Err(refused) => {
             let said: Vec<String> = refused.mistakes.iter().map(|m| m.message.clone()).collect();

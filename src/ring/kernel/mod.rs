@@ -95,6 +95,8 @@ pub struct RingSetup {
     pub large_buffers: u32,
     /// The most pipes there may be; each is made when it is first wanted.
     pub pipes: u32,
+    /// What may wait in a socket in each direction; `None`: as much as the kernel finds good.
+    pub socket_bytes: Option<usize>,
     /// The doors of all workers, made before their threads started.
     pub hub: Arc<Hub>,
     /// Which of them this is.
@@ -154,7 +156,7 @@ impl KernelRing {
             addresses: Vec::with_capacity(SUBMISSION_ENTRIES as usize),
             wake_word: Box::new(UnsafeCell::new(0)),
             awaiting_wake: false,
-            opener: Opener::new(),
+            opener: Opener::new(config.socket_bytes),
             hub: config.hub,
             index: config.index,
             early: Vec::new(),
@@ -330,7 +332,7 @@ impl Ring for KernelRing {
 
     /// See [`socket::probe_bind`] for finding out first whether the address is free.
     fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
-        let listener = socket::listener(address)?;
+        let listener = self.opener.listener(address)?;
         Ok(self.own(listener))
     }
 
