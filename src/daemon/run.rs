@@ -24,6 +24,7 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
+use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
 use crate::control::mon;
@@ -186,6 +187,7 @@ pub fn start(
     let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
     let ui = listen(control::ui_address(config), StartError::Ui)?;
     mon::check(config).map_err(StartError::Statistics)?;
+    let access_log = Opened::of(config).map_err(StartError::Other)?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
@@ -214,6 +216,7 @@ pub fn start(
             plain: budget.without_sessions().max_connections(),
             learning: budget.with_sessions().max_connections(),
         },
+        access_log,
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
