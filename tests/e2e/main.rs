@@ -6,6 +6,7 @@
 
 mod backend;
 mod cgroup;
+mod chromium;
 mod client;
 mod lighttpd;
 mod nginx;
@@ -24,6 +25,7 @@ mod ctl;
 mod error_files;
 mod failures;
 mod fields;
+mod foreign_pages;
 mod git;
 mod load;
 mod maximum;
@@ -41,4 +43,5 @@ mod start;
 mod streams;
 mod systemd;
 mod tunnels;
+mod ui;
 mod versions;
