@@ -6,6 +6,7 @@
 //!   see of it
 //! - `prober`: probes, and what host names resolve to; `pressure`: how full the memory is
 //! - `ctl` and `ui`: the terminals; `access`: who gets in; `serve`: web servers on a thread
+//! - `metrics`: everything that is counted, as Prometheus reads it
 //! - `mon`: the counters, pushed to whoever keeps them
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
 //! - `memory`: from one start to the next; `state`: the files in `state_dir`; `log`: the program's own log
@@ -18,6 +19,7 @@ pub mod figures;
 pub mod journal;
 pub mod log;
 pub mod memory;
+pub mod metrics;
 pub mod mon;
 pub mod overview;
 pub mod pressure;

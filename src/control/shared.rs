@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use crate::control::journal::Journal;
+use crate::control::metrics::process;
 use crate::control::mon::MonCounts;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub mon: MonCounts,
     /// When this process began to serve.
     pub started: Instant,
+    /// Memory that it had then.
+    pub started_resident_bytes: Option<u64>,
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
     current: watch::Sender<Arc<Current>>,
@@ -71,6 +74,7 @@ impl Shared {
             limits,
             mon: MonCounts::default(),
             started: clock::read().now,
+            started_resident_bytes: process::resident_bytes(),
             rung: Notify::new(),
             current: watch::Sender::new(Arc::new(current)),
             changing: Mutex::new(()),

@@ -26,6 +26,7 @@ use crate::control::Control;
 use crate::control::ControlSetup;
 use crate::control::log;
 use crate::control::memory::Memory;
+use crate::control::mon;
 use crate::control::prober::names;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
@@ -67,6 +68,8 @@ pub enum StartError {
     Cores(String),
     State(PathBuf, Denied),
     Ctl(SocketAddr, io::Error),
+    /// A socket to push counters over.
+    Statistics(io::Error),
     Ui(SocketAddr, io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
@@ -97,6 +100,10 @@ impl fmt::Display for StartError {
                 "Error: failed to initialize the control web service interface: \
                  cannot listen on {address} (ctl, ctl_port): {}",
                 plain(error)
+            ),
+            StartError::Statistics(error) => write!(
+                f,
+                "Error: failed to initialize statistics reporting: no socket for mon: {error}"
             ),
             StartError::Ui(address, error) => write!(
                 f,
@@ -182,6 +189,7 @@ pub fn start(
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
     let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
     let ui = listen(control::ui_address(config), StartError::Ui)?;
+    mon::check(config).map_err(StartError::Statistics)?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.

@@ -27,6 +27,7 @@ mod git;
 mod load;
 mod maximum;
 mod messages;
+mod mon;
 mod places;
 mod probes;
 mod registry;

@@ -27,7 +27,7 @@ pub(super) fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
 
 /// Year, month and day of a day since 1970, reckoned in years that begin in March, so that the leap day is the last
 /// of its year, and in eras of 400 years, after which the calendar repeats.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     const ERA_DAYS: u64 = 146_097;
     const DAYS_TO_1970: u64 = 719_468; // since the first of March of year 0
     let days = days + DAYS_TO_1970;
