@@ -6,12 +6,12 @@ use std::io;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
@@ -28,6 +28,7 @@ use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
 use crate::control::mon;
+use crate::control::prober::names;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
 use crate::control::shared::Current;
@@ -56,6 +57,9 @@ use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
 use crate::worker::Learning;
+
+/// A start waits so long for the addresses of host names. What comes later is known a moment after it.
+const NAMES_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why serving did not begin.
 #[derive(Debug)]
@@ -172,7 +176,7 @@ pub fn start(
 ) -> Result<Started, StartError> {
     let sizing = sizing(config)?;
     let budget = &sizing.budget;
-    let mut plan = Plan::from_config(config, resolve, budget.max_connections());
+    let mut plan = Plan::from_config(config, addresses(config), budget.max_connections());
     plan.pipe_responses = !paces_clients();
     log::event(
         "maximum",
@@ -408,15 +412,15 @@ fn random_key() -> io::Result<HashKey> {
     Ok(HashKey::from_bytes(bytes))
 }
 
-/// The first address of a name; one without makes its output down, never the program fail.
-fn resolve(backend: &HostPort) -> Option<SocketAddr> {
-    let name = backend.to_string();
-    let found = name
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next());
-    if found.is_none() {
-        log::event("unresolved", &[("output", &name)]);
+/// What the names of the outputs resolve to. One without an address makes its output down, never the program fail.
+fn addresses(config: &Config) -> impl FnMut(&HostPort) -> Option<SocketAddr> {
+    let resolve: names::Resolve = Arc::new(names::system);
+    let known = names::known_within(NAMES_PATIENCE, config, &resolve);
+    move |name| {
+        let address = known.get(name).copied();
+        if address.is_none() {
+            log::event("unresolved", &[("output", name)]);
+        }
+        address
     }
-    found
 }
