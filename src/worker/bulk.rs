@@ -207,6 +207,7 @@ impl<R: Ring> Worker<R> {
         match self.ring.empty(&piped.pipe, sink.socket, piped.inside) {
             Ok(bytes @ 1..) => {
                 piped.inside -= bytes;
+                sink.moved = self.ring.now();
                 if way == Way::Down {
                     session.download_pace.moved(bytes as u64);
                 }
