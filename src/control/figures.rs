@@ -1,5 +1,6 @@
 //! One reading of everything that is counted: the one source of `ctl`, `ui`, `/metrics` and `mon`.
 
+use crate::control::probed::ProbeState;
 use crate::control::shared::Shared;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
@@ -11,6 +12,7 @@ use crate::plane::histogram::Histogram;
 use crate::plane::histogram::Reading;
 use crate::plane::page::Count;
 use crate::plane::page::OutputCount;
+use crate::plane::page::Page;
 
 /// The seed's outputs always have counters, also when they are disconnected.
 const SEED_OUTPUTS: usize = 8;
@@ -33,6 +35,8 @@ pub use crate::plane::queue::Depth;
 #[derive(Clone, Debug)]
 pub struct OutputFigures {
     pub id: OutputId,
+    /// What it is connected to; `None` when it is disconnected.
+    pub planned: Option<PlannedOutput>,
     pub connected: bool,
     pub switch: Switch,
     /// Down while it has no address.
@@ -46,6 +50,10 @@ pub struct OutputFigures {
     pub errors: u64,
     /// Times it went from up to down.
     pub downs: u64,
+    /// What the last probe found, and since when its health is what it is.
+    pub probe: ProbeState,
+    /// Times it refused or reset a connection, or left one unanswered.
+    pub suspicions: u64,
     pub connects_total: u64,
     pub connect_errors: u64,
     /// Responses with a status of 500 or more.
@@ -85,28 +93,43 @@ pub struct Figures {
     /// How sessions ended, each way with its number.
     pub endings: Vec<(&'static str, u64)>,
     pub max_connections: u64,
+    /// In the order of their numbers, from 0.
+    pub workers: Vec<WorkerFigures>,
+}
+
+/// Of one worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WorkerFigures {
+    /// Once around its loop, each.
+    pub turns_total: u64,
+    pub connections_active: u64,
+    pub requests_total: u64,
 }
 
 impl Figures {
     pub fn collect(shared: &Shared) -> Figures {
         let plane = &shared.plane;
         let plan = &shared.current().plan;
+        let every = || (0..OUTPUTS_MAX).filter_map(OutputId::from_index);
         let wanted = |id: &OutputId| id.number() <= SEED_OUTPUTS || plan.at(id.index()).is_some();
-        let ids = (0..OUTPUTS_MAX).filter_map(OutputId::from_index);
-        let outputs: Vec<_> = ids
+        let outputs: Vec<_> = every()
             .filter(wanted)
             .map(|id| OutputFigures::collect(shared, id, plan.at(id.index())))
             .collect();
-        let all = |count: fn(&OutputFigures) -> u64| outputs.iter().map(count).sum();
-        let pages = |count: fn(&crate::plane::page::Page) -> u64| {
-            plane.pages().iter().map(count).sum::<u64>()
+        // Here and below also of outputs that are disconnected by now: what only grows must not fall.
+        let sessions_total = |page: &Page| {
+            page.outputs
+                .iter()
+                .map(|of| of.sessions_total.get())
+                .sum::<u64>()
         };
+        let pages = |count: fn(&Page) -> u64| plane.pages().iter().map(count).sum::<u64>();
         Figures {
             queue: plane.outputs().queue(),
-            sessions_active: all(|output| output.sessions_active),
+            sessions_active: every().map(|id| plane.sessions_active(id)).sum(),
             sessions_max: plane.outputs().all_taken_most(),
-            sessions_total: all(|output| output.sessions_total),
-            errors: all(|output| output.errors),
+            sessions_total: plane.pages().iter().map(sessions_total).sum(),
+            errors: every().map(|id| shared.probes.get(id).failed).sum(),
             connections_active: pages(|page| page.connections_active.get()),
             connections_total: pages(|page| page.connections_total.get()),
             connections_waiting: pages(|page| page.waiting.get()),
@@ -114,7 +137,18 @@ impl Figures {
             replies_total: pages(|page| page.replies_total.get()),
             endings: plane.endings(),
             max_connections: plane.places().maximum(),
+            workers: plane.pages().iter().map(WorkerFigures::collect).collect(),
             outputs,
+        }
+    }
+}
+
+impl WorkerFigures {
+    fn collect(page: &Page) -> WorkerFigures {
+        WorkerFigures {
+            turns_total: page.turns.get(),
+            connections_active: page.connections_active.get(),
+            requests_total: page.requests_total.get(),
         }
     }
 }
@@ -133,6 +167,7 @@ impl OutputFigures {
         let has_address = planned.is_some_and(|output| output.address.is_some());
         OutputFigures {
             id,
+            planned: planned.cloned(),
             connected: planned.is_some(),
             switch: plane.switch(id),
             health: if has_address {
@@ -146,6 +181,8 @@ impl OutputFigures {
             sessions_total: sum(|of| &of.sessions_total),
             errors: probed.failed,
             downs: probed.downs,
+            probe: probed,
+            suspicions: sum(|of| &of.suspicions),
             connects_total: sum(|of| &of.connects_total),
             connect_errors: sum(|of| &of.connect_errors),
             response_errors: sum(|of| &of.response_errors),

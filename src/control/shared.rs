@@ -11,9 +11,13 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use crate::control::journal::Journal;
+use crate::control::metrics::process;
+use crate::control::mon::MonCounts;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
+use crate::model::plan::PlannedOutput;
+use crate::model::standing::Health;
 use crate::model::time::Instant;
 use crate::plane::Plane;
 use crate::ring::clock;
@@ -27,8 +31,12 @@ pub struct Shared {
     /// What probes found, in words.
     pub probes: ProbeBoard,
     pub limits: Limits,
+    /// What became of what `mon` was to push.
+    pub mon: MonCounts,
     /// When this process began to serve.
     pub started: Instant,
+    /// Memory that it had then.
+    pub started_resident_bytes: Option<u64>,
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
     current: watch::Sender<Arc<Current>>,
@@ -64,7 +72,9 @@ impl Shared {
             journal: Journal::default(),
             probes: ProbeBoard::default(),
             limits,
+            mon: MonCounts::default(),
             started: clock::read().now,
+            started_resident_bytes: process::resident_bytes(),
             rung: Notify::new(),
             current: watch::Sender::new(Arc::new(current)),
             changing: Mutex::new(()),
@@ -91,6 +101,11 @@ impl Shared {
         };
         Arc::make_mut(&mut next.plan).succeed(&before.plan);
         let wake = |worker| self.hub.wake(worker);
+        // What leads to another server now is checked before anybody goes there.
+        let others = |output: &&PlannedOutput| output.revision == next.plan.number;
+        for output in next.plan.outputs.iter().filter(others) {
+            self.plane.set_health(output.id, Health::Checking, wake);
+        }
         self.plane.set_plan(Arc::clone(&next.plan), wake);
         self.current.send_replace(Arc::new(next));
     }

@@ -156,11 +156,24 @@ impl Budget {
     }
 
     /// Sessions are learned: each worker has a table for them.
-    pub fn with_sessions(mut self) -> Budget {
+    pub fn with_sessions(self) -> Budget {
+        let sessions = self.session_room();
+        Budget { sessions, ..self }
+    }
+
+    /// No sessions are learned.
+    pub fn without_sessions(self) -> Budget {
+        Budget {
+            sessions: 0,
+            ..self
+        }
+    }
+
+    /// Learned sessions that a worker's table would have room for.
+    pub fn session_room(&self) -> usize {
         let megabytes = self.memory_bytes >> 20;
         let sessions = (megabytes * SESSIONS_PER_MB).min(SESSIONS_MOST);
-        self.sessions = usize::try_from(sessions).unwrap_or(usize::MAX);
-        self
+        usize::try_from(sessions).unwrap_or(usize::MAX)
     }
 
     /// Bytes of all tables of learned sessions together, and of the copy that control has while it saves them: as they

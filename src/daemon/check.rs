@@ -6,7 +6,9 @@ use std::io::Read;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use crate::control::reload::Source;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
@@ -53,6 +55,17 @@ pub fn verb(options: &Options) -> ExitCode {
 /// The configuration of this process: file, environment and command line together.
 pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
     configuration_or(options, DEFAULT_FILE)
+}
+
+/// The same again and again, for reloads; else a line for each mistake and warning.
+pub fn source(options: &Options) -> Source {
+    let options = options.clone();
+    Arc::new(move || {
+        configuration(&options).map_err(|unusable| {
+            let listing = unusable.listing();
+            listing.lines().map(str::to_owned).collect()
+        })
+    })
 }
 
 fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unusable> {

@@ -14,6 +14,7 @@ pub mod check;
 pub mod ctl;
 pub mod demo;
 pub mod print;
+pub mod reload;
 pub mod resources;
 pub mod run;
 pub mod sizing;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Verb::Run => run::verb(&arguments.options()),
         Verb::Check => check::verb(&arguments.options()),
         Verb::Config => print::verb(&arguments.options()),
+        Verb::Reload => reload::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Completions { shell } => print::completions(shell),

@@ -24,13 +24,17 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
-use crate::control::Memory;
 use crate::control::log;
+use crate::control::memory::Memory;
+use crate::control::mon;
+use crate::control::reload::Maximum;
+use crate::control::reload::Source;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
 use crate::control::state::Denied;
 use crate::control::state::Folder;
+use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
 use crate::daemon::check;
@@ -60,6 +64,9 @@ pub enum StartError {
     Cores(String),
     State(PathBuf, Denied),
     Ctl(SocketAddr, io::Error),
+    /// A socket to push counters over.
+    Statistics(io::Error),
+    Ui(SocketAddr, io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -90,6 +97,16 @@ impl fmt::Display for StartError {
                  cannot listen on {address} (ctl, ctl_port): {}",
                 plain(error)
             ),
+            StartError::Statistics(error) => write!(
+                f,
+                "Error: failed to initialize statistics reporting: no socket for mon: {error}"
+            ),
+            StartError::Ui(address, error) => write!(
+                f,
+                "Error: failed to initialize the user interface terminal: \
+                 cannot listen on {address} (ui, ui_port): {}",
+                plain(error)
+            ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
         }
@@ -114,7 +131,7 @@ pub fn verb(options: &Options) -> ExitCode {
     };
     check::say(&check::warnings(&loaded.warnings));
     let started = state_folder(&loaded.config)
-        .and_then(|folder| start(&loaded.config, folder))
+        .and_then(|folder| start(&loaded.config, folder, check::source(options)))
         .and_then(serve);
     conclude(started)
 }
@@ -133,12 +150,25 @@ pub fn conclude(served: Result<(), StartError>) -> ExitCode {
 /// Workers that serve, the control core, and the signals that end it.
 pub struct Started {
     pub workers: Workers,
+    pub terminals: Terminals,
     control: Control,
     signals: Signals,
+    notifier: Arc<Notifier>,
 }
 
-/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept.
-pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, StartError> {
+/// Where the terminals of control are.
+pub struct Terminals {
+    pub ctl: SocketAddr,
+    pub ui: SocketAddr,
+}
+
+/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `source` is where a
+/// reload reads the configuration again.
+pub fn start(
+    config: &Config,
+    folder: Option<Arc<Folder>>,
+    source: Source,
+) -> Result<Started, StartError> {
     let sizing = sizing(config)?;
     let budget = &sizing.budget;
     let mut plan = Plan::from_config(config, resolve, budget.max_connections());
@@ -152,39 +182,56 @@ pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, St
         ],
     );
     let secret = || random_key().map_err(StartError::Other);
-    let known = Memory::read(folder, &plan, secret()?, budget.sessions);
-    let listener = listen(control::address(config))?;
+    let known = Memory::read(folder, &plan, secret()?, budget.session_room());
+    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
+    let ui = listen(control::ui_address(config), StartError::Ui)?;
+    mon::check(config).map_err(StartError::Statistics)?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
-    let address = listener.local_addr().map_err(StartError::Other)?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Other);
+    let terminals = Terminals {
+        ctl: address(&ctl)?,
+        ui: address(&ui)?,
+    };
     let current = Current {
         config: Arc::new(config.clone()),
         plan: Arc::clone(workers.plan()),
     };
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
+    let notifier = Arc::new(Notifier::from_environment());
     let parts = ControlSetup {
         shared: Arc::new(Shared::new(plane, hub, current, limits(&sizing))),
-        ctl: listener,
+        ctl,
+        ui,
         secret: secret()?,
+        source,
+        notifier: Arc::clone(&notifier),
+        maximum: Maximum {
+            plain: budget.without_sessions().max_connections(),
+            learning: budget.with_sessions().max_connections(),
+        },
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
-            announce(&workers, &setup, address);
+            announce(&workers, &setup, &terminals);
+            notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
+                terminals,
                 control,
                 signals,
+                notifier,
             })
         }
         Err(error) => {
             workers.orders().give(Order::Stop);
             workers.join();
-            Err(StartError::Ctl(address, error))
+            Err(StartError::Other(error))
         }
     }
 }
@@ -200,7 +247,7 @@ fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
         socket_bytes: budget.socket_bytes(),
         learning: Learning {
             hash: known.hash.clone(),
-            capacity: budget.sessions,
+            capacity: budget.session_room(),
         },
         known: Known {
             sessions: Arc::clone(&known.sessions),
@@ -220,8 +267,9 @@ fn limits(sizing: &Sizing) -> Limits {
 }
 
 /// The lines of `in` come last: who has read them can ask everything.
-fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
-    log::event("listening", &[("ctl", &ctl)]);
+fn announce(workers: &Workers, setup: &WorkersSetup, terminals: &Terminals) {
+    log::event("listening", &[("ctl", &terminals.ctl)]);
+    log::event("listening", &[("ui", &terminals.ui)]);
     for address in workers.addresses() {
         let outputs = setup.plan.outputs.len();
         log::event(
@@ -245,8 +293,11 @@ fn sizing(config: &Config) -> Result<Sizing, StartError> {
     Ok(sizing)
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|error| StartError::Ctl(address, error))
+fn listen(
+    address: SocketAddr,
+    failed: fn(SocketAddr, io::Error) -> StartError,
+) -> Result<TcpListener, StartError> {
+    control::serve::listen(address, &[]).map_err(|error| failed(address, error))
 }
 
 /// The folder `state_dir`. Without one that can be used HALB runs and keeps nothing, unless somebody has named it.
@@ -273,8 +324,10 @@ fn state_folder(config: &Config) -> Result<Option<Arc<Folder>>, StartError> {
 pub fn serve(started: Started) -> Result<(), StartError> {
     let Started {
         workers,
+        terminals: _,
         control,
         mut signals,
+        notifier,
     } = started;
     let (orders, closer) = (workers.orders(), signals.handle());
     let plane = Arc::clone(workers.plane());
@@ -288,7 +341,10 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     let joiner = joiner.map_err(StartError::Other)?;
     let mut finishing = false;
     for signal in signals.forever() {
-        on_signal(signal, &mut finishing, &orders);
+        match signal {
+            SIGHUP => control.hang_up(),
+            _ => on_signal(signal, &mut finishing, &orders, &notifier),
+        }
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
@@ -297,15 +353,17 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     Ok(())
 }
 
-fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders) {
+fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders, notifier: &Notifier) {
     match signal {
         SIGTERM | SIGUSR1 if !*finishing => {
             *finishing = true;
             log::event("finishing", &[]);
+            notifier.stopping();
             orders.give(Order::Finish);
         }
         SIGTERM | SIGINT => {
             log::event("stopping", &[]);
+            notifier.stopping();
             orders.give(Order::Stop);
         }
         SIGUSR1 => {}

@@ -14,7 +14,6 @@ use crate::daemon::resources::group::Version;
 use crate::daemon::resources::quota;
 use crate::model::amount::Memory;
 use crate::model::config::Config;
-use crate::model::config::Mode;
 use crate::model::load::Loaded;
 use crate::model::load::finding::Finding;
 use crate::model::load::finding::Origin;
@@ -34,7 +33,7 @@ impl Sizing {
         let resources = resources::find(&config.resources)?;
         let wanted = Wanted {
             max_connections: config.max_connections,
-            sessions: config.mode == Mode::Passive && !config.cookie_name.is_empty(),
+            sessions: config.learns(),
             workers: config.workers.unwrap_or(resources.workers()),
             fixed: config.workers.is_some(),
         };

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use crate::balance::table::LearnedSession;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::standing::Health;
 use crate::model::standing::Switch;
 use crate::plane::Order;
 use crate::plane::Plane;
@@ -149,6 +150,9 @@ impl Workers {
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
         plane.set_maxima(&setup.plan);
+        for output in setup.plan.outputs.iter() {
+            plane.set_health(output.id, Health::Checking, |_| {}); // until the first probe
+        }
         for (output, switch) in &setup.known.switches {
             plane.set_switch(*output, *switch, |_| {}); // nobody is there yet to be woken
         }

@@ -202,6 +202,11 @@ impl Plane {
         &self.plans
     }
 
+    /// By the one who probes: a probe of it has succeeded, so nobody suspects it any longer.
+    pub fn prove(&self, output: OutputId) {
+        self.standings.prove(output);
+    }
+
     /// Learned sessions on their way to other workers.
     pub fn inboxes(&self) -> &Inboxes {
         &self.inboxes
@@ -270,6 +275,10 @@ impl Standing for Plane {
 
     fn has_place(&self, output: OutputId) -> bool {
         self.outputs.has_place(output)
+    }
+
+    fn proofs(&self, output: OutputId) -> u64 {
+        self.standings.proofs(output)
     }
 
     fn sessions_active(&self, output: OutputId) -> u64 {

@@ -1,5 +1,5 @@
-//! How the outputs stand: what an operator ordered and what probes found. Two words for each output, each with
-//! one writer, both in control; workers read.
+//! How the outputs stand: what an operator ordered and what probes found. Three words for each output, each with
+//! one writer, all in control; workers read.
 
 use crate::model::output::OutputId;
 use crate::model::standing::Health;
@@ -22,6 +22,8 @@ pub struct Standings {
 struct Words {
     switch: AtomicU8,
     health: AtomicU8,
+    /// Probes that succeeded.
+    proofs: AtomicU64,
 }
 
 impl Standings {
@@ -30,6 +32,7 @@ impl Standings {
         let words = || Words {
             switch: AtomicU8::new(Switch::Enabled as u8),
             health: AtomicU8::new(Health::Up as u8),
+            proofs: AtomicU64::new(0),
         };
         Standings {
             epoch: AtomicU64::new(0),
@@ -56,6 +59,16 @@ impl Standings {
             word if word == Health::Up as u8 => Health::Up,
             _ => Health::Down,
         }
+    }
+
+    pub fn proofs(&self, output: OutputId) -> u64 {
+        self.words[output.index()].proofs.load(Ordering::Relaxed)
+    }
+
+    /// By the one who probes: a probe has succeeded. It is no change of anything that somebody waits for.
+    pub(super) fn prove(&self, output: OutputId) {
+        let proofs = &self.words[output.index()].proofs;
+        proofs.store(proofs.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// By the one who carries out orders. Gives the epoch that has begun; `None`: it was so already.

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
@@ -18,8 +19,10 @@ use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
+use nix::sys::socket::Backlog;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::accept4;
+use nix::sys::socket::listen;
 use socket2::Domain;
 use socket2::Protocol;
 use socket2::SockRef;
@@ -40,7 +43,18 @@ const LOCAL_CONGESTION: [&str; 2] = ["cubic", "reno"];
 pub struct Reservation {
     /// The address, with the port the kernel chose where 0 was asked.
     pub address: SocketAddr,
-    _holder: OwnedFd,
+    holder: OwnedFd,
+}
+
+impl Reservation {
+    /// Listens there, for whoever accepts from one socket alone.
+    pub fn listen(self) -> Result<TcpListener, Errno> {
+        listen(
+            &self.holder,
+            Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN),
+        )?;
+        Ok(self.holder.into())
+    }
 }
 
 /// Finds out honestly whether `address` can be listened on, and holds it. Two programs that both set
@@ -55,11 +69,28 @@ pub fn probe_bind(address: &SocketAddr) -> Result<Reservation, Errno> {
         // can get lost in it.
         alone.bind(&(*address).into()).map_err(errno)?;
     }
+    hold(address)
+}
+
+/// The same beside `ours`, on which this process listens already. Where both are one port, and one of them stands for
+/// every address, nobody can bind alone: who else listens there is only found out when they do not share it.
+pub fn probe_bind_beside(address: &SocketAddr, ours: &[SocketAddr]) -> Result<Reservation, Errno> {
+    let overlaps = |our: &SocketAddr| {
+        let any = our.ip().is_unspecified() || address.ip().is_unspecified();
+        our.port() == address.port() && our.is_ipv4() == address.is_ipv4() && any
+    };
+    if ours.iter().any(overlaps) {
+        hold(address)
+    } else {
+        probe_bind(address)
+    }
+}
+
+fn hold(address: &SocketAddr) -> Result<Reservation, Errno> {
     let holder = shared(address).map_err(errno)?;
-    let bound = local_address(holder.as_fd())?;
     Ok(Reservation {
-        address: bound,
-        _holder: holder.into(),
+        address: local_address(holder.as_fd())?,
+        holder: holder.into(),
     })
 }
 
@@ -265,6 +296,26 @@ mod tests {
         let sharing = listener(&loopback()).unwrap();
         let address = local_address(sharing.as_fd()).unwrap();
         assert_eq!(probe_bind(&address).err(), Some(Errno::EADDRINUSE));
+    }
+
+    #[test]
+    fn every_address_can_take_the_place_of_one_and_one_that_of_every() {
+        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let ours = probe_bind(&loopback()).unwrap();
+        let _listens = listener(&ours.address).unwrap();
+        let wider = any(ours.address.port());
+        assert_eq!(probe_bind(&wider).err(), Some(Errno::EADDRINUSE));
+        let beside = probe_bind_beside(&wider, &[any(1), ours.address]).unwrap();
+        let ours = beside.listen().unwrap().local_addr().unwrap();
+        assert_eq!(ours, wider);
+        let other = std::net::TcpListener::bind(loopback()).unwrap();
+        let taken = other.local_addr().unwrap();
+        let beside = probe_bind_beside(&taken, &[any(taken.port())]);
+        assert_eq!(
+            beside.err(),
+            Some(Errno::EADDRINUSE),
+            "somebody who does not share it"
+        );
     }
 
     #[test]

@@ -168,6 +168,9 @@ pub struct Worker<R: Ring> {
     due: Vec<Due>,
 }
 
+/// Long bodies that can wait for their turn before that takes memory.
+const BULK_ROOM: usize = 64;
+
 /// What a worker begins to learn sessions with.
 #[derive(Clone, Debug)]
 pub struct Learning {
@@ -254,7 +257,7 @@ impl<R: Ring> Worker<R> {
             crowded: false,
             paused: false,
             accept_again_at: None,
-            bulk: VecDeque::new(),
+            bulk: VecDeque::with_capacity(BULK_ROOM),
             bulk_moved: 0,
             starved: Vec::new(),
             hunger: Hunger::default(),

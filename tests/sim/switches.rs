@@ -136,6 +136,9 @@ impl Run {
         };
         world.ties.stands[server].change(seen, health, now);
         self.plane.set_switch(id, switch, |one| world.wake(one));
+        if health == Health::Up {
+            self.plane.prove(id);
+        }
         self.plane.set_health(id, health, |one| world.wake(one));
     }
 }

@@ -3,6 +3,7 @@
 use crate::http::body::BodyFault;
 use crate::http::body::FramingFault;
 use crate::http::ending::Ending;
+use crate::http::ending::Fault;
 use crate::http::ending::Refusal;
 use crate::http::field::FieldFault;
 use crate::http::response::Broken;
@@ -31,6 +32,17 @@ pub const REASONS: [&str; Ending::COUNT] = {
         number += 1;
     }
     reasons
+};
+
+/// [`Ending::fault`] by [`Ending::number`].
+pub const FAULTS: [Fault; Ending::COUNT] = {
+    let mut faults = [Fault::Nobody; Ending::COUNT];
+    let mut number = 0;
+    while number < Ending::COUNT {
+        faults[number] = ALL[number].fault();
+        number += 1;
+    }
+    faults
 };
 
 impl Ending {
