@@ -27,6 +27,7 @@ use crate::control::ControlSetup;
 use crate::control::log;
 use crate::control::memory::Memory;
 use crate::control::mon;
+use crate::control::prober;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
 use crate::control::shared::Current;
@@ -67,6 +68,8 @@ pub enum StartError {
     /// A socket to push counters over.
     Statistics(io::Error),
     Ui(SocketAddr, io::Error),
+    /// A socket to probe an output with.
+    Checker(io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -106,6 +109,10 @@ impl fmt::Display for StartError {
                 "Error: failed to initialize the user interface terminal: \
                  cannot listen on {address} (ui, ui_port): {}",
                 plain(error)
+            ),
+            StartError::Checker(error) => write!(
+                f,
+                "Error: failed to initialize external health checker: no socket to probe any output with: {error}"
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
@@ -186,6 +193,7 @@ pub fn start(
     let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
     let ui = listen(control::ui_address(config), StartError::Ui)?;
     mon::check(config).map_err(StartError::Statistics)?;
+    prober::check(config).map_err(StartError::Checker)?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
