@@ -28,6 +28,7 @@ use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
 use crate::control::mon;
+use crate::control::prober;
 use crate::control::prober::names;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
@@ -72,6 +73,8 @@ pub enum StartError {
     /// A socket to push counters over.
     Statistics(io::Error),
     Ui(SocketAddr, io::Error),
+    /// A socket to probe an output with.
+    Checker(io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -111,6 +114,10 @@ impl fmt::Display for StartError {
                 "Error: failed to initialize the user interface terminal: \
                  cannot listen on {address} (ui, ui_port): {}",
                 plain(error)
+            ),
+            StartError::Checker(error) => write!(
+                f,
+                "Error: failed to initialize external health checker: no socket to probe any output with: {error}"
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
@@ -302,6 +309,7 @@ fn sizing(config: &Config) -> Result<Sizing, StartError> {
 /// The listeners of `ctl` and `ui`, once it is known that `mon` may have what it needs, too.
 fn listen_all(config: &Config) -> Result<(TcpListener, TcpListener), StartError> {
     mon::check(config).map_err(StartError::Statistics)?;
+    prober::check(config).map_err(StartError::Checker)?;
     let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
     let ui = listen(control::ui_address(config), StartError::Ui)?;
     Ok((ctl, ui))

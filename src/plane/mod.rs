@@ -46,7 +46,6 @@ use crate::plane::places::Places;
 use crate::plane::plans::Plans;
 use crate::plane::records::Records;
 use crate::plane::standing::Standings;
-use crate::plane::sync::AtomicBool;
 use crate::plane::sync::AtomicU8;
 use crate::plane::sync::AtomicU32;
 use crate::plane::sync::Ordering;
@@ -61,11 +60,20 @@ pub enum Order {
     Stop,
 }
 
+/// How short memory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shortage {
+    None,
+    /// Nobody accepts.
+    New,
+    /// It did not help: who keeps memory and does not move has to go.
+    Lasting,
+}
+
 /// Shared by all threads of one process.
 pub struct Plane {
     order: AtomicU8,
-    /// Memory is short: nobody accepts. Written by control.
-    memory_short: AtomicBool,
+    shortage: AtomicU8,
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
@@ -96,7 +104,7 @@ impl Plane {
         let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
-            memory_short: AtomicBool::new(false),
+            shortage: AtomicU8::new(0),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
@@ -145,14 +153,23 @@ impl Plane {
         self.order.store(word, Ordering::Release);
     }
 
-    /// Whether memory is short, so that nobody may accept; a worker looks after each wake.
-    pub fn is_memory_short(&self) -> bool {
-        self.memory_short.load(Ordering::Acquire)
+    /// How short memory is; a worker looks after each wake.
+    pub fn shortage(&self) -> Shortage {
+        match self.shortage.load(Ordering::Acquire) {
+            0 => Shortage::None,
+            1 => Shortage::New,
+            _ => Shortage::Lasting,
+        }
     }
 
     /// Written by control only. The workers have to be woken after it.
-    pub fn set_memory_short(&self, short: bool) {
-        self.memory_short.store(short, Ordering::Release);
+    pub fn set_shortage(&self, shortage: Shortage) {
+        let word = match shortage {
+            Shortage::None => 0,
+            Shortage::New => 1,
+            Shortage::Lasting => 2,
+        };
+        self.shortage.store(word, Ordering::Release);
     }
 
     /// The places under `max_connections`.

@@ -14,6 +14,7 @@ use crate::control::metrics::process::Process;
 use crate::control::pressure;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
+use crate::plane::Shortage;
 use crate::ring::clock;
 
 /// What the answer's `Content-Type` says.
@@ -34,7 +35,7 @@ pub fn text(figures: &Figures, shared: &Shared) -> String {
         process: Process::read(),
         started_resident_bytes: shared.started_resident_bytes,
         memory: shared.memory.get(),
-        memory_short: shared.plane.is_memory_short(),
+        memory_short: shared.plane.shortage() != Shortage::None,
         mon_sent: shared.mon.sent(),
         mon_dropped: shared.mon.dropped(),
         mon_connected: shared.mon.connected(),

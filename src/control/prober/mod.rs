@@ -8,9 +8,16 @@ mod ask;
 pub mod names;
 mod watched;
 
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -50,6 +57,22 @@ pub struct Prober {
     names: Names,
     names_interval: Duration,
     names_due: Instant,
+}
+
+/// Whether this process may have a socket to probe any output with. One output that it cannot probe is down; when that
+/// goes for all, nothing would ever be served.
+pub fn check(config: &Config) -> io::Result<()> {
+    // A name may lead to either family.
+    let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let mut refused = Ok(());
+    for output in config.out.values() {
+        let address = output.address.socket().unwrap_or(any);
+        match Socket::new(Domain::for_address(address), Type::STREAM, None) {
+            Ok(_) => return Ok(()),
+            Err(error) => refused = Err(error),
+        }
+    }
+    refused
 }
 
 impl Prober {
