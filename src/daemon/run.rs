@@ -231,6 +231,9 @@ pub fn start(
     match Control::start(parts, known) {
         Ok(control) => {
             announce(&workers, &setup, &terminals);
+            if let Err(error) = log::serve() {
+                log::event("log_without_limit", &[("cause", &error)]);
+            }
             notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
@@ -370,6 +373,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
+        log::finish();
         report(&plane, &ended.left);
     }
     Ok(())
