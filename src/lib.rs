@@ -3,7 +3,7 @@
 //! The rooms, bottom up; each may name only those above it in this list (`tests/tidy` holds that):
 //!
 //! - [`model`]: words, properties, limits, configuration. No I/O, no clock.
-//! - [`http`], [`balance`]: the deterministic core. Bytes and events go in, decisions come out.
+//! - [`http`], [`balance`], [`probe`]: the deterministic core. Bytes and events go in, decisions come out.
 //! - [`ring`]: the kernel; the only room with `unsafe`. Its `port` is what a simulator stands in for.
 //! - [`plane`]: the memory that workers and the control core share; every word has one writer.
 //! - [`worker`]: the data plane, one per core: wait, feed, flush.
@@ -14,6 +14,7 @@ pub mod model;
 
 pub mod balance;
 pub mod http;
+pub mod probe;
 
 pub mod ring;
 

@@ -100,6 +100,9 @@ pub struct CompareOptions {
     /// Everybody adds X-Forwarded-For, -Proto and -Host.
     #[arg(long)]
     forwarded: bool,
+    /// Everybody writes an access log, and has its page of statistics on where there is one.
+    #[arg(long)]
+    full: bool,
     /// HALB's program; without it, the `halb` beside this program.
     #[arg(long)]
     halb: Option<PathBuf>,
@@ -149,6 +152,7 @@ impl CompareOptions {
                 nginx: self.nginx,
                 core: self.proxy_core,
                 forwarded: self.forwarded,
+                full: self.full,
             },
             load_core: self.load_core,
             contenders,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingSetup;
+use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 
 use crate::trouble::Trouble;
@@ -23,6 +24,7 @@ pub fn open() -> Result<KernelRing, Trouble> {
         small_buffers: SMALL_BUFFERS,
         large_buffers: LARGE_BUFFERS,
         pipes: 0,
+        socket_bytes: None,
         hub: hub.into(),
         index: 0,
     })

@@ -29,6 +29,8 @@ mod random;
 mod ring;
 #[path = "../../tests/sim/run.rs"]
 mod run;
+#[path = "../../tests/sim/scarcity.rs"]
+mod scarcity;
 #[path = "../../tests/sim/script.rs"]
 mod script;
 #[path = "../../tests/sim/switches.rs"]

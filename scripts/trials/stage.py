@@ -102,11 +102,14 @@ class Stage:
     def halb(self, ports, **properties):
         """HALB in front of these ports of 127.0.0.1, with these properties besides."""
         name = f"halb{len(self.processes)}"
-        # Its ctl is nobody else's, whatever runs here besides.
+        # Its ctl and ui are nobody else's, whatever runs here besides.
         high, low = divmod(os.getpid(), 1 << 16)
+        own = f'"127.{64 + high}.{low >> 8}.{low & 255}"'
         apart = {
-            "ctl": f'"127.{64 + high}.{low >> 8}.{low & 255}"',
+            "ctl": own,
             "ctl_port": 10_000 + len(self.processes),
+            "ui": own,
+            "ui_port": 20_000 + len(self.processes),
             "state_dir": f'"{self.folder / name}.state"',
         }
         lines = {"in": '"127.0.0.1:0"', "resources": '{ memory = "96MB" }', **apart, **properties}

@@ -1,7 +1,5 @@
 //! Which output a request goes to, or which it waits for (SPEC 4).
 
-use std::time::Duration;
-
 use crate::balance::set::Set;
 use crate::balance::sharing::Sharing;
 use crate::balance::source::Source;
@@ -12,10 +10,6 @@ use crate::model::plan::PlannedOutput;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
-use crate::model::time::Instant;
-
-/// How long an output that refused or reset a connection is avoided while others are there.
-const SUSPECT_FOR: Duration = Duration::from_secs(1);
 
 /// What binds a request to an output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +28,6 @@ pub struct Ask {
     pub tie: Tie,
     /// Where it has already failed.
     pub tried: Set,
-    pub now: Instant,
 }
 
 /// What is to be done with it. Outputs are named by their indices.
@@ -55,8 +48,9 @@ pub struct Chooser {
     addressed: Set,
     backups: Set,
     sharing: Sharing,
-    suspect_until: Vec<Instant>,
     suspects: Set,
+    /// How many probes of an output had succeeded when it became one of the suspects.
+    proofs: Vec<u64>,
 }
 
 /// How the outputs of one tier stand towards a request that is tied to none of them.
@@ -83,8 +77,8 @@ impl Chooser {
             addressed: which(|output| output.address.is_some()),
             backups: which(|output| output.backup),
             sharing: Sharing::new(plan.balance, &weights, worker),
-            suspect_until: vec![Instant::ZERO; outputs.len()],
             suspects: Set::EMPTY,
+            proofs: vec![0; outputs.len()],
             outputs,
         }
     }
@@ -97,7 +91,7 @@ impl Chooser {
     /// In this order: the output it is tied to; one of the others that are no backups; waiting for one of
     /// those; the backups; nothing.
     pub fn decide(&mut self, ask: &Ask, standing: &impl Standing) -> Choice {
-        self.forgive(ask.now);
+        self.forgive(standing);
         if let Tie::Output(tied) = ask.tie
             && let Some(choice) = self.decide_tied(tied, ask.tried, standing)
         {
@@ -119,14 +113,8 @@ impl Chooser {
 
     /// For a request that `output` took and closed upon: the same again where it is tied to it; else another of
     /// its kind that nothing speaks against, since a server that is going down may still accept; else the same.
-    pub fn decide_again(
-        &mut self,
-        output: usize,
-        tie: Tie,
-        now: Instant,
-        standing: &impl Standing,
-    ) -> usize {
-        self.forgive(now);
+    pub fn decide_again(&mut self, output: usize, tie: Tie, standing: &impl Standing) -> usize {
+        self.forgive(standing);
         if self.is_tied_to(output, tie, standing) {
             return output;
         }
@@ -141,19 +129,20 @@ impl Chooser {
         next.unwrap_or(output)
     }
 
-    /// It refused or reset a connection, or left one unanswered: others are preferred for a while. Says whether that
-    /// is new.
-    pub fn suspect(&mut self, output: usize, now: Instant) -> bool {
-        let Some(until) = self.suspect_until.get_mut(output) else {
+    /// It refused or reset a connection, or left one unanswered: others are preferred until a connection to it or a
+    /// probe succeeds. Says whether that is new.
+    pub fn suspect(&mut self, output: usize, standing: &impl Standing) -> bool {
+        self.forgive(standing);
+        let Some((id, _)) = self.outputs.get(output) else {
             return false;
         };
-        *until = now + SUSPECT_FOR;
         let new = !self.suspects.contains(output);
         self.suspects = self.suspects.with(output);
+        self.proofs[output] = standing.proofs(*id);
         new
     }
 
-    /// A connection to it was established, or a probe succeeded.
+    /// A connection to it was established.
     pub fn clear(&mut self, output: usize) {
         self.suspects = self.suspects.without(output);
     }
@@ -250,13 +239,11 @@ impl Chooser {
         tied && standing.switch(*id) != Switch::Disabled && standing.health(*id) != Health::Down
     }
 
-    fn forgive(&mut self, now: Instant) {
+    /// Those of which a probe has succeeded since are suspects no more.
+    fn forgive(&mut self, standing: &impl Standing) {
         for index in self.suspects.iter() {
-            if self
-                .suspect_until
-                .get(index)
-                .is_none_or(|until| *until <= now)
-            {
+            let (id, _) = self.outputs[index];
+            if standing.proofs(id) != self.proofs[index] {
                 self.suspects = self.suspects.without(index);
             }
         }

@@ -31,7 +31,8 @@ const MAGIC: &[u8; 8] = b"HALBTIES";
 const VERSION: u32 = 1;
 const FRAME_BYTES: usize = MAGIC.len() + size_of::<u32>() + size_of::<u64>();
 const CHECKSUM_BYTES: usize = size_of::<u64>();
-const SESSION_BYTES: usize = size_of::<u128>() + 1 + 1 + IDLE_BYTES;
+/// One session in the file.
+pub const SESSION_BYTES: usize = size_of::<u128>() + 1 + 1 + IDLE_BYTES;
 const IDLE_BYTES: usize = 6;
 const IDLE_MOST_MS: u64 = (1 << (8 * IDLE_BYTES)) - 1;
 

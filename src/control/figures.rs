@@ -11,6 +11,7 @@ use crate::plane::histogram::Histogram;
 use crate::plane::histogram::Reading;
 use crate::plane::page::Count;
 use crate::plane::page::OutputCount;
+use crate::plane::page::Page;
 
 /// The seed's outputs always have counters, also when they are disconnected.
 const SEED_OUTPUTS: usize = 8;
@@ -55,6 +56,8 @@ pub struct OutputFigures {
     /// Bytes of requests sent to it, and of its responses sent to clients.
     pub bytes_in: u64,
     pub bytes_out: u64,
+    /// How long those waited for a place who had to.
+    pub wait: Reading,
     pub connect: Reading,
     pub response: Reading,
     pub total: Reading,
@@ -89,22 +92,26 @@ impl Figures {
     pub fn collect(shared: &Shared) -> Figures {
         let plane = &shared.plane;
         let plan = &shared.current().plan;
+        let every = || (0..OUTPUTS_MAX).filter_map(OutputId::from_index);
         let wanted = |id: &OutputId| id.number() <= SEED_OUTPUTS || plan.at(id.index()).is_some();
-        let ids = (0..OUTPUTS_MAX).filter_map(OutputId::from_index);
-        let outputs: Vec<_> = ids
+        let outputs: Vec<_> = every()
             .filter(wanted)
             .map(|id| OutputFigures::collect(shared, id, plan.at(id.index())))
             .collect();
-        let all = |count: fn(&OutputFigures) -> u64| outputs.iter().map(count).sum();
-        let pages = |count: fn(&crate::plane::page::Page) -> u64| {
-            plane.pages().iter().map(count).sum::<u64>()
+        // Here and below also of outputs that are disconnected by now: what only grows must not fall.
+        let sessions_total = |page: &Page| {
+            page.outputs
+                .iter()
+                .map(|of| of.sessions_total.get())
+                .sum::<u64>()
         };
+        let pages = |count: fn(&Page) -> u64| plane.pages().iter().map(count).sum::<u64>();
         Figures {
             queue: plane.outputs().queue(),
-            sessions_active: all(|output| output.sessions_active),
+            sessions_active: every().map(|id| plane.sessions_active(id)).sum(),
             sessions_max: plane.outputs().all_taken_most(),
-            sessions_total: all(|output| output.sessions_total),
-            errors: all(|output| output.errors),
+            sessions_total: plane.pages().iter().map(sessions_total).sum(),
+            errors: every().map(|id| shared.probes.get(id).failed).sum(),
             connections_active: pages(|page| page.connections_active.get()),
             connections_total: pages(|page| page.connections_total.get()),
             connections_waiting: pages(|page| page.waiting.get()),
@@ -150,6 +157,7 @@ impl OutputFigures {
             classes: std::array::from_fn(|class| counts().map(|of| of.classes[class].get()).sum()),
             bytes_in: sum(|of| &of.bytes_in),
             bytes_out: sum(|of| &of.bytes_out),
+            wait: reading(|of| &of.wait),
             connect: reading(|of| &of.connect),
             response: reading(|of| &of.response),
             total: reading(|of| &of.total),

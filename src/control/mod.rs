@@ -2,79 +2,79 @@
 //! it waits for, the data plane does not notice. All that both share is [`crate::plane`].
 //!
 //! - `shared`: what all parts have in common; `journal`: what has happened; `probed`: what probes found;
-//!   `figures`: everything that is counted
-//! - `ctl`: the terminal; `serve`: web servers on a thread
-//! - `state`: the files in `state_dir`
-//! - `log`: the program's own log
+//!   `figures`: everything that is counted; `counters`: the seed's names for it; `overview`: what an operator wants to
+//!   see of it
+//! - `prober`: probes, and what host names resolve to; `pressure`: how full the memory is
+//! - `ctl` and `ui`: the terminals; `access`: who gets in; `serve`: web servers on a thread
+//! - `mon`: the counters, pushed to whoever keeps them
+//! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
+//! - `memory`: from one start to the next; `state`: the files in `state_dir`; `log`: the program's own log
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod counters;
 pub mod ctl;
 pub mod figures;
 pub mod journal;
 pub mod log;
+pub mod memory;
+pub mod mon;
+pub mod overview;
+pub mod pressure;
 pub mod probed;
+pub mod prober;
+pub mod reload;
 pub mod serve;
 pub mod shared;
 pub mod state;
+pub mod systemd;
+pub mod ui;
 
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use axum::Router;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use crate::balance::hash::HashKey;
 use crate::balance::table::LearnedSession;
 use crate::control::ctl::Ctl;
-use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
-use crate::control::serve::Door;
+use crate::control::memory::Keeper;
+use crate::control::memory::Memory;
+use crate::control::overview::Recorder;
+use crate::control::pressure::Gauge;
+use crate::control::pressure::Pressure;
+use crate::control::prober::Prober;
+use crate::control::reload::Maximum;
+use crate::control::reload::Reloader;
+use crate::control::reload::Source;
+use crate::control::reload::parts::Part;
+use crate::control::reload::parts::Terminal;
 use crate::control::serve::Served;
 use crate::control::serve::door;
 use crate::control::serve::serve;
 use crate::control::shared::Derived;
 use crate::control::shared::Shared;
 use crate::control::state::Folder;
-use crate::control::state::sessions;
-use crate::control::state::sessions::Periodic;
 use crate::control::state::sessions::Saver;
+use crate::control::state::whereabouts;
+use crate::control::systemd::Notifier;
+use crate::control::ui::Ui;
 use crate::model::config::Config;
-use crate::model::output::OutputId;
-use crate::model::plan::Plan;
-use crate::model::standing::Switch;
-use crate::plane::snapshot::Desk;
-
-/// What is known from before, and what is kept for after.
-pub struct Memory {
-    folder: Option<Arc<Folder>>,
-    /// What learned sessions are hashed with.
-    pub hash: HashKey,
-    /// Least recently used first.
-    pub sessions: Arc<Vec<LearnedSession>>,
-    pub switches: Vec<(OutputId, Switch)>,
-    keeper: Option<Keeper>,
-}
-
-/// How learned sessions are kept; only where there are any.
-struct Keeper {
-    saver: Arc<Saver>,
-    desk: Arc<Desk<LearnedSession>>,
-    room: usize,
-}
 
 /// The running control core.
 pub struct Control {
     served: Served,
     shared: Arc<Shared>,
     saver: Option<Arc<Saver>>,
-    /// Where a reload puts in the next listener.
-    pub doors: Doors,
-}
-
-/// The terminals' doors.
-pub struct Doors {
-    pub ctl: Door,
+    folder: Option<Arc<Folder>>,
+    hung_up: Arc<Notify>,
 }
 
 /// What it works on.
@@ -82,109 +82,164 @@ pub struct ControlSetup {
     pub shared: Arc<Shared>,
     /// Where `ctl` is asked.
     pub ctl: TcpListener,
+    /// Where `ui` is looked at.
+    pub ui: TcpListener,
     /// Drawn at this start.
     pub secret: HashKey,
+    /// Where a reload reads the configuration.
+    pub source: Source,
+    pub notifier: Arc<Notifier>,
+    pub maximum: Maximum,
+    /// Where it is read how full the memory is, if anywhere.
+    pub gauge: Option<Gauge>,
+}
+
+/// Everything that goes on on control's thread.
+struct Work {
+    shared: Arc<Shared>,
+    bell: UnixStream,
+    terminals: [(UnboundedReceiver<TcpListener>, Router); 2],
+    recorder: Arc<Recorder>,
+    reloader: Arc<Reloader>,
+    hung_up: Arc<Notify>,
+    notifier: Arc<Notifier>,
+    gauge: Option<Gauge>,
+    keeper: Option<Keeper>,
 }
 
 /// Where `ctl` listens.
-pub fn address(config: &Config) -> SocketAddr {
+pub fn ctl_address(config: &Config) -> SocketAddr {
     SocketAddr::new(config.ctl.0, config.ctl_port)
 }
 
-impl Memory {
-    /// Reads what there is. `secret` serves where no key was kept; with `room` for none, no sessions are learned.
-    pub fn read(folder: Option<Arc<Folder>>, plan: &Plan, secret: HashKey, room: usize) -> Memory {
-        let mut memory = Memory {
-            folder: folder.clone(),
-            hash: secret,
-            sessions: Arc::default(),
-            switches: Vec::new(),
-            keeper: None,
-        };
-        let Some(folder) = folder else {
-            return memory;
-        };
-        memory.switches = orders::read(&folder, plan);
-        if room > 0 {
-            if let Some(restored) = sessions::read(&folder, plan) {
-                memory.hash = restored.hash;
-                memory.sessions = Arc::new(restored.sessions);
-            }
-            memory.keeper = Some(Keeper {
-                saver: Arc::new(Saver::new(folder, memory.hash.clone())),
-                desk: Arc::default(),
-                room,
-            });
-        }
-        memory
-    }
-
-    /// Where the first worker hands out its sessions.
-    pub fn desk(&self) -> Option<Arc<Desk<LearnedSession>>> {
-        self.keeper.as_ref().map(|keeper| Arc::clone(&keeper.desk))
-    }
+/// Where `ui` listens.
+pub fn ui_address(config: &Config) -> SocketAddr {
+    SocketAddr::new(config.ui.0, config.ui_port)
 }
 
 impl Control {
-    /// Serves `ctl` and saves what is learned, on a thread of its own.
+    /// Does everything that control does, on a thread of its own.
     pub fn start(setup: ControlSetup, memory: Memory) -> io::Result<Control> {
-        let ControlSetup {
-            shared,
-            ctl: listener,
-            secret,
-        } = setup;
-        let bell = shared.hub.control_bell()?;
-        let orders = Orders::new(Arc::clone(&shared), memory.folder);
-        let router = ctl::router(Ctl {
-            shared: Arc::clone(&shared),
-            orders,
-            guard: Derived::default(),
-            secret,
-        });
-        let (ctl, listeners) = door();
-        // The receiver is here: what is put in is received.
-        let _ = ctl.send(listener);
-        let keeper = memory.keeper;
+        let Memory { folder, keeper, .. } = memory;
         let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
-        let parts = Arc::clone(&shared);
-        let work = async move {
-            let mut tasks = JoinSet::new();
-            let rings = Arc::clone(&parts).listen_for_rings(bell);
-            tasks.spawn(async move {
-                if let Err(error) = rings.await {
-                    log::event("control_deaf", &[("cause", &error)]);
-                }
-            });
-            tasks.spawn(serve(listeners, router));
-            if let Some(keeper) = keeper {
-                tasks.spawn(keeper.periodic(parts).run());
-            }
-            tasks.join_all().await;
-        };
+        let hung_up = Arc::new(Notify::new());
+        let shared = Arc::clone(&setup.shared);
+        let work = Work::new(setup, folder.clone(), keeper, Arc::clone(&hung_up))?;
+        if let Some(folder) = &folder {
+            whereabouts::write(folder, ctl_address(&shared.current().config));
+        }
         Ok(Control {
-            served: Served::run("halb-control", work)?,
+            served: Served::run("halb-control", work.run())?,
             shared,
             saver,
-            doors: Doors { ctl },
+            folder,
+            hung_up,
         })
+    }
+
+    /// SIGHUP: the configuration is read again.
+    pub fn hang_up(&self) {
+        self.hung_up.notify_one();
     }
 
     /// The end: nothing is answered any more, and what was learned is saved.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
         drop(self.served); // and a save that was under way is over
+        if let Some(folder) = self.folder {
+            whereabouts::remove(&folder);
+        }
         if let Some(saver) = self.saver {
             saver.save_or_say(sessions, &self.shared.current().plan);
         }
     }
 }
 
-impl Keeper {
-    fn periodic(self, shared: Arc<Shared>) -> Periodic {
-        Periodic {
-            saver: self.saver,
-            desk: self.desk,
+impl Work {
+    fn new(
+        setup: ControlSetup,
+        folder: Option<Arc<Folder>>,
+        keeper: Option<Keeper>,
+        hung_up: Arc<Notify>,
+    ) -> io::Result<Work> {
+        let shared = setup.shared;
+        let bell = shared.hub.control_bell()?;
+        let (ctl_part, ctl_listeners) = terminal(setup.ctl, "ctl, ctl_port", ctl_address);
+        let (ui_part, ui_listeners) = terminal(setup.ui, "ui, ui_port", ui_address);
+        let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
+        let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
+        let reloader = Arc::new(Reloader::new(reload::Setup {
+            shared: Arc::clone(&shared),
+            source: setup.source,
+            orders: Arc::clone(&orders),
+            parts: vec![ctl_part, ui_part],
+            notifier: Arc::clone(&setup.notifier),
+            maximum: setup.maximum,
+            folder,
+        }));
+        let of_ctl = ctl::router(Ctl {
+            shared: Arc::clone(&shared),
+            orders: Arc::clone(&orders),
+            reloader: Arc::clone(&reloader),
+            recorder: Arc::clone(&recorder),
+            guard: Derived::default(),
+            secret: setup.secret.clone(),
+        });
+        let watched = Arc::clone(&recorder);
+        let of_ui = ui::router(Ui::new(Arc::clone(&shared), orders, watched, setup.secret));
+        Ok(Work {
             shared,
-            room: self.room,
-        }
+            bell,
+            terminals: [(ctl_listeners, of_ctl), (ui_listeners, of_ui)],
+            recorder,
+            reloader,
+            hung_up,
+            notifier: setup.notifier,
+            gauge: setup.gauge,
+            keeper,
+        })
     }
+
+    async fn run(self) {
+        let shared = || Arc::clone(&self.shared);
+        let mut tasks = JoinSet::new();
+        let rings = shared().listen_for_rings(self.bell);
+        tasks.spawn(async move {
+            if let Err(error) = rings.await {
+                log::event("control_deaf", &[("cause", &error)]);
+            }
+        });
+        tasks.spawn(Prober::of(shared()).run());
+        for (listeners, router) in self.terminals {
+            tasks.spawn(serve(listeners, router));
+        }
+        tasks.spawn(self.recorder.run());
+        tasks.spawn(async move { self.reloader.listen(&self.hung_up).await });
+        let watched = shared();
+        tasks.spawn(async move { self.notifier.watch(&watched).await });
+        tasks.spawn(mon::run(shared()));
+        if let Some(gauge) = self.gauge {
+            tasks.spawn(Pressure::new(gauge).run(shared()));
+        }
+        if let Some(keeper) = self.keeper {
+            tasks.spawn(keeper.periodic(shared()).run());
+        }
+        tasks.join_all().await;
+    }
+}
+
+/// A terminal that a reload can move, and its listeners, of which one is there.
+fn terminal(
+    listener: TcpListener,
+    properties: &'static str,
+    address: fn(&Config) -> SocketAddr,
+) -> (Box<dyn Part>, UnboundedReceiver<TcpListener>) {
+    let (door, listeners) = door();
+    // The receiver is here: what is put in is received.
+    let _ = door.send(listener);
+    let part = Terminal {
+        properties,
+        address,
+        door,
+    };
+    (Box::new(part), listeners)
 }

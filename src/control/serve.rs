@@ -32,6 +32,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::ring::socket::Reservation;
+use crate::ring::socket::probe_bind_beside;
+use crate::ring::thread::give_way;
+
 /// For this machine alone; the kernel chooses a free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -42,6 +46,9 @@ const CONNECTIONS_MOST: usize = 256;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Who does not read what it has asked for is cut off after this.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is kept of an answer that is not read, or of a head that is not whole. A stream of events that nobody reads
+/// stops here.
+const BUFFER_BYTES: usize = 64 << 10;
 /// After accepting failed (no descriptors, no memory).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -84,6 +91,7 @@ impl Served {
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
+                give_way();
                 runtime.spawn(work);
                 // Ends when the sender sends or is dropped: both mean stop. What the runtime still runs, and with
                 // it every socket, goes when the runtime is dropped.
@@ -104,6 +112,12 @@ impl Drop for Served {
             let _ = thread.join();
         }
     }
+}
+
+/// Listens for a terminal. `ours`: where it listens until now.
+pub fn listen(address: SocketAddr, ours: &[SocketAddr]) -> io::Result<TcpListener> {
+    let reserved = probe_bind_beside(&address, ours).and_then(Reservation::listen);
+    reserved.map_err(io::Error::from)
 }
 
 /// A door and what comes through it.
@@ -171,6 +185,7 @@ async fn serve_connection(stream: TcpStream, ends: Ends, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     // How it ended is the client's business.
     let _ = connection.await;

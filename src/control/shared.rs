@@ -11,9 +11,12 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use crate::control::journal::Journal;
+use crate::control::mon::MonCounts;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
+use crate::model::plan::PlannedOutput;
+use crate::model::standing::Health;
 use crate::model::time::Instant;
 use crate::plane::Plane;
 use crate::ring::clock;
@@ -27,11 +30,15 @@ pub struct Shared {
     /// What probes found, in words.
     pub probes: ProbeBoard,
     pub limits: Limits,
+    /// What became of what `mon` was to push.
+    pub mon: MonCounts,
     /// When this process began to serve.
     pub started: Instant,
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
     current: watch::Sender<Arc<Current>>,
+    /// One change at a time.
+    changing: Mutex<()>,
 }
 
 /// The configuration in force, and what the workers have of it.
@@ -62,9 +69,11 @@ impl Shared {
             journal: Journal::default(),
             probes: ProbeBoard::default(),
             limits,
+            mon: MonCounts::default(),
             started: clock::read().now,
             rung: Notify::new(),
             current: watch::Sender::new(Arc::new(current)),
+            changing: Mutex::new(()),
         }
     }
 
@@ -78,15 +87,22 @@ impl Shared {
         self.current.subscribe()
     }
 
-    /// From now on `next` is in force: for the workers, and for all who follow.
-    pub fn put_in_force(&self, next: Current) {
+    /// From now on what `change` makes of the configuration in force is: for the workers, and for all who follow.
+    /// Nothing happens with `None`. Of two changes at the same time the second finds the first one's result.
+    pub fn put_in_force(&self, change: impl FnOnce(&Current) -> Option<Current>) {
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.current();
+        let Some(mut next) = change(&before) else {
+            return;
+        };
+        Arc::make_mut(&mut next.plan).succeed(&before.plan);
         let wake = |worker| self.hub.wake(worker);
-        for output in next.plan.outputs.iter() {
-            let places = self.plane.outputs();
-            places.set_maximum(output.id, output.max_connections, wake);
+        // What leads to another server now is checked before anybody goes there.
+        let others = |output: &&PlannedOutput| output.revision == next.plan.number;
+        for output in next.plan.outputs.iter().filter(others) {
+            self.plane.set_health(output.id, Health::Checking, wake);
         }
-        self.plane.plans().put(Arc::clone(&next.plan));
-        (0..self.hub.workers()).for_each(wake);
+        self.plane.set_plan(Arc::clone(&next.plan), wake);
         self.current.send_replace(Arc::new(next));
     }
 

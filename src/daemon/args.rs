@@ -48,6 +48,8 @@ pub enum Verb {
     },
     /// Serve four small built-in backends: the one-command first run
     Demo,
+    /// Let the running HALB read its configuration again; it takes all of it into force, or says why nothing
+    Reload,
     /// Ask the running HALB, or give it orders
     #[command(subcommand)]
     Ctl(Ask),

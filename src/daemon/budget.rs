@@ -6,7 +6,9 @@ use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
 use nix::sys::resource::setrlimit;
 
+use crate::balance::table::LearnedSession;
 use crate::balance::table::SessionTable;
+use crate::balance::ties;
 use crate::ring::arena::LARGE_BYTES;
 use crate::ring::arena::SMALL_BYTES;
 use crate::ring::port::PIPE_BYTES;
@@ -15,9 +17,6 @@ use crate::ring::port::PIPE_BYTES;
 const FIXED_BYTES: u64 = 16 << 20;
 /// One part in so many of the memory is for buffers: half of it small ones, a quarter large ones, a quarter pipes.
 const BUFFER_SHARE: u64 = 4;
-/// A connection without buffers, with the one to an output that it may need: for each of the two 4.8 kB of the
-/// kernel's (file, inode, socket; Linux 6.18), 0.9 kB for its armed receive and less than 0.3 kB of ours.
-const CONNECTION_BYTES: u64 = 2 * 6 * 1024;
 /// Learned sessions for each MB of memory, on every worker (SPEC 4); 40 bytes each.
 const SESSIONS_PER_MB: u64 = 1000;
 /// More sessions than one server's clients have open at a time.
@@ -32,10 +31,62 @@ const SMALL_RANGE: (u64, u64) = (512, 16_384);
 const LARGE_RANGE: (u64, u64) = (16, 1024);
 const PIPE_RANGE: (u64, u64) = (8, 256);
 
+/// From so much memory on the kernel sizes sockets by itself.
+const ROOMY_BYTES: u64 = 512 << 20;
+/// Below, what may wait in a socket in each direction is one part in so many of the memory. A client that asks for a long
+/// body and takes nothing of it then makes the kernel hold 3.5 times that, and 600 of them fill the memory …
+const SOCKET_SHARE: u64 = 4096;
+/// … and at least this: with half of it a long body costs twice the processor time (docs/resources.md).
+const SOCKET_LEAST: usize = 32 * 1024;
+/// More connections than this are not started for by themselves: the manual's simultaneous sessions at 1 GB.
+const AUTOMATIC: u64 = 40_000;
+/// Workers that are started for their descriptors alone. The lockable memory that a user usually has, 8 MiB, is enough
+/// for the rings of twenty.
+const WORKERS_MOST: u64 = 16;
+
+/// Who counts the memory, and what of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accounting {
+    /// Nobody: the machine has it or not.
+    Machine,
+    /// A cgroup of version 1. What waits in sockets is not counted.
+    CgroupOne,
+    /// A cgroup of version 2. What waits in sockets is counted, in pages.
+    CgroupTwo,
+}
+
+impl Accounting {
+    /// A connection without buffers, with the one to an output that it may need. Measured on Linux 6.18 with 4,000
+    /// of them (docs/resources.md): for each of the two a cgroup is charged 3.9 kB of the kernel's and 0.5 kB of
+    /// ours, and the machine gives 5.7 kB of the kernel's, armed receive included.
+    const fn connection_bytes(self) -> u64 {
+        match self {
+            Accounting::Machine => 2 * 6 * 1024,
+            Accounting::CgroupOne => 2 * 5 * 1024,
+            // A page for one of the two in every second connection: what is just under way.
+            Accounting::CgroupTwo => 2 * 5 * 1024 + 2048,
+        }
+    }
+}
+
+/// What is wanted of the memory and the descriptors that there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// As configured; 0: as many as there is memory for.
+    pub max_connections: u64,
+    /// Sessions are learned.
+    pub sessions: bool,
+    /// A worker for each core.
+    pub workers: u64,
+    /// … and never more: somebody has named the number.
+    pub fixed: bool,
+}
+
 /// What the process may use, divided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
     pub memory_bytes: u64,
+    pub accounting: Accounting,
     /// Open files that one worker may have.
     pub descriptors: u64,
     pub workers: u64,
@@ -49,13 +100,52 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub fn new(memory_bytes: u64, descriptors: u64, workers: u64) -> Budget {
+    /// With as many workers as the wanted connections need descriptors for: each has a table of its own.
+    pub fn fit(
+        memory_bytes: u64,
+        accounting: Accounting,
+        descriptors: u64,
+        wanted: Wanted,
+    ) -> Budget {
+        let with = |workers| {
+            let budget = Budget::new(memory_bytes, accounting, descriptors, workers);
+            if wanted.sessions {
+                budget.with_sessions()
+            } else {
+                budget
+            }
+        };
+        let enough = match wanted.max_connections {
+            0 => AUTOMATIC,
+            configured => configured,
+        };
+        let mut best = with(wanted.workers);
+        let more = wanted.workers + 1..=WORKERS_MOST;
+        for workers in more.take_while(|_| !wanted.fixed) {
+            if best.max_connections() >= enough || best.by_descriptors() >= best.by_memory() {
+                break;
+            }
+            let next = with(workers);
+            if next.max_connections() > best.max_connections() {
+                best = next; // where memory is short, one more worker's buffers may cost more than it brings
+            }
+        }
+        best
+    }
+
+    pub fn new(
+        memory_bytes: u64,
+        accounting: Accounting,
+        descriptors: u64,
+        workers: u64,
+    ) -> Budget {
         let each = memory_bytes / BUFFER_SHARE / workers.max(1);
         let count = |share: u64, bytes: usize, (least, most): (u64, u64)| {
             u32::try_from((share / bytes as u64).clamp(least, most)).unwrap_or(u32::MAX)
         };
         Budget {
             memory_bytes,
+            accounting,
             descriptors,
             workers,
             small_buffers: count(each / 2, SMALL_BYTES, SMALL_RANGE),
@@ -66,16 +156,36 @@ impl Budget {
     }
 
     /// Sessions are learned: each worker has a table for them.
-    pub fn with_sessions(mut self) -> Budget {
-        let megabytes = self.memory_bytes >> 20;
-        let sessions = (megabytes * SESSIONS_PER_MB).min(SESSIONS_MOST);
-        self.sessions = usize::try_from(sessions).unwrap_or(usize::MAX);
-        self
+    pub fn with_sessions(self) -> Budget {
+        let sessions = self.session_room();
+        Budget { sessions, ..self }
     }
 
-    /// Bytes of all tables of learned sessions together.
-    pub fn table_bytes(&self) -> u64 {
-        SessionTable::bytes(self.sessions) as u64 * self.workers
+    /// No sessions are learned.
+    pub fn without_sessions(self) -> Budget {
+        Budget {
+            sessions: 0,
+            ..self
+        }
+    }
+
+    /// Learned sessions that a worker's table would have room for.
+    pub fn session_room(&self) -> usize {
+        let megabytes = self.memory_bytes >> 20;
+        let sessions = (megabytes * SESSIONS_PER_MB).min(SESSIONS_MOST);
+        usize::try_from(sessions).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes of all tables of learned sessions together, and of the copy that control has while it saves them: as they
+    /// were handed out, and as the file has them.
+    pub fn session_bytes(&self) -> u64 {
+        let saved = self.sessions * (size_of::<LearnedSession>() + ties::SESSION_BYTES);
+        SessionTable::bytes(self.sessions) as u64 * self.workers + saved as u64
+    }
+
+    /// Open files of all workers together.
+    pub fn descriptors_sum(&self) -> u64 {
+        self.descriptors * self.workers
     }
 
     /// Bytes of all buffers together, and of what pipes may hold.
@@ -86,14 +196,21 @@ impl Budget {
         (small + large + pipes) * self.workers
     }
 
+    /// What may wait in each socket in each direction; `None`: as much as the kernel finds good.
+    pub fn socket_bytes(&self) -> Option<usize> {
+        let share = self.memory_bytes / SOCKET_SHARE;
+        let bytes = usize::try_from(share).unwrap_or(usize::MAX);
+        (self.memory_bytes < ROOMY_BYTES).then_some(bytes.max(SOCKET_LEAST))
+    }
+
     /// The most connections that memory and descriptors allow.
     pub fn max_connections(&self) -> u64 {
         self.by_memory().min(self.by_descriptors()).max(1)
     }
 
     fn by_memory(&self) -> u64 {
-        let taken = FIXED_BYTES + self.buffer_bytes() + self.table_bytes();
-        self.memory_bytes.saturating_sub(taken) / CONNECTION_BYTES
+        let taken = FIXED_BYTES + self.buffer_bytes() + self.session_bytes();
+        self.memory_bytes.saturating_sub(taken) / self.accounting.connection_bytes()
     }
 
     fn by_descriptors(&self) -> u64 {
@@ -111,8 +228,8 @@ impl fmt::Display for Budget {
             self.memory_bytes,
             FIXED_BYTES,
             self.buffer_bytes(),
-            self.table_bytes(),
-            CONNECTION_BYTES,
+            self.session_bytes(),
+            self.accounting.connection_bytes(),
             self.by_memory(),
             self.workers,
             self.descriptors,
@@ -134,47 +251,5 @@ pub fn descriptors() -> u64 {
     soft
 }
 
-/// The machine's memory, in bytes, from the text of `/proc/meminfo`.
-pub fn machine_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_appliances_least_memory_carries_its_2000_requests_and_1_gb_its_40000_sessions() {
-        assert!(Budget::new(96 << 20, 1 << 20, 1).max_connections() >= 2000);
-        assert!(Budget::new(1 << 30, 1 << 20, 1).max_connections() >= 40_000);
-        assert!(Budget::new(1 << 30, 20_000, 5).max_connections() >= 40_000);
-    }
-
-    #[test]
-    fn descriptors_bound_it_too() {
-        assert_eq!(Budget::new(1 << 40, 20_000, 2).max_connections(), 19_288);
-        assert_eq!(Budget::new(1 << 40, 100, 1).max_connections(), 1);
-    }
-
-    #[test]
-    fn the_formula_names_its_result() {
-        let budget = Budget::new(96 << 20, 20_000, 1);
-        assert!(
-            budget
-                .to_string()
-                .starts_with(&format!("{} = ", budget.max_connections()))
-        );
-    }
-
-    #[test]
-    fn memory_is_read_from_the_kernels_text() {
-        let text = "MemTotal:       24610564 kB\nMemFree:        1 kB\n";
-        assert_eq!(machine_memory(text), Some(24_610_564 * 1024));
-        assert_eq!(machine_memory("MemFree: 1 kB"), None);
-        assert_eq!(machine_memory("MemTotal: many kB"), None);
-    }
-}
+mod tests;

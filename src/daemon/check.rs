@@ -6,10 +6,13 @@ use std::io::Read;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use crate::control::reload::Source;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
+use crate::daemon::sizing;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
 use crate::model::load::Loaded;
@@ -31,7 +34,9 @@ pub enum Unusable {
 /// `halb check`: findings go to stderr as HAProxy's do, the verdict to stdout.
 pub fn verb(options: &Options) -> ExitCode {
     match configuration(options) {
-        Ok(loaded) => {
+        Ok(mut loaded) => {
+            let short = sizing::warnings(&loaded);
+            loaded.warnings.extend(short);
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),
@@ -50,6 +55,17 @@ pub fn verb(options: &Options) -> ExitCode {
 /// The configuration of this process: file, environment and command line together.
 pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
     configuration_or(options, DEFAULT_FILE)
+}
+
+/// The same again and again, for reloads; else a line for each mistake and warning.
+pub fn source(options: &Options) -> Source {
+    let options = options.clone();
+    Arc::new(move || {
+        configuration(&options).map_err(|unusable| {
+            let listing = unusable.listing();
+            listing.lines().map(str::to_owned).collect()
+        })
+    })
 }
 
 fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unusable> {

@@ -14,7 +14,10 @@ pub mod check;
 pub mod ctl;
 pub mod demo;
 pub mod print;
+pub mod reload;
+pub mod resources;
 pub mod run;
+pub mod sizing;
 pub mod top;
 pub mod workers;
 
@@ -29,6 +32,7 @@ pub fn main() -> ExitCode {
         Verb::Check => check::verb(&arguments.options()),
         Verb::Config { reference: true } => print::reference(),
         Verb::Config { reference: false } => print::verb(&arguments.options()),
+        Verb::Reload => reload::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),

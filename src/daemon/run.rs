@@ -24,18 +24,21 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
-use crate::control::Memory;
 use crate::control::log;
+use crate::control::memory::Memory;
+use crate::control::reload::Maximum;
+use crate::control::reload::Source;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
 use crate::control::state::Denied;
 use crate::control::state::Folder;
+use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
-use crate::daemon::budget;
-use crate::daemon::budget::Budget;
 use crate::daemon::check;
+use crate::daemon::resources::Unknown;
+use crate::daemon::sizing::Sizing;
 use crate::daemon::workers::Known;
 use crate::daemon::workers::Leftovers;
 use crate::daemon::workers::Orders;
@@ -44,14 +47,12 @@ use crate::daemon::workers::WorkersError;
 use crate::daemon::workers::WorkersSetup;
 use crate::model::address::HostPort;
 use crate::model::config::Config;
-use crate::model::config::Mode;
 use crate::model::plan::Plan;
 use crate::model::property;
 use crate::model::property::Fallback;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
-use crate::ring::thread::cores;
 use crate::worker::Learning;
 
 /// Why serving did not begin.
@@ -62,6 +63,7 @@ pub enum StartError {
     Cores(String),
     State(PathBuf, Denied),
     Ctl(SocketAddr, io::Error),
+    Ui(SocketAddr, io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -92,6 +94,12 @@ impl fmt::Display for StartError {
                  cannot listen on {address} (ctl, ctl_port): {}",
                 plain(error)
             ),
+            StartError::Ui(address, error) => write!(
+                f,
+                "Error: failed to initialize the user interface terminal: \
+                 cannot listen on {address} (ui, ui_port): {}",
+                plain(error)
+            ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
         }
@@ -116,7 +124,7 @@ pub fn verb(options: &Options) -> ExitCode {
     };
     check::say(&check::warnings(&loaded.warnings));
     let started = state_folder(&loaded.config)
-        .and_then(|folder| start(&loaded.config, folder))
+        .and_then(|folder| start(&loaded.config, folder, check::source(options)))
         .and_then(serve);
     conclude(started)
 }
@@ -135,81 +143,103 @@ pub fn conclude(served: Result<(), StartError>) -> ExitCode {
 /// Workers that serve, the control core, and the signals that end it.
 pub struct Started {
     pub workers: Workers,
+    pub terminals: Terminals,
     control: Control,
     signals: Signals,
+    notifier: Arc<Notifier>,
 }
 
-/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept.
-pub fn start(config: &Config, folder: Option<Arc<Folder>>) -> Result<Started, StartError> {
-    let cores = worker_cores(config)?;
-    let memory = memory_bytes(config)?;
-    let mut budget = Budget::new(memory, budget::descriptors(), cores.len() as u64);
-    if config.mode == Mode::Passive && !config.cookie_name.is_empty() {
-        budget = budget.with_sessions();
-    }
+/// Where the terminals of control are.
+pub struct Terminals {
+    pub ctl: SocketAddr,
+    pub ui: SocketAddr,
+}
+
+/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `source` is where a
+/// reload reads the configuration again.
+pub fn start(
+    config: &Config,
+    folder: Option<Arc<Folder>>,
+    source: Source,
+) -> Result<Started, StartError> {
+    let sizing = sizing(config)?;
+    let budget = &sizing.budget;
     let mut plan = Plan::from_config(config, resolve, budget.max_connections());
     plan.pipe_responses = !paces_clients();
     log::event(
         "maximum",
         &[
             ("max_connections", &plan.max_connections),
-            ("computed", &budget),
+            ("descriptors", &budget.descriptors_sum()),
+            ("computed", budget),
         ],
     );
     let secret = || random_key().map_err(StartError::Other);
-    let known = Memory::read(folder, &plan, secret()?, budget.sessions);
-    let listener = listen(control::address(config))?;
-    let setup = workers_setup(config, plan, cores, &budget, &known);
+    let known = Memory::read(folder, &plan, secret()?, budget.session_room());
+    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
+    let ui = listen(control::ui_address(config), StartError::Ui)?;
+    let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
-    let address = listener.local_addr().map_err(StartError::Other)?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Other);
+    let terminals = Terminals {
+        ctl: address(&ctl)?,
+        ui: address(&ui)?,
+    };
     let current = Current {
         config: Arc::new(config.clone()),
-        plan: Arc::clone(&setup.plan),
+        plan: Arc::clone(workers.plan()),
     };
     let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
+    let notifier = Arc::new(Notifier::from_environment());
     let parts = ControlSetup {
-        shared: Arc::new(Shared::new(plane, hub, current, limits(&budget))),
-        ctl: listener,
+        shared: Arc::new(Shared::new(plane, hub, current, limits(&sizing))),
+        ctl,
+        ui,
         secret: secret()?,
+        source,
+        notifier: Arc::clone(&notifier),
+        maximum: Maximum {
+            plain: budget.without_sessions().max_connections(),
+            learning: budget.with_sessions().max_connections(),
+        },
+        gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
-            announce(&workers, &setup, address);
+            announce(&workers, &setup, &terminals);
+            notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
+                terminals,
                 control,
                 signals,
+                notifier,
             })
         }
         Err(error) => {
             workers.orders().give(Order::Stop);
             workers.join();
-            Err(StartError::Ctl(address, error))
+            Err(StartError::Other(error))
         }
     }
 }
 
-fn workers_setup(
-    config: &Config,
-    plan: Plan,
-    cores: Vec<Option<usize>>,
-    budget: &Budget,
-    known: &Memory,
-) -> WorkersSetup {
+fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
+    let Sizing { budget, cores, .. } = sizing;
     WorkersSetup {
         plan: Arc::new(plan),
-        listen: config.r#in.clone(),
-        cores,
+        cores: cores.clone(),
         small_buffers: budget.small_buffers,
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
+        socket_bytes: budget.socket_bytes(),
         learning: Learning {
             hash: known.hash.clone(),
-            capacity: budget.sessions,
+            capacity: budget.session_room(),
         },
         known: Known {
             sessions: Arc::clone(&known.sessions),
@@ -219,18 +249,19 @@ fn workers_setup(
     }
 }
 
-fn limits(budget: &Budget) -> Limits {
+fn limits(sizing: &Sizing) -> Limits {
     Limits {
-        nbcproc: cores().map_or(0, |cores| cores.len()),
-        memmax: budget.memory_bytes,
-        ulimit_n: budget.descriptors,
-        maxsock: budget.descriptors * budget.workers,
+        nbcproc: sizing.resources.cores.len(),
+        memmax: sizing.budget.memory_bytes,
+        ulimit_n: sizing.budget.descriptors,
+        maxsock: sizing.budget.descriptors_sum(),
     }
 }
 
 /// The lines of `in` come last: who has read them can ask everything.
-fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
-    log::event("listening", &[("ctl", &ctl)]);
+fn announce(workers: &Workers, setup: &WorkersSetup, terminals: &Terminals) {
+    log::event("listening", &[("ctl", &terminals.ctl)]);
+    log::event("listening", &[("ui", &terminals.ui)]);
     for address in workers.addresses() {
         let outputs = setup.plan.outputs.len();
         log::event(
@@ -244,8 +275,21 @@ fn announce(workers: &Workers, setup: &WorkersSetup, ctl: SocketAddr) {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|error| StartError::Ctl(address, error))
+/// How large everything is, which is said.
+fn sizing(config: &Config) -> Result<Sizing, StartError> {
+    let sizing = Sizing::find(config).map_err(|unknown| match unknown {
+        Unknown::Memory(cause) => StartError::Memory(cause),
+        Unknown::Cores(cause) => StartError::Cores(cause),
+    })?;
+    sizing.announce();
+    Ok(sizing)
+}
+
+fn listen(
+    address: SocketAddr,
+    failed: fn(SocketAddr, io::Error) -> StartError,
+) -> Result<TcpListener, StartError> {
+    control::serve::listen(address, &[]).map_err(|error| failed(address, error))
 }
 
 /// The folder `state_dir`. Without one that can be used HALB runs and keeps nothing, unless somebody has named it.
@@ -272,8 +316,10 @@ fn state_folder(config: &Config) -> Result<Option<Arc<Folder>>, StartError> {
 pub fn serve(started: Started) -> Result<(), StartError> {
     let Started {
         workers,
+        terminals: _,
         control,
         mut signals,
+        notifier,
     } = started;
     let (orders, closer) = (workers.orders(), signals.handle());
     let plane = Arc::clone(workers.plane());
@@ -287,7 +333,10 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     let joiner = joiner.map_err(StartError::Other)?;
     let mut finishing = false;
     for signal in signals.forever() {
-        on_signal(signal, &mut finishing, &orders);
+        match signal {
+            SIGHUP => control.hang_up(),
+            _ => on_signal(signal, &mut finishing, &orders, &notifier),
+        }
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
@@ -296,15 +345,17 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     Ok(())
 }
 
-fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders) {
+fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders, notifier: &Notifier) {
     match signal {
         SIGTERM | SIGUSR1 if !*finishing => {
             *finishing = true;
             log::event("finishing", &[]);
+            notifier.stopping();
             orders.give(Order::Finish);
         }
         SIGTERM | SIGINT => {
             log::event("stopping", &[]);
+            notifier.stopping();
             orders.give(Order::Stop);
         }
         SIGUSR1 => {}
@@ -337,34 +388,6 @@ fn random_key() -> io::Result<HashKey> {
     let mut bytes = [0; HashKey::LENGTH];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(HashKey::from_bytes(bytes))
-}
-
-/// One core for each worker. More workers than cores share them.
-fn worker_cores(config: &Config) -> Result<Vec<Option<usize>>, StartError> {
-    let cores = cores().map_err(|errno| StartError::Cores(errno.desc().to_owned()))?;
-    if cores.is_empty() {
-        return Err(StartError::Cores("the process may use none".to_owned()));
-    }
-    let granted = config
-        .resources
-        .cpu
-        .map(|cpu| u64::from(cpu.thousandths).div_ceil(1000));
-    let count = config.workers.or(granted).unwrap_or(cores.len() as u64);
-    let count = usize::try_from(count).unwrap_or(cores.len()).max(1);
-    Ok((0..count)
-        .map(|index| cores.get(index % cores.len()).copied())
-        .collect())
-}
-
-fn memory_bytes(config: &Config) -> Result<u64, StartError> {
-    if let Some(memory) = config.resources.memory {
-        return Ok(memory.bytes);
-    }
-    let meminfo = std::fs::read_to_string("/proc/meminfo")
-        .map_err(|error| StartError::Memory(format!("/proc/meminfo: {error}")))?;
-    budget::machine_memory(&meminfo).ok_or_else(|| {
-        StartError::Memory("/proc/meminfo has no MemTotal; set [resources] memory".to_owned())
-    })
 }
 
 /// The first address of a name; one without makes its output down, never the program fail.

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use crate::balance::table::LearnedSession;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
+use crate::model::standing::Health;
 use crate::model::standing::Switch;
 use crate::plane::Order;
 use crate::plane::Plane;
@@ -22,6 +23,7 @@ use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
+use crate::ring::port::Ring;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind;
 use crate::ring::thread::block_signals;
@@ -36,14 +38,14 @@ use crate::worker::Worker;
 #[derive(Clone)]
 pub struct WorkersSetup {
     pub plan: Arc<Plan>,
-    /// The addresses of `in`.
-    pub listen: Vec<SocketAddr>,
     /// One core for each worker; `None` leaves it where the kernel puts it.
     pub cores: Vec<Option<usize>>,
     /// Buffers of each worker.
     pub small_buffers: u32,
     pub large_buffers: u32,
     pub pipes: u32,
+    /// What may wait in each socket in each direction.
+    pub socket_bytes: Option<usize>,
     pub learning: Learning,
     /// What is known from before.
     pub known: Known,
@@ -124,7 +126,7 @@ impl fmt::Display for WorkersError {
 pub struct Workers {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
+    plan: Arc<Plan>,
     threads: Vec<JoinHandle<(Leftovers, Vec<LearnedSession>)>>,
 }
 
@@ -135,19 +137,29 @@ impl Workers {
         let reserve = |address: &SocketAddr| {
             probe_bind(address).map_err(|errno| WorkersError::Listen(*address, errno))
         };
-        let reserved: Vec<Reservation> =
-            setup.listen.iter().map(reserve).collect::<Result<_, _>>()?;
-        let addresses: Vec<SocketAddr> = reserved.iter().map(|r| r.address).collect();
+        let reserved: Vec<Reservation> = setup
+            .plan
+            .listen
+            .iter()
+            .map(reserve)
+            .collect::<Result<_, _>>()?;
+        let plan = Arc::new(Plan {
+            listen: reserved.iter().map(|held| held.address).collect(),
+            ..Plan::clone(&setup.plan)
+        });
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
         let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
         plane.set_maxima(&setup.plan);
+        for output in setup.plan.outputs.iter() {
+            plane.set_health(output.id, Health::Checking, |_| {}); // until the first probe
+        }
         for (output, switch) in &setup.known.switches {
             plane.set_switch(*output, *switch, |_| {}); // nobody is there yet to be woken
         }
         let mut workers = Workers {
             plane,
             hub,
-            addresses,
+            plan,
             threads: Vec::with_capacity(count),
         };
         let (ready, started) = mpsc::channel();
@@ -156,7 +168,7 @@ impl Workers {
                 index,
                 core: *core,
                 setup: WorkersSetup {
-                    listen: workers.addresses.clone(),
+                    plan: Arc::clone(&workers.plan),
                     ..setup.clone()
                 },
                 plane: Arc::clone(&workers.plane),
@@ -178,7 +190,12 @@ impl Workers {
 
     /// The addresses of `in`, with the ports the kernel chose where 0 was asked.
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.plan.listen
+    }
+
+    /// The plan they started with, which says these addresses.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// The memory shared with them.
@@ -290,6 +307,7 @@ impl Seat {
             small_buffers: self.setup.small_buffers,
             large_buffers: self.setup.large_buffers,
             pipes: self.setup.pipes,
+            socket_bytes: self.setup.socket_bytes,
             hub: Arc::clone(&self.hub),
             index: self.index,
         })
@@ -300,6 +318,7 @@ impl Seat {
         };
         let listeners = self
             .setup
+            .plan
             .listen
             .iter()
             .map(listen)

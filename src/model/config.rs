@@ -21,6 +21,9 @@ use crate::model::plan::Network;
 /// A timeout of `None` never ends; users write 0 for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
+    /// What this server is called: `--node`, `HALB_NODE` or the host's name; empty when none of them says.
+    pub node: String,
+
     pub r#in: Vec<SocketAddr>,
     /// `out1` … `out64`: the connected ones.
     pub out: BTreeMap<OutputId, Output>,
@@ -78,6 +81,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether sessions are learned.
+    pub fn learns(&self) -> bool {
+        self.mode == Mode::Passive && !self.cookie_name.is_empty()
+    }
+
     /// The domain, which begins to exist when one of its properties is written.
     pub(in crate::model) fn domain_mut(&mut self) -> &mut Domain {
         self.domain.get_or_insert_default()

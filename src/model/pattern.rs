@@ -1,18 +1,22 @@
 //! The Perl regular expressions of `healthcheck_regexp`.
 
+use fancy_regex::BytesMode;
 use fancy_regex::CompileError;
 use fancy_regex::Error;
 use fancy_regex::Regex;
 use fancy_regex::RegexBuilder;
 
-/// How often a match with look-around or a back-reference may step back before it counts as none.
+/// How often a match with look-around or a back-reference may step back before it counts as none: about ten
+/// times for each byte of the largest document that a probe reads, since a plain failure at a byte is a step, too.
 /// Patterns without them run on an engine whose time is linear in the document.
-pub const STEPS_MAX: usize = 1_000_000;
+pub const STEPS_MAX: usize = 10_000_000;
 
-/// Compiles a pattern, or says where and why it does not compile.
+/// Compiles a pattern, or says where and why it does not compile. It is searched in bytes, whatever they are:
+/// letters and classes of letters mean UTF-8.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
     let compiled = RegexBuilder::new(pattern)
         .backtrack_limit(STEPS_MAX)
+        .bytes_mode(BytesMode::UnicodeBytes)
         .build();
     compiled.map_err(|error| sentence(pattern, &error))
 }

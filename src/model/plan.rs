@@ -14,6 +14,10 @@ use crate::model::output::OutputId;
 /// A plan is made whole and then never changed; a reload makes a new one.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// How many plans were in force before this one.
+    pub number: u32,
+    /// The addresses of `in`, each with the port that the kernel chose where 0 was asked.
+    pub listen: Vec<SocketAddr>,
     /// The connected outputs, in order.
     pub outputs: PlannedOutputs,
     /// `client_timeout`; `None`: never.
@@ -64,6 +68,13 @@ pub struct Affinity {
     pub timeout: Option<Duration>,
 }
 
+impl Affinity {
+    /// Whether sessions are learned.
+    pub fn learns(&self) -> bool {
+        self.mode == Mode::Passive && !self.cookie_name.is_empty()
+    }
+}
+
 /// One connected output.
 #[derive(Clone, Debug)]
 pub struct PlannedOutput {
@@ -77,6 +88,12 @@ pub struct PlannedOutput {
     pub max_connections: u64,
     /// From `backup_outputs`: traffic only when no other output is available.
     pub backup: bool,
+    /// The number of the plan that made it a new output: it was added then, or another address was configured.
+    /// What was known of the output before, its ties among it, is of another output.
+    pub born: u32,
+    /// The number of the plan that gave it its address, by configuration or by a name that resolves to another one
+    /// now. Connections that were opened under another revision lead to another server.
+    pub revision: u32,
 }
 
 /// The connected outputs in order. Everything that belongs to an output lies at its [`OutputId::index`], whichever
@@ -101,6 +118,11 @@ impl PlannedOutputs {
     pub fn at(&self, index: usize) -> Option<&PlannedOutput> {
         let seat = (*self.seats.get(index)?)?;
         self.list.get(usize::from(seat))
+    }
+
+    /// To change what belongs to each; which outputs there are stays.
+    pub fn each_mut(&mut self) -> impl Iterator<Item = &mut PlannedOutput> {
+        self.list.iter_mut()
     }
 }
 
@@ -161,6 +183,21 @@ impl Plan {
         self.outputs.at(index)
     }
 
+    /// Makes this the plan that follows `before`: numbers it, and says of each output whether it is still the same.
+    /// Numbers and not comparisons, because a worker takes up the newest plan and may never see those between.
+    pub fn succeed(&mut self, before: &Plan) {
+        let number = before.number.wrapping_add(1);
+        self.number = number;
+        for output in self.outputs.each_mut() {
+            (output.born, output.revision) = match before.at(output.id.index()) {
+                Some(old) if old.name != output.name => (number, number),
+                Some(old) if old.address != output.address => (old.born, number),
+                Some(old) => (old.born, old.revision),
+                None => (number, number),
+            };
+        }
+    }
+
     /// Whether what a client at `address` says of other clients is believed.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies
@@ -171,6 +208,8 @@ impl Plan {
     /// A plan without outputs and with the defaults of SPEC 2; a place to start from.
     pub fn empty() -> Plan {
         Plan {
+            number: 0,
+            listen: Vec::new(),
             outputs: PlannedOutputs::default(),
             client_timeout: Some(Duration::from_secs(60)),
             server_timeout: Some(Duration::from_secs(60)),

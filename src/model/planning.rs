@@ -24,10 +24,14 @@ impl Plan {
             weight: u32::try_from(output.weight).unwrap_or(u32::MAX),
             max_connections: output.max_connections,
             backup: config.backup_outputs.contains(id),
+            born: 0,
+            revision: 0,
         });
         let files = config.error_files.iter();
         let pages = files.map(|(status, file)| (*status, file.page.clone()));
         Plan {
+            number: 0,
+            listen: config.r#in.clone(),
             outputs: outputs.collect(),
             client_timeout: config.client_timeout,
             server_timeout: config.server_timeout,
@@ -144,6 +148,44 @@ mod tests {
         assert_eq!(pages.page(503).map(|page| &*page.body), Some(&b"sorry"[..]));
         assert_eq!(pages.page(502), None);
         assert!(plan.forwarded && plan.via && plan.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn a_plan_that_follows_says_which_outputs_are_others() {
+        let resolve = |name: &HostPort| match name.to_string().as_str() {
+            "web:80" => "192.0.2.1:80".parse().ok(),
+            _ => None,
+        };
+        let plan = |text: &str| Plan::from_config(&config(text), resolve, 10);
+        let told = |plan: &Plan| -> Vec<(usize, u32, u32)> {
+            let told = |o: &PlannedOutput| (o.id.number(), o.born, o.revision);
+            plan.outputs.iter().map(told).collect()
+        };
+        let first = plan("out1 = '10.0.0.1'\nout2 = 'web'\nout3 = '10.0.0.3'");
+        assert_eq!(
+            (first.number, told(&first)),
+            (0, vec![(1, 0, 0), (2, 0, 0), (3, 0, 0)])
+        );
+        let mut second =
+            plan("out1 = '10.0.0.1'\nout2 = 'web'\nout3 = '10.0.0.9'\nout4 = '10.0.0.4'");
+        second.succeed(&first);
+        let expected = vec![(1, 0, 0), (2, 0, 0), (3, 1, 1), (4, 1, 1)];
+        assert_eq!((second.number, told(&second)), (1, expected));
+        let mut moved = second.clone();
+        for output in moved.outputs.each_mut().filter(|o| o.id.number() == 2) {
+            output.address = "192.0.2.2:80".parse().ok();
+        }
+        moved.succeed(&second);
+        assert_eq!(told(&moved), [(1, 0, 0), (2, 0, 2), (3, 1, 1), (4, 1, 1)]);
+        let mut fewer = plan("out1 = '10.0.0.1'");
+        fewer.succeed(&moved);
+        let mut again = plan("out1 = '10.0.0.1'\nout4 = '10.0.0.4'");
+        again.succeed(&fewer);
+        assert_eq!(
+            told(&again),
+            [(1, 0, 0), (4, 4, 4)],
+            "who was away is another"
+        );
     }
 
     #[test]

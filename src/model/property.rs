@@ -24,6 +24,7 @@ use crate::model::error_page::ErrorFile;
 use crate::model::output::OutputId;
 use crate::model::plan::Network;
 
+pub mod carry;
 pub mod rule;
 mod table;
 

@@ -33,6 +33,9 @@ pub trait Standing {
     /// still has to take the place.
     fn has_place(&self, output: OutputId) -> bool;
 
+    /// How many probes of it have succeeded.
+    fn proofs(&self, output: OutputId) -> u64;
+
     /// Its sessions over all workers.
     fn sessions_active(&self, output: OutputId) -> u64;
 }

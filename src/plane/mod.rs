@@ -22,6 +22,8 @@ pub mod snapshot;
 pub mod standing;
 mod sync;
 
+use std::sync::Arc;
+
 use crate::http::ending::REASONS;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
@@ -35,6 +37,7 @@ use crate::plane::page::Page;
 use crate::plane::places::Places;
 use crate::plane::plans::Plans;
 use crate::plane::standing::Standings;
+use crate::plane::sync::AtomicBool;
 use crate::plane::sync::AtomicU8;
 use crate::plane::sync::AtomicU32;
 use crate::plane::sync::Ordering;
@@ -52,6 +55,8 @@ pub enum Order {
 /// Shared by all threads of one process.
 pub struct Plane {
     order: AtomicU8,
+    /// Memory is short: nobody accepts. Written by control.
+    memory_short: AtomicBool,
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
@@ -79,6 +84,7 @@ impl Plane {
         let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
+            memory_short: AtomicBool::new(false),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
@@ -116,6 +122,16 @@ impl Plane {
         self.order.store(word, Ordering::Release);
     }
 
+    /// Whether memory is short, so that nobody may accept; a worker looks after each wake.
+    pub fn is_memory_short(&self) -> bool {
+        self.memory_short.load(Ordering::Acquire)
+    }
+
+    /// Written by control only. The workers have to be woken after it.
+    pub fn set_memory_short(&self, short: bool) {
+        self.memory_short.store(short, Ordering::Release);
+    }
+
     /// The places under `max_connections`.
     pub fn places(&self) -> &Places {
         &self.places
@@ -150,9 +166,28 @@ impl Plane {
         epoch.is_some()
     }
 
+    /// By control: from now on `plan` is in force. All who wait choose again, by the new plan. Every worker is woken.
+    pub fn set_plan(&self, plan: Arc<Plan>, mut wake: impl FnMut(usize)) {
+        for output in (0..OUTPUTS_MAX).filter_map(OutputId::from_index) {
+            let planned = plan.at(output.index());
+            let maximum = planned.map_or(0, |planned| planned.max_connections);
+            self.outputs.set_maximum(output, maximum, &mut wake);
+        }
+        self.places.set_maximum(plan.max_connections);
+        self.plans.put(plan);
+        // After the plan: whoever collects what follows from this epoch finds it.
+        self.outputs.reexamine(self.standings.advance(), &mut wake);
+        (0..self.pages.len()).for_each(wake);
+    }
+
     /// The plan in force.
     pub fn plans(&self) -> &Plans {
         &self.plans
+    }
+
+    /// By the one who probes: a probe of it has succeeded, so nobody suspects it any longer.
+    pub fn prove(&self, output: OutputId) {
+        self.standings.prove(output);
     }
 
     /// Learned sessions on their way to other workers.
@@ -223,6 +258,10 @@ impl Standing for Plane {
 
     fn has_place(&self, output: OutputId) -> bool {
         self.outputs.has_place(output)
+    }
+
+    fn proofs(&self, output: OutputId) -> u64 {
+        self.standings.proofs(output)
     }
 
     fn sessions_active(&self, output: OutputId) -> u64 {

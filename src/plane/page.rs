@@ -39,6 +39,10 @@ impl Count {
 #[derive(Default)]
 #[repr(align(128))]
 pub struct Page {
+    /// Turns of the worker: while they go on, it lives.
+    pub turns: Count,
+    /// Listeners that a reload wanted and that could not be opened here.
+    pub listeners_missing: Count,
     /// Connections accepted or adopted.
     pub connections_total: Count,
     /// Connections open now.
@@ -101,7 +105,9 @@ pub struct OutputCount {
     pub bytes_in: Count,
     /// Bytes of its responses that went to clients, heads included.
     pub bytes_out: Count,
-    /// From the first try to establish a connection to its success.
+    /// How long those waited for a place who had to.
+    pub wait: Histogram,
+    /// How long connections took that were established.
     pub connect: Histogram,
     /// From the request's head, read whole, to the response's head.
     pub response: Histogram,

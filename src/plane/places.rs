@@ -50,6 +50,11 @@ impl Places {
         self.drawn.load(Ordering::Relaxed) > self.admitted()
     }
 
+    /// Another maximum. Who is in stays in, also above a lowered one; the workers have to look again after it.
+    pub fn set_maximum(&self, maximum: u64) {
+        self.maximum.store(maximum, Ordering::SeqCst);
+    }
+
     /// The maximum in force.
     pub fn maximum(&self) -> u64 {
         self.maximum.load(Ordering::Relaxed)

@@ -1,5 +1,5 @@
-//! How the outputs stand: what an operator ordered and what probes found. Two words for each output, each with
-//! one writer, both in control; workers read.
+//! How the outputs stand: what an operator ordered and what probes found. Three words for each output, each with
+//! one writer, all in control; workers read.
 
 use crate::model::output::OutputId;
 use crate::model::standing::Health;
@@ -22,6 +22,8 @@ pub struct Standings {
 struct Words {
     switch: AtomicU8,
     health: AtomicU8,
+    /// Probes that succeeded.
+    proofs: AtomicU64,
 }
 
 impl Standings {
@@ -30,6 +32,7 @@ impl Standings {
         let words = || Words {
             switch: AtomicU8::new(Switch::Enabled as u8),
             health: AtomicU8::new(Health::Up as u8),
+            proofs: AtomicU64::new(0),
         };
         Standings {
             epoch: AtomicU64::new(0),
@@ -58,6 +61,16 @@ impl Standings {
         }
     }
 
+    pub fn proofs(&self, output: OutputId) -> u64 {
+        self.words[output.index()].proofs.load(Ordering::Relaxed)
+    }
+
+    /// By the one who probes: a probe has succeeded. It is no change of anything that somebody waits for.
+    pub(super) fn prove(&self, output: OutputId) {
+        let proofs = &self.words[output.index()].proofs;
+        proofs.store(proofs.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
     /// By the one who carries out orders. Gives the epoch that has begun; `None`: it was so already.
     pub(super) fn set_switch(&self, output: OutputId, switch: Switch) -> Option<Epoch> {
         self.change(&self.words[output.index()].switch, switch as u8)
@@ -66,6 +79,11 @@ impl Standings {
     /// By the one who probes. Gives the epoch that has begun; `None`: it was so already.
     pub(super) fn set_health(&self, output: OutputId, health: Health) -> Option<Epoch> {
         self.change(&self.words[output.index()].health, health as u8)
+    }
+
+    /// What is decided by changes otherwise: an epoch begins.
+    pub(super) fn advance(&self) -> Epoch {
+        Epoch(self.epoch.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
     fn change(&self, word: &AtomicU8, to: u8) -> Option<Epoch> {

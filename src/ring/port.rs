@@ -129,6 +129,9 @@ pub trait Ring {
     /// (`TCP_NODELAY`).
     fn accept(&mut self, listener: Socket, token: Token);
 
+    /// Opens a listener of this worker's own, beside those of the others on the same address.
+    fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno>;
+
     /// Opens a stream socket for a connection to `to`, without delay.
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno>;
 

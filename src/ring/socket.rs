@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
@@ -18,8 +19,10 @@ use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
+use nix::sys::socket::Backlog;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::accept4;
+use nix::sys::socket::listen;
 use socket2::Domain;
 use socket2::Protocol;
 use socket2::SockRef;
@@ -40,7 +43,18 @@ const LOCAL_CONGESTION: [&str; 2] = ["cubic", "reno"];
 pub struct Reservation {
     /// The address, with the port the kernel chose where 0 was asked.
     pub address: SocketAddr,
-    _holder: OwnedFd,
+    holder: OwnedFd,
+}
+
+impl Reservation {
+    /// Listens there, for whoever accepts from one socket alone.
+    pub fn listen(self) -> Result<TcpListener, Errno> {
+        listen(
+            &self.holder,
+            Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN),
+        )?;
+        Ok(self.holder.into())
+    }
 }
 
 /// Finds out honestly whether `address` can be listened on, and holds it. Two programs that both set
@@ -55,17 +69,41 @@ pub fn probe_bind(address: &SocketAddr) -> Result<Reservation, Errno> {
         // can get lost in it.
         alone.bind(&(*address).into()).map_err(errno)?;
     }
+    hold(address)
+}
+
+/// The same beside `ours`, on which this process listens already. Where both are one port, and one of them stands for
+/// every address, nobody can bind alone: who else listens there is only found out when they do not share it.
+pub fn probe_bind_beside(address: &SocketAddr, ours: &[SocketAddr]) -> Result<Reservation, Errno> {
+    let overlaps = |our: &SocketAddr| {
+        let any = our.ip().is_unspecified() || address.ip().is_unspecified();
+        our.port() == address.port() && our.is_ipv4() == address.is_ipv4() && any
+    };
+    if ours.iter().any(overlaps) {
+        hold(address)
+    } else {
+        probe_bind(address)
+    }
+}
+
+fn hold(address: &SocketAddr) -> Result<Reservation, Errno> {
     let holder = shared(address).map_err(errno)?;
-    let bound = local_address(holder.as_fd())?;
     Ok(Reservation {
-        address: bound,
-        _holder: holder.into(),
+        address: local_address(holder.as_fd())?,
+        holder: holder.into(),
     })
 }
 
 /// A listener of one worker. All workers listen on the same address; the kernel spreads connections.
 pub fn listener(address: &SocketAddr) -> Result<OwnedFd, Errno> {
+    listener_with(address, None)
+}
+
+/// The same. What it accepts may have so many bytes waiting in each direction (tests/kernel.rs).
+fn listener_with(address: &SocketAddr, waiting_bytes: Option<usize>) -> Result<OwnedFd, Errno> {
     let socket = shared(address).map_err(errno)?;
+    // Before it listens: the window that a client is offered first depends on it.
+    clamp(&socket, waiting_bytes).map_err(errno)?;
     socket.listen(BACKLOG).map_err(errno)?;
     Ok(socket.into())
 }
@@ -137,16 +175,23 @@ fn default_congestion() -> Option<String> {
 pub(super) struct Opener {
     /// Those of [`LOCAL_CONGESTION`] that were not refused yet; none when the default is one of them.
     congestion: &'static [&'static str],
+    /// What may wait in a socket in each direction; `None`: as much as the kernel finds good.
+    waiting_bytes: Option<usize>,
 }
 
 impl Opener {
-    /// Looks once at the machine's default.
-    pub(super) fn new() -> Opener {
+    /// Looks once at the machine's default. `waiting_bytes` for every socket, of clients and to outputs.
+    pub(super) fn new(waiting_bytes: Option<usize>) -> Opener {
         let unwanted =
             default_congestion().is_some_and(|name| !LOCAL_CONGESTION.contains(&name.as_str()));
         Opener {
             congestion: if unwanted { &LOCAL_CONGESTION } else { &[] },
+            waiting_bytes,
         }
+    }
+
+    pub(super) fn listener(&self, address: &SocketAddr) -> Result<OwnedFd, Errno> {
+        listener_with(address, self.waiting_bytes)
     }
 
     /// A stream socket towards `to`, and how many system calls that took.
@@ -160,6 +205,11 @@ impl Opener {
             return (Err(errno(error)), 2);
         }
         let mut calls = 2;
+        // Before it connects, as for a listener.
+        match clamp(&socket, self.waiting_bytes) {
+            Ok(more) => calls += more,
+            Err(error) => return (Err(errno(error)), calls + 1),
+        }
         while let [first, others @ ..] = self.congestion {
             calls += 1;
             if socket.set_tcp_congestion(first.as_bytes()).is_ok() {
@@ -170,6 +220,17 @@ impl Opener {
         }
         (Ok(socket.into()), calls)
     }
+}
+
+/// Lets so many bytes wait in a socket in each direction; how many calls that took. The kernel doubles the number, for
+/// what it needs itself to hold them (socket(7)), and then leaves it alone: no window grows beyond.
+fn clamp(socket: &socket2::Socket, waiting_bytes: Option<usize>) -> io::Result<u64> {
+    let Some(bytes) = waiting_bytes else {
+        return Ok(0);
+    };
+    socket.set_recv_buffer_size(bytes)?;
+    socket.set_send_buffer_size(bytes)?;
+    Ok(2)
 }
 
 /// Bytes towards a client that wait in the kernel for room in the client's window. Inherited like `TCP_NODELAY`.
@@ -238,6 +299,26 @@ mod tests {
     }
 
     #[test]
+    fn every_address_can_take_the_place_of_one_and_one_that_of_every() {
+        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let ours = probe_bind(&loopback()).unwrap();
+        let _listens = listener(&ours.address).unwrap();
+        let wider = any(ours.address.port());
+        assert_eq!(probe_bind(&wider).err(), Some(Errno::EADDRINUSE));
+        let beside = probe_bind_beside(&wider, &[any(1), ours.address]).unwrap();
+        let ours = beside.listen().unwrap().local_addr().unwrap();
+        assert_eq!(ours, wider);
+        let other = std::net::TcpListener::bind(loopback()).unwrap();
+        let taken = other.local_addr().unwrap();
+        let beside = probe_bind_beside(&taken, &[any(taken.port())]);
+        assert_eq!(
+            beside.err(),
+            Some(Errno::EADDRINUSE),
+            "somebody who does not share it"
+        );
+    }
+
+    #[test]
     fn an_address_of_another_host_is_an_error() {
         let foreign = SocketAddr::from(([192, 0, 2, 1], 8080));
         assert_eq!(probe_bind(&foreign).err(), Some(Errno::EADDRNOTAVAIL));
@@ -245,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_socket_towards_an_output_has_no_delay_and_does_not_block() {
-        let mut opener = Opener::new();
+        let mut opener = Opener::new(None);
         let (socket, calls) = opener.open(&loopback());
         let socket = socket2::Socket::from(socket.unwrap());
         assert!(socket.tcp_nodelay().unwrap());
@@ -254,9 +335,23 @@ mod tests {
     }
 
     #[test]
+    fn little_waits_in_a_socket_that_was_told_so() {
+        let mut opener = Opener {
+            congestion: &[],
+            waiting_bytes: Some(30_000),
+        };
+        let (socket, calls) = opener.open(&loopback());
+        let socket = socket2::Socket::from(socket.unwrap());
+        assert_eq!(calls, 4);
+        assert_eq!(socket.recv_buffer_size().unwrap(), 60_000);
+        assert_eq!(socket.send_buffer_size().unwrap(), 60_000);
+    }
+
+    #[test]
     fn a_congestion_control_that_is_refused_is_asked_for_once() {
         let mut opener = Opener {
             congestion: &["no such one", "reno"],
+            waiting_bytes: None,
         };
         for expected in [4, 3] {
             let (socket, calls) = opener.open(&loopback());
@@ -264,7 +359,10 @@ mod tests {
             let name = socket2::Socket::from(socket.unwrap()).tcp_congestion();
             assert!(name.unwrap().starts_with(b"reno"));
         }
-        let mut content = Opener { congestion: &[] };
+        let mut content = Opener {
+            congestion: &[],
+            waiting_bytes: None,
+        };
         assert_eq!(content.open(&loopback()).1, 2);
     }
 }

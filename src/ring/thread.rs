@@ -8,6 +8,7 @@
 //! Invariants the `unsafe` here rests on:
 //! - T1: descriptors are closed only after `unshare(CLONE_FILES)` succeeded on this very thread, so no other
 //!   thread can lose one; and of this thread's, only those that nothing on it uses (the caller's `keep`).
+//! - T2: the priority of the calling thread is a number in the kernel (`PRIO_PROCESS` with 0, setpriority(2)).
 
 use std::os::fd::RawFd;
 
@@ -21,6 +22,8 @@ use nix::sched::unshare;
 use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 
+/// A tenth of a worker's weight (sched(7)): what control is asked for by many must not be paid by clients.
+const WAY: i32 = 10;
 /// Standard input, output and error stay in every table.
 const FIRST_CLOSED: RawFd = 3;
 
@@ -37,6 +40,14 @@ pub fn pin(core: usize) -> Result<(), Errno> {
     let mut set = CpuSet::new();
     set.set(core)?;
     sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+/// Makes the calling thread give way to the workers: they come first where both want the same core. Anybody may do
+/// that to a thread of their own.
+pub fn give_way() {
+    // SAFETY: T2, no memory is touched.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, WAY) };
+    debug_assert_eq!(result, 0, "a thread may always be nicer");
 }
 
 /// Leaves all signals to other threads. A handler wakes whoever waits for the signal through a descriptor, and

@@ -1,5 +1,7 @@
 //! Who comes in: accepting, spreading over workers, places under the maximum.
 
+use std::net::SocketAddr;
+
 use nix::errno::Errno;
 
 use crate::plane::Order;
@@ -27,6 +29,8 @@ const HELD_SHARE: u64 = 10;
 /// One listening socket.
 pub struct Listener {
     pub socket: Socket,
+    /// As in the plan; `None`: it is not to be changed.
+    pub address: Option<SocketAddr>,
     /// An accept is in flight.
     pub accepting: bool,
     pub closed: bool,
@@ -97,6 +101,7 @@ impl<R: Ring> Worker<R> {
         self.admit_waiting();
         self.relieve();
         self.resume_telling();
+        self.pause_or_resume();
     }
 
     /// Takes in what other workers handed over.
@@ -233,17 +238,25 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Too many wait: the kernel's backlog has to hold the rest.
-    fn pause_or_resume(&mut self) {
+    /// Too many wait, or memory is short: the kernel's backlog has to hold the rest.
+    pub(super) fn pause_or_resume(&mut self) {
         let most = (self.plan.max_connections / HELD_SHARE).max(HELD_LEAST);
         let held = self.waiting.len() as u64;
-        if !self.paused && held >= most {
-            self.paused = true;
-            for listener in self.listeners.iter().filter(|l| l.accepting) {
+        self.crowded = if self.crowded {
+            held > most / 2
+        } else {
+            held >= most
+        };
+        let pause = self.crowded || self.plane.is_memory_short();
+        if pause == self.paused {
+            return;
+        }
+        self.paused = pause;
+        if pause {
+            for listener in self.listeners.iter().filter(|l| l.accepting && !l.closed) {
                 self.ring.cancel(listener.socket);
             }
-        } else if self.paused && held <= most / 2 {
-            self.paused = false;
+        } else {
             self.accept_more();
         }
     }

@@ -37,6 +37,8 @@ pub struct Affinity {
     pub edits: Edits,
     hash: HashKey,
     outbox: Outbox,
+    /// Sessions that a table has room for.
+    capacity: usize,
     /// Sessions whose response waits until everybody knows what it teaches.
     held: Vec<Key>,
 }
@@ -56,13 +58,37 @@ const NOTHING: Brought = Brought {
 
 impl Affinity {
     pub fn new(plan: &Plan, worker: usize, hash: HashKey, capacity: usize) -> Affinity {
-        let learns = plan.affinity.mode == Mode::Passive && !plan.affinity.cookie_name.is_empty();
+        let learns = plan.affinity.learns();
         Affinity {
             table: learns.then(|| SessionTable::new(capacity, plan.affinity.timeout)),
+            capacity,
             edits: Edits::new(),
             hash,
             outbox: Outbox::new(worker),
             held: Vec::new(),
+        }
+    }
+
+    /// `after` is in force from now on. Sessions stay, but for those of outputs that are others now, and unless
+    /// another cookie is meant.
+    pub fn change(&mut self, before: &Plan, after: &Plan) {
+        let (old, new) = (&before.affinity, &after.affinity);
+        if !new.learns() {
+            self.table = None;
+            return;
+        }
+        let same_cookie = old.cookie_name == new.cookie_name
+            && old.cookie_check_length == new.cookie_check_length;
+        let Some(table) = self.table.as_mut().filter(|_| same_cookie) else {
+            self.table = Some(SessionTable::new(self.capacity, new.timeout));
+            return;
+        };
+        table.set_timeout(new.timeout);
+        for output in before.outputs.iter() {
+            let now = after.at(output.id.index());
+            if now.is_none_or(|now| now.born != output.born) {
+                table.forget_output(output.id);
+            }
         }
     }
 }

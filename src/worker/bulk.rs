@@ -98,6 +98,7 @@ impl<R: Ring> Worker<R> {
                 }
                 Stretch::Emptied(bytes) => {
                     moved += bytes;
+                    self.count_moved(key, way, bytes);
                     if moved >= VISIT_BYTES {
                         self.bulk_moved += moved;
                         self.queue_bulk(key, way);

@@ -46,11 +46,10 @@ pub enum Taken {
 impl<R: Ring> Worker<R> {
     /// An output for a request, with a place there.
     pub(super) fn take_output(&mut self, tie: Tie, tried: Set) -> Taken {
-        let now = self.ring.now();
         let mut lost = 0;
         loop {
             let epoch = self.plane.standings().epoch();
-            let ask = Ask { tie, tried, now };
+            let ask = Ask { tie, tried };
             let wanted = match self.chooser.decide(&ask, &*self.plane) {
                 Choice::Go(output) => output,
                 Choice::Wait(wants) => return Taken::Wait(self.places_of(wants), epoch),
@@ -150,8 +149,7 @@ impl<R: Ring> Worker<R> {
 
     /// An output for a second try of a request that its first took and closed upon.
     pub(super) fn choose_again(&mut self, output: usize, tie: Tie) -> usize {
-        let now = self.ring.now();
-        let next = self.chooser.decide_again(output, tie, now, &*self.plane);
+        let next = self.chooser.decide_again(output, tie, &*self.plane);
         if next == output || self.takes_place(next) {
             next
         } else {
@@ -180,7 +178,7 @@ impl<R: Ring> Worker<R> {
 
     /// An output has refused or reset a connection, or left one unanswered. Control hears of it, and probes.
     pub(super) fn suspect(&mut self, output: usize) {
-        if self.chooser.suspect(output, self.ring.now()) {
+        if self.chooser.suspect(output, &*self.plane) {
             self.count_output(output, |counts| counts.suspicions.add(1));
             self.ring.wake_control();
         }
@@ -253,9 +251,8 @@ impl<R: Ring> Worker<R> {
         }
         let tie = self.read_tie(key).tie;
         let epoch = self.plane.standings().epoch();
-        let now = self.ring.now();
         let tried = Set::EMPTY;
-        let wants = match self.chooser.decide(&Ask { tie, tried, now }, &*self.plane) {
+        let wants = match self.chooser.decide(&Ask { tie, tried }, &*self.plane) {
             Choice::Go(output) => Set::EMPTY.with(output),
             Choice::Wait(wants) => wants,
             Choice::None => {

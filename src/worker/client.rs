@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::http::ending::Ending;
 use crate::http::request;
+use crate::model::time::Instant;
 use crate::plane::Order;
 use crate::plane::queue::WaitTicket;
 use crate::ring::arena::Buffer;
@@ -34,6 +35,8 @@ pub struct Client {
     pub stream: Stream,
     pub phase: Phase,
     pub peer: IpAddr,
+    /// When the head of its last request had been read.
+    pub asked: Instant,
     /// It holds a place under the maximum.
     pub placed: bool,
     /// It has had a response before: kept alive, not new.
@@ -49,6 +52,7 @@ impl Client {
             stream: Stream::new(socket),
             phase: Phase::Waiting,
             peer,
+            asked: Instant::ZERO,
             placed: false,
             served: false,
             links: Links::default(),
@@ -114,16 +118,18 @@ impl<R: Ring> Worker<R> {
         let (Some(client), Some(buffer)) = (self.clients.get_mut(key), buffer) else {
             return;
         };
-        if let Phase::Busy(session) = client.phase
-            && let Some(session) = self.sessions.get_mut(session)
-        {
-            session.told(result);
-        }
         let token = Kind::ClientSend.token(key);
         let sent = client.stream.sent(&mut self.ring, result, buffer, token);
+        let (phase, closed) = (client.phase, client.stream.closed);
+        if let Phase::Busy(session) = phase {
+            if let Some(session) = self.sessions.get_mut(session) {
+                session.told(result);
+            }
+            self.count_moved(session, Way::Down, result.unwrap_or(0) as usize);
+        }
         match sent {
             Sent::Part => {
-                if let Phase::Busy(session) = client.phase {
+                if let Phase::Busy(session) = phase {
                     self.renew_deadlines(session);
                 }
                 return;
@@ -131,7 +137,7 @@ impl<R: Ring> Worker<R> {
             Sent::All(buffer) => self.ring.give_back(buffer),
             Sent::Broken(buffer) => {
                 self.ring.give_back(buffer);
-                if !client.stream.closed {
+                if !closed {
                     self.on_client_broken(key);
                     return;
                 }

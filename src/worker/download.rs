@@ -193,8 +193,8 @@ impl<R: Ring> Worker<R> {
             return;
         }
         let kept = session.take_first();
-        let output = session.output;
         self.take_back(kept);
+        self.note_answered(key, response.status);
         if switches {
             self.send_to_client(key, buffer, length);
             self.begin_tunnel(key);
@@ -206,9 +206,6 @@ impl<R: Ring> Worker<R> {
         session.persistent &= !close;
         session.reusable = response.persistent && !matches!(response.body, Framing::UntilClose);
         session.download = Download::Under(Relay::new(response.body, onward.framing));
-        if response.status >= 500 {
-            self.count_output(output, |counts| counts.response_errors.add(1));
-        }
         self.send_head(key, upstream_key, buffer, length);
     }
 

@@ -205,7 +205,7 @@ impl<R: Ring> Worker<R> {
 
     /// A session that got all it asked for.
     fn complete(&mut self, session: Session, ending: Ending) {
-        self.count_output(session.output, |counts| counts.sessions_total.add(1));
+        self.note_complete(&session);
         self.count_ending(ending);
         self.clear_away(session);
     }

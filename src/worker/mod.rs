@@ -8,8 +8,8 @@
 //! - `choosing`: at which output, in which queue; `affinity`: what ties a request to one
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
-//!   `ending`: how it ends
-//! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `table`, `wheel`: slots with generations, and time
+//!   `measure`: what it takes; `ending`: how it ends
+//! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `replan`: reload; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -21,7 +21,9 @@ mod download;
 mod ending;
 mod hunger;
 mod idle;
+mod measure;
 mod pace;
+mod replan;
 mod session;
 mod shed;
 mod snapshot;
@@ -127,6 +129,8 @@ pub struct Worker<R: Ring> {
     plan: Arc<Plan>,
     plane: Arc<Plane>,
     listeners: Vec<Listener>,
+    /// Plans taken up so far.
+    plans_seen: u64,
     clients: Table<Client>,
     upstreams: Table<Upstream>,
     sessions: Table<Session>,
@@ -142,7 +146,9 @@ pub struct Worker<R: Ring> {
     /// Accepted connections without a place, in the order of arrival. One that gave up stays until its turn.
     waiting: VecDeque<(Ticket, Key)>,
     places_freed: bool,
-    /// Accepting rests: too many wait already.
+    /// Too many wait already.
+    crowded: bool,
+    /// Accepting rests.
     paused: bool,
     /// Accepting failed and is tried again then.
     accept_again_at: Option<Instant>,
@@ -161,6 +167,9 @@ pub struct Worker<R: Ring> {
     completions: Vec<Completion>,
     due: Vec<Due>,
 }
+
+/// Long bodies that can wait for their turn before that takes memory.
+const BULK_ROOM: usize = 64;
 
 /// What a worker begins to learn sessions with.
 #[derive(Clone, Debug)]
@@ -212,7 +221,8 @@ impl Kind {
 }
 
 impl<R: Ring> Worker<R> {
-    /// The worker at `index`, listening on `listeners` (its own, not shared with other workers).
+    /// The worker at `index`, listening on `listeners` (its own, not shared with other workers), in the order of the
+    /// plan's addresses.
     pub fn new(
         ring: R,
         index: usize,
@@ -221,14 +231,17 @@ impl<R: Ring> Worker<R> {
         plane: Arc<Plane>,
         learning: Learning,
     ) -> Worker<R> {
-        let listener = |socket| Listener {
+        let listener = |(index, socket): (usize, Socket)| Listener {
             socket,
+            address: plan.listen.get(index).copied(),
             accepting: false,
             closed: false,
         };
+        let listeners = listeners.into_iter().enumerate().map(listener).collect();
         let mut worker = Worker {
             index,
-            listeners: listeners.into_iter().map(listener).collect(),
+            listeners,
+            plans_seen: 0,
             clients: Table::new(),
             upstreams: Table::new(),
             sessions: Table::new(),
@@ -241,9 +254,10 @@ impl<R: Ring> Worker<R> {
             idle: Idle::default(),
             waiting: VecDeque::new(),
             places_freed: false,
+            crowded: false,
             paused: false,
             accept_again_at: None,
-            bulk: VecDeque::new(),
+            bulk: VecDeque::with_capacity(BULK_ROOM),
             bulk_moved: 0,
             starved: Vec::new(),
             hunger: Hunger::default(),
@@ -270,6 +284,8 @@ impl<R: Ring> Worker<R> {
         let until = self.wake_time();
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.turn(until, &mut completions);
+        self.plane.page(self.index).turns.add(1);
+        self.take_up_plan();
         self.hear_news();
         for completion in completions.drain(..) {
             self.dispatch(completion);

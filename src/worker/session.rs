@@ -28,6 +28,7 @@ use crate::worker::bulk::Piped;
 use crate::worker::choosing::Taken;
 use crate::worker::client::Phase;
 use crate::worker::hunger::Starved;
+use crate::worker::measure::Measures;
 use crate::worker::pace::Pace;
 use crate::worker::stream::NEVER;
 use crate::worker::table::Key;
@@ -78,6 +79,7 @@ pub struct Session {
     pub asks_switch: bool,
     pub upload_pace: Pace,
     pub download_pace: Pace,
+    pub measures: Measures,
     upload_pipe: Option<Piped>,
     download_pipe: Option<Piped>,
 }
@@ -163,6 +165,9 @@ impl<R: Ring> Worker<R> {
             self.reply_to(key, Ending::LastHop, head_only, request);
             return;
         }
+        if let Some(client) = self.clients.get_mut(key) {
+            client.asked = self.ring.now();
+        }
         let brought = self.read_tie(key);
         match self.take_output(brought.tie, Set::EMPTY) {
             Taken::Output(output) => self.begin_at(key, request, &brought, output),
@@ -187,6 +192,10 @@ impl<R: Ring> Worker<R> {
             self.give_output_back(output);
             return;
         };
+        let asked = self
+            .clients
+            .get(key)
+            .map_or(Instant::ZERO, |client| client.asked);
         self.tie_unknown(brought, output);
         self.count_request();
         self.consume_head(key, request);
@@ -216,9 +225,11 @@ impl<R: Ring> Worker<R> {
             asks_switch: request.upgrade,
             upload_pace: Pace::default(),
             download_pace: Pace::default(),
+            measures: Measures::begin(asked, self.ring.now()),
             upload_pipe: None,
             download_pipe: None,
         };
+        self.note_placed(&session);
         // There are never more sessions than clients, whose table is bounded alike.
         let Some(session_key) = self.sessions.insert(session) else {
             self.give_output_back(output);
@@ -248,7 +259,10 @@ impl<R: Ring> Worker<R> {
             self.take_idle(output, once_only, key)
         };
         let connected = match idle {
-            Some(upstream) => Ok(upstream),
+            Some(upstream) => {
+                self.note_connected(key);
+                Ok(upstream)
+            }
             None => self.open_upstream(output, key),
         };
         match connected {

@@ -103,14 +103,19 @@ impl<R: Ring> Worker<R> {
     /// connections in its backlog resets them.
     fn close_listeners(&mut self) {
         for index in 0..self.listeners.len() {
-            while let Some(socket) = self.ring.accept_now(self.listeners[index].socket) {
-                self.on_arrival(socket);
-            }
-            let listener = &mut self.listeners[index];
-            if !listener.closed {
-                listener.closed = true;
-                self.ring.close(listener.socket, listener.accepting);
+            if !self.listeners[index].closed {
+                self.close_listener(index);
             }
         }
+    }
+
+    /// One that is open.
+    pub(super) fn close_listener(&mut self, index: usize) {
+        while let Some(socket) = self.ring.accept_now(self.listeners[index].socket) {
+            self.on_arrival(socket);
+        }
+        let listener = &mut self.listeners[index];
+        listener.closed = true;
+        self.ring.close(listener.socket, listener.accepting);
     }
 }

@@ -36,9 +36,11 @@ pub struct Upstream {
     /// Its output's index.
     pub output: usize,
     pub state: State,
+    /// The revision of its output that it leads to.
+    pub revision: u32,
     /// It was reset, or failed otherwise; `stream.ended` is set too.
     pub broken: bool,
-    /// When it last finished an exchange.
+    /// When it last finished an exchange; before the first, when it was opened.
     used: Instant,
 }
 
@@ -86,11 +88,9 @@ impl<R: Ring> Worker<R> {
 
     /// Begins a connection to `output` for `session`. It fails at once or ends in `on_connected`.
     pub(super) fn open_upstream(&mut self, output: usize, session: Key) -> Result<Key, Errno> {
-        let address = self
-            .plan
-            .at(output)
-            .and_then(|o| o.address)
-            .ok_or(Errno::EHOSTUNREACH)?;
+        let planned = self.plan.at(output).ok_or(Errno::EHOSTUNREACH)?;
+        let address = planned.address.ok_or(Errno::EHOSTUNREACH)?;
+        let revision = planned.revision;
         if self.upstreams.is_full() {
             return Err(Errno::ENFILE);
         }
@@ -102,6 +102,7 @@ impl<R: Ring> Worker<R> {
             stream,
             output,
             state: State::Connecting(session),
+            revision,
             broken: false,
             used,
         };
@@ -121,12 +122,17 @@ impl<R: Ring> Worker<R> {
             self.forget_upstream_if_quiet(key);
             return;
         };
-        let output = upstream.output;
+        let (output, opened) = (upstream.output, upstream.used);
         match result {
             Ok(_) => {
                 upstream.state = State::Busy(session);
                 self.chooser.clear(output);
-                self.count_output(output, |counts| counts.connects_total.add(1));
+                let took = self.ring.now().since(opened);
+                self.count_output(output, |counts| {
+                    counts.connects_total.add(1);
+                    counts.connect.note(took);
+                });
+                self.note_connected(session);
                 self.pump_upload(session);
             }
             Err(_) => {
@@ -178,7 +184,13 @@ impl<R: Ring> Worker<R> {
         }
         let token = Kind::UpstreamSend.token(key);
         let sent = upstream.stream.sent(&mut self.ring, result, buffer, token);
-        match (upstream.state, sent) {
+        let state = upstream.state;
+        let (output, bytes) = (upstream.output, result.unwrap_or(0) as usize);
+        match state {
+            State::Busy(session) => self.count_moved(session, Way::Up, bytes),
+            _ => self.count_moved_late(output, bytes),
+        }
+        match (state, sent) {
             (State::Busy(session), Sent::Part) => self.renew_deadlines(session),
             (_, Sent::Part) => {}
             (State::Busy(session), Sent::All(buffer)) => self.on_uploaded(session, buffer, true),
@@ -226,19 +238,20 @@ impl<R: Ring> Worker<R> {
     /// The exchange on it is over and left nothing behind: it waits in the pool for the next.
     pub(super) fn shelve_upstream(&mut self, key: Key) {
         let now = self.ring.now();
-        let Some(upstream) = self.upstreams.get_mut(key) else {
+        let Some(upstream) = self.upstreams.get(key) else {
             return;
         };
         let output = upstream.output;
-        let full = self
-            .pools
-            .get(output)
-            .is_none_or(|pool| pool.len() >= POOL_MOST);
-        if full || upstream.stream.ended || upstream.stream.has_bytes() || self.order != Order::Run
-        {
+        let pool = self.pools.get(output);
+        let full = pool.is_none_or(|pool| pool.len() >= POOL_MOST);
+        let spoiled = upstream.stream.ended || upstream.stream.has_bytes();
+        if full || spoiled || !self.is_current(upstream) || self.order != Order::Run {
             self.close_upstream(key);
             return;
         }
+        let Some(upstream) = self.upstreams.get_mut(key) else {
+            return;
+        };
         upstream.state = State::Idle;
         upstream.used = now;
         let held = upstream.stream.take_held();

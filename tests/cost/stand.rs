@@ -111,6 +111,8 @@ impl Stand {
                 weight: 1,
                 max_connections: 0,
                 backup: false,
+                born: 0,
+                revision: 0,
             }]
             .into_iter()
             .collect(),
@@ -123,6 +125,7 @@ impl Stand {
             small_buffers: SMALL_BUFFERS,
             large_buffers: 16,
             pipes: 4,
+            socket_bytes: None,
             hub: Arc::clone(&hub),
             index: 0,
         });

@@ -69,6 +69,10 @@ impl PacedRing {
 }
 
 impl Ring for PacedRing {
+    fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        self.ring.listen(address)
+    }
+
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {
         let socket = self.ring.open(to)?;
         self.to_outputs.insert(socket.0);

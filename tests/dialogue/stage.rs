@@ -21,6 +21,7 @@ use halb::plane::Plane;
 use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingSetup;
+use halb::ring::port::Ring;
 use halb::ring::socket;
 use halb::worker::Learning;
 use halb::worker::Leftovers;
@@ -221,6 +222,7 @@ impl Seat {
             small_buffers: 128,
             large_buffers: 16,
             pipes: 4,
+            socket_bytes: None,
             hub: self.hub,
             index: 0,
         });

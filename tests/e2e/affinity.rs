@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::net::TcpStream;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -17,6 +18,7 @@ use crate::backend::Backend;
 use crate::backend::Refusing;
 use crate::client::Client;
 use crate::node::Node;
+use crate::node::SELDOM_PROBED;
 
 const NAMES: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
 
@@ -163,49 +165,37 @@ fn when_an_output_goes_only_the_addresses_it_served_move() {
     node.stop();
 }
 
-/// Refuses connections until it is opened.
-struct Late(Socket);
-
-impl Late {
-    fn new() -> Late {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        socket.bind(&any.into()).unwrap();
-        Late(socket)
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.0.local_addr().unwrap().as_socket().unwrap()
-    }
-
-    /// Answers the next connection's requests with its name.
-    fn open(self) -> thread::JoinHandle<()> {
-        self.0.listen(16).unwrap();
-        thread::spawn(move || {
-            let (stream, _) = self.0.accept().unwrap();
-            let mut client = Client::of(TcpStream::from(stream));
+/// Answers a connection's requests with its name. Probes say nothing.
+fn answer_late(door: TcpListener) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        let mut served = false;
+        while !served {
+            let mut client = Client::of(door.accept().unwrap().0);
             while client.line().starts_with("GET ") {
                 client.head();
                 client.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+                served = true;
             }
-        })
-    }
+        }
+    })
 }
 
 #[test]
 fn one_redispatch_does_not_tie_a_session_anew() {
-    let late = Late::new();
+    let late = Refusing::new();
     let other = Backend::named("other");
+    let door = late.open();
     let node = Node::start(
-        &[late.address(), other.address],
-        "mode = \"sync\"\ncookie_name = \"SID\"",
+        &[late.address, other.address],
+        &format!("mode = \"sync\"\ncookie_name = \"SID\"\n{SELDOM_PROBED}"),
     );
+    drop(door);
     let mut client = node.connect();
     for _ in 0..3 {
         client.say(with_cookie("SID=out1~x"));
         assert_eq!(client.response().text(), "other");
     }
-    let late = late.open();
+    let late = answer_late(late.open());
     client.say(with_cookie("SID=out1~x"));
     assert_eq!(client.response().text(), "late");
     drop(client);

@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::backend::Refusing;
 use crate::client::Response;
 use crate::node::Node;
+use crate::node::SELDOM_PROBED;
 
 /// What is wrong, and the status it is answered with.
 const REFUSED: &[(&str, u16)] = &[
@@ -162,7 +163,9 @@ fn an_answer_that_is_none_becomes_502() {
 #[test]
 fn with_all_outputs_refusing_the_answer_is_503() {
     let none = [Refusing::new(), Refusing::new()];
-    let node = Node::start(&[none[0].address, none[1].address], "");
+    let doors = none.each_ref().map(Refusing::open);
+    let node = Node::start(&[none[0].address, none[1].address], SELDOM_PROBED);
+    drop(doors);
     for _ in 0..3 {
         let response = answer(&node, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(response.status, 503);

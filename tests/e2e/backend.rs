@@ -33,6 +33,8 @@ pub struct Backend {
 struct Shared {
     ended: AtomicBool,
     requests: AtomicUsize,
+    /// Those over which something was said.
+    used: AtomicUsize,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -41,7 +43,7 @@ pub struct Connection {
     reader: BufReader<TcpStream>,
     stream: TcpStream,
     shared: Arc<Shared>,
-    /// The how manieth connection this is.
+    /// The how manieth connection this is. A probe that says nothing is not counted.
     pub number: usize,
 }
 
@@ -51,9 +53,16 @@ pub struct Request {
 }
 
 impl Backend {
-    /// Does `serve` with each connection, on a thread of its own.
+    /// Does `serve` with each connection over which something comes, on a thread of its own.
     pub fn start(serve: impl Fn(&mut Connection) + Send + Sync + 'static) -> Backend {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Backend::at(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    /// The same where somebody listens already.
+    pub fn at(
+        listener: TcpListener,
+        serve: impl Fn(&mut Connection) + Send + Sync + 'static,
+    ) -> Backend {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
@@ -67,11 +76,7 @@ impl Backend {
 
     /// Answers every request with `name`, and keeps connections.
     pub fn named(name: &'static str) -> Backend {
-        Backend::start(move |connection| {
-            while connection.request().is_some() {
-                connection.answer(name);
-            }
-        })
+        Backend::start(answering(name))
     }
 
     /// How many requests came whole.
@@ -79,9 +84,18 @@ impl Backend {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
-    /// How many connections were made.
+    /// How many connections were made and used; probes only open one.
     pub fn connections(&self) -> usize {
-        self.shared.connections.lock().unwrap().len()
+        self.shared.used.load(Ordering::SeqCst)
+    }
+}
+
+/// Answers every request with `name`.
+pub fn answering(name: &'static str) -> impl Fn(&mut Connection) {
+    move |connection| {
+        while connection.request().is_some() {
+            connection.answer(name);
+        }
     }
 }
 
@@ -101,21 +115,24 @@ where
     F: Fn(&mut Connection) + Send + Sync + 'static,
 {
     let mut threads = Vec::new();
-    for number in 0.. {
+    loop {
         let (stream, _) = listener.accept().unwrap();
         if shared.ended.load(Ordering::SeqCst) {
             break;
         }
         let kept = stream.try_clone().unwrap();
         shared.connections.lock().unwrap().push(kept);
-        let mut connection = Connection {
-            reader: BufReader::new(stream.try_clone().unwrap()),
-            stream,
-            shared: Arc::clone(shared),
-            number,
-        };
-        let serve = Arc::clone(serve);
+        let (serve, shared) = (Arc::clone(serve), Arc::clone(shared));
         threads.push(thread::spawn(move || {
+            if !stream.peek(&mut [0]).is_ok_and(|count| count > 0) {
+                return; // a probe
+            }
+            let mut connection = Connection {
+                reader: BufReader::new(stream.try_clone().unwrap()),
+                stream,
+                number: shared.used.fetch_add(1, Ordering::SeqCst),
+                shared,
+            };
             serve(&mut connection);
             connection.close();
         }));
@@ -213,7 +230,8 @@ impl Connection {
     }
 }
 
-/// An address at which connections are refused for as long as this lives: bound, and not listening.
+/// An address at which connections are refused for as long as this lives, unless a door is open: bound, and not
+/// listening.
 pub struct Refusing {
     pub address: SocketAddr,
     _socket: Socket,
@@ -221,12 +239,24 @@ pub struct Refusing {
 
 impl Refusing {
     pub fn new() -> Refusing {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        socket.bind(&any.into()).unwrap();
+        let socket = bound("127.0.0.1:0".parse().unwrap());
         Refusing {
             address: socket.local_addr().unwrap().as_socket().unwrap(),
             _socket: socket,
         }
     }
+
+    /// Connections are established for as long as what this gives lives.
+    pub fn open(&self) -> TcpListener {
+        let socket = bound(self.address);
+        socket.listen(16).unwrap();
+        socket.into()
+    }
+}
+
+fn bound(address: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket
 }

@@ -10,6 +10,7 @@ use crate::backend::Backend;
 use crate::backend::Refusing;
 use crate::nginx::Nginx;
 use crate::node::Node;
+use crate::node::SELDOM_PROBED;
 use crate::process::PATIENCE;
 use crate::process::run;
 
@@ -70,7 +71,9 @@ fn a_refused_connection_is_tried_on_another_output_at_once() {
     let none = [Refusing::new(), Refusing::new()];
     let backend = Backend::named("there");
     let addresses = [none[0].address, none[1].address, backend.address];
-    let node = Node::start(&addresses, "");
+    let doors = none.each_ref().map(Refusing::open);
+    let node = Node::start(&addresses, SELDOM_PROBED);
+    drop(doors);
     let mut client = node.connect();
     for _ in 0..6 {
         for request in [GET, POST] {
@@ -92,9 +95,12 @@ fn backups_serve_only_when_nobody_else_does() {
         assert_eq!(node.get("/"), "first");
     }
     node.stop();
-    let node = Node::start(&[none.address, spare.address], backup);
+    let door = none.open();
+    let properties = format!("{backup}\n{SELDOM_PROBED}");
+    let node = Node::start(&[none.address, spare.address], &properties);
+    drop(door);
     for _ in 0..5 {
-        assert_eq!(node.get("/"), "spare");
+        assert_eq!(node.get("/"), "spare", "refused, and not yet down");
     }
     node.stop();
 }

@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cgroup;
 mod client;
 mod lighttpd;
 mod nginx;
 mod node;
+mod php;
 mod process;
 mod python;
 
@@ -24,11 +26,16 @@ mod fields;
 mod git;
 mod load;
 mod maximum;
+mod messages;
 mod places;
+mod probes;
 mod registry;
+mod reload;
+mod resources;
 mod sharing;
 mod signals;
 mod start;
 mod streams;
+mod systemd;
 mod tunnels;
 mod versions;

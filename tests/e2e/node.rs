@@ -3,15 +3,21 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
 
+use crate::cgroup::Cgroup;
 use crate::client::Client;
 use crate::process::Folder;
 use crate::process::Process;
+
+/// Probes go out at the start and then take no output down: for tests of what workers do with an output that fails
+/// between two probes.
+pub const SELDOM_PROBED: &str = "healthcheck_interval = 86400\nhealthcheck_fall = 1000";
 
 /// A running HALB. A test ends it with [`Node::stop`], which is the leak check.
 pub struct Node {
@@ -19,21 +25,21 @@ pub struct Node {
     pub addresses: Vec<SocketAddr>,
     /// Where `ctl` is asked.
     pub ctl: SocketAddr,
+    /// Of the configuration.
+    pub file: PathBuf,
+    pub state: PathBuf,
+    /// Where `ui` is looked at.
+    pub ui: SocketAddr,
     _folder: Folder,
 }
 
 impl Node {
     /// HALB in front of `outputs`, with `properties` besides.
     pub fn start(outputs: &[SocketAddr], properties: &str) -> Node {
-        let mut text = format!("{properties}\n");
-        for (number, output) in (1..).zip(outputs) {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "out{number} = \"{output}\"");
-        }
-        Node::from_text(&text)
+        Node::from_text(&with_outputs(outputs, properties))
     }
 
-    /// HALB with a configuration that says only what the test is about; the rest is small.
+    /// HALB with a configuration that says only what the test is about; the rest is small. Its first probes are over.
     pub fn from_text(properties: &str) -> Node {
         let folder = Folder::new();
         let state = folder.path("state");
@@ -45,23 +51,65 @@ impl Node {
         Node::with_state(properties, state, Folder::new())
     }
 
+    /// HALB in front of `outputs`, in a cgroup.
+    pub fn inside(group: &Cgroup, outputs: &[SocketAddr], properties: &str) -> Node {
+        let folder = Folder::new();
+        let state = folder.path("state");
+        let text = with_outputs(outputs, properties);
+        Node::wrapped(&text, &state, folder, |command| group.wrap(&command))
+    }
+
     fn with_state(properties: &str, state: &Path, folder: Folder) -> Node {
+        Node::wrapped(properties, state, folder, |command| command)
+    }
+
+    fn wrapped(
+        properties: &str,
+        state: &Path,
+        folder: Folder,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> Node {
         let text = complete(properties);
         let file = folder.write("halb.toml", text.as_bytes());
         let mut command = program();
         command.env("HALB_STATE_DIR", state);
-        command.args(["run", "-f"]).arg(file);
-        let mut process = Process::start(&mut command);
+        command.args(["run", "-f"]).arg(&file);
+        let mut process = Process::start(&mut wrap(command));
         let ctl = process.line("event=listening ctl=").parse().unwrap();
+        let ui = process.line("event=listening ui=").parse().unwrap();
         let listeners = text.split_once("\nin = ").unwrap().1;
         let listeners = listeners.lines().next().unwrap().split(',').count();
         let addresses = (0..listeners).map(|_| listening(&mut process)).collect();
+        for name in outputs(&text) {
+            process.has_said(&["up", "down"].map(|to| format!("event={to} output={name} ")));
+        }
         Node {
             process,
             addresses,
             ctl,
+            file,
+            state: state.to_owned(),
+            ui,
             _folder: folder,
         }
+    }
+
+    /// Another configuration lies where it found the first.
+    pub fn rewrite(&self, properties: &str) {
+        std::fs::write(&self.file, complete(properties)).unwrap();
+    }
+
+    /// It takes up another configuration; what it says of that.
+    pub fn reload(&mut self, properties: &str) -> String {
+        self.rewrite(properties);
+        self.process.signal(Signal::SIGHUP);
+        self.reloaded()
+    }
+
+    /// What it says of the next reload.
+    pub fn reloaded(&mut self) -> String {
+        let text = self.process.line("event=reload text=");
+        text.trim_matches('"').to_owned()
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -97,7 +145,7 @@ impl Node {
     }
 }
 
-/// The program, with a `ctl` where no other one is.
+/// The program, with `ctl` and `ui` where no others are.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
     // A HALB_… variable of the person who tests would count more than the file.
@@ -107,17 +155,20 @@ pub fn program() -> Command {
 }
 
 /// Properties that keep this HALB away from all others on this machine, as variables. Port 0 is none that `ctl_port`
-/// may have, so it is a loopback address for each process that tests, and a port there for each program it starts.
-pub fn apart() -> [(&'static str, String); 3] {
+/// and `ui_port` may have, so it is a loopback address for each process that tests, and two ports there for each program
+/// it starts.
+pub fn apart() -> [(&'static str, String); 5] {
     static STARTED: AtomicU32 = AtomicU32::new(0);
     let process = std::process::id();
     let [_, high, middle, low] = process.to_be_bytes();
     let address = format!("127.{}.{middle}.{low}", 64 | high & 63);
     // Below what the kernel gives away by itself.
-    let port = 10_000 + STARTED.fetch_add(1, Ordering::Relaxed) % 20_000;
+    let port = 10_000 + STARTED.fetch_add(2, Ordering::Relaxed) % 20_000;
     [
-        ("HALB_CTL", address),
+        ("HALB_CTL", address.clone()),
         ("HALB_CTL_PORT", port.to_string()),
+        ("HALB_UI", address),
+        ("HALB_UI_PORT", (port + 1).to_string()),
         ("HALB_STATE_DIR", env!("CARGO_TARGET_TMPDIR").to_owned()),
     ]
 }
@@ -134,6 +185,25 @@ pub fn ends_well(process: &mut Process) {
     let history = process.history();
     assert!(status.success(), "{status} of {history}");
     assert!(history.ends_with("event=stopped left=nothing"), "{history}");
+}
+
+/// The names of the outputs in a configuration.
+fn outputs(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.lines().filter_map(|line| line.split_once(" = "));
+    let names = names.map(|(name, _)| name);
+    names.filter(|name| {
+        name.strip_prefix("out")
+            .is_some_and(|n| n.parse::<u8>().is_ok())
+    })
+}
+
+fn with_outputs(outputs: &[SocketAddr], properties: &str) -> String {
+    let mut text = format!("{properties}\n");
+    for (number, output) in (1..).zip(outputs) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "out{number} = \"{output}\"");
+    }
+    text
 }
 
 fn complete(properties: &str) -> String {

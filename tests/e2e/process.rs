@@ -1,6 +1,7 @@
 //! A program that a test started: its output line by line, its end, and the certainty that it ends.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -61,18 +62,50 @@ impl Process {
 
     /// Waits for a line that begins with `start`, and gives what follows.
     pub fn line(&mut self, start: &str) -> String {
+        self.find(start, |line| line.strip_prefix(start))
+    }
+
+    /// Waits for a line with `part` in it, and gives what follows that.
+    pub fn line_with(&mut self, part: &str) -> String {
+        self.find(part, |line| line.split_once(part).map(|(_, rest)| rest))
+    }
+
+    fn find(&mut self, what: &str, found: impl Fn(&str) -> Option<&str>) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
-                    let rest = line.strip_prefix(start).map(str::to_owned);
+                    let rest = found(&line).map(str::to_owned);
                     self.said.push_back(line);
                     if let Some(rest) = rest {
                         return rest;
                     }
                 }
-                Err(error) => panic!("no line {start:?} ({error}) from {}", self.history()),
+                Err(error) => panic!("no line {what:?} ({error}) from {}", self.history()),
             }
         }
+    }
+
+    /// Waits until a line, one of those before included, begins with one of `starts`; that line.
+    pub fn has_said(&mut self, starts: &[impl AsRef<str> + Debug]) -> String {
+        let mut looked_at = 0;
+        loop {
+            let mut news = self.said.iter().skip(looked_at);
+            if let Some(line) =
+                news.find(|line| starts.iter().any(|start| line.starts_with(start.as_ref())))
+            {
+                return line.clone();
+            }
+            looked_at = self.said.len();
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.said.push_back(line),
+                Err(error) => panic!("no line {starts:?} ({error}) from {}", self.history()),
+            }
+        }
+    }
+
+    /// Takes note of what it has said meanwhile, without waiting.
+    pub fn look(&mut self) {
+        self.said.extend(self.lines.try_iter());
     }
 
     pub fn signal(&self, signal: Signal) {

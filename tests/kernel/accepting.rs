@@ -16,6 +16,7 @@ use halb::ring::port::Socket;
 use halb::ring::socket;
 use nix::errno::Errno;
 use nix::libc;
+use socket2::SockRef;
 
 use crate::rig::Rig;
 use crate::rig::alone;
@@ -73,6 +74,31 @@ fn what_is_accepted_inherits_no_delay_and_how_much_may_wait_unsent() {
         taken += count;
     }
     assert!(taken < 1 << 20, "{taken} bytes wait in the kernel");
+}
+
+#[test]
+fn what_is_accepted_inherits_how_much_may_wait_and_keeps_it() {
+    let mut rig = Rig::clamped(20_000);
+    let (listener, address) = rig.listen();
+    rig.ring.accept(listener, token(1));
+    let mut client = TcpStream::connect(address).unwrap();
+    let socket = Socket(rig.wait(1).result.unwrap() as i32);
+    // Nothing is received, and the client says all that the kernel takes: a window of its own accord would grow to MBs.
+    client.set_nonblocking(true).unwrap();
+    SockRef::from(&client).set_send_buffer_size(4096).unwrap();
+    let mut taken = 0;
+    while let Ok(count) = client.write(&[0; 4096]) {
+        taken += count;
+    }
+    assert!(
+        (1..=60_000).contains(&taken),
+        "{taken} bytes wait in the kernel"
+    );
+    rig.ring.cancel(listener);
+    assert!(rig.wait(1).last);
+    rig.ring.close(socket, false);
+    rig.ring.close(listener, false);
+    rig.finish();
 }
 
 #[test]
@@ -190,6 +216,7 @@ fn a_full_table_is_no_ring_and_the_error_says_so() {
         small_buffers: 2,
         large_buffers: 1,
         pipes: 1,
+        socket_bytes: None,
         hub,
         index: 0,
     };

@@ -65,11 +65,23 @@ impl Rig {
         Rig::of_hub(hub, 0, small_buffers)
     }
 
+    /// Alone, with so many bytes that may wait in each direction of a socket.
+    pub fn clamped(socket_bytes: usize) -> Rig {
+        alone();
+        let hub = Arc::new(Hub::new(1).unwrap());
+        Rig::made(hub, 0, 64, Some(socket_bytes))
+    }
+
     pub fn of_hub(hub: Arc<Hub>, index: usize, small_buffers: u32) -> Rig {
+        Rig::made(hub, index, small_buffers, None)
+    }
+
+    fn made(hub: Arc<Hub>, index: usize, small_buffers: u32, socket_bytes: Option<usize>) -> Rig {
         let ring = KernelRing::new(RingSetup {
             small_buffers,
             large_buffers: 4,
             pipes: 2,
+            socket_bytes,
             hub,
             index,
         });

@@ -22,6 +22,7 @@ mod profile;
 mod random;
 mod ring;
 mod run;
+mod scarcity;
 mod script;
 mod switches;
 mod ties;
@@ -252,6 +253,7 @@ fn the_same_seed_is_the_same_run() {
     for family in FAMILIES {
         let profile = Profile {
             plain: true,
+            scarce: false,
             mode: None,
             output_places: 0,
             flips: false,
@@ -273,6 +275,7 @@ fn plain(seed: u64) -> Profile {
     };
     Profile {
         plain: true,
+        scarce: false,
         workers: 1,
         ..Profile::of(family, seed)
     }

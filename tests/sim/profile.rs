@@ -139,6 +139,8 @@ pub struct Profile {
     pub output_places: u64,
     /// All outputs but the first are switched off and on, and found down and up.
     pub flips: bool,
+    /// Memory runs short now and then.
+    pub scarce: bool,
     /// The longest that an output thinks about its answer.
     pub thinks: u64,
 }
@@ -161,6 +163,7 @@ impl Profile {
             profile.unresolved = random.between(0, 2).min(profile.servers as u64 - 1) as usize;
         }
         profile.widen(&mut Random::of(seed, 0x919E + family as u64));
+        profile.starve(&mut Random::of(seed, 0x57A4 + family as u64));
         let moment = random.below(30 * MILLISECOND);
         match family {
             Family::Calm => {}
@@ -233,6 +236,7 @@ impl Profile {
             industry: 1000,
             output_places: 0,
             flips: false,
+            scarce: false,
             thinks: 0,
         }
     }
@@ -283,6 +287,12 @@ impl Profile {
         if self.family == Family::Clients {
             self.faults.slow = random.pick(&[0, 200, 500]);
         }
+    }
+
+    /// What came later still.
+    fn starve(&mut self, random: &mut Random) {
+        let others = [Family::CalmPair, Family::Finish, Family::Everything];
+        self.scarce = others.contains(&self.family) && random.chance(400);
     }
 
     /// Nothing excuses a request that is not answered by the book.

@@ -14,6 +14,10 @@ use halb::model::plan::Plan;
 use halb::model::plan::PlannedOutput;
 use halb::plane::Order;
 use halb::plane::Plane;
+use halb::plane::histogram::Histogram;
+use halb::plane::histogram::Reading;
+use halb::plane::page::Count;
+use halb::plane::page::OutputCount;
 use halb::ring::port::RingCounts;
 use halb::ring::port::Socket;
 use halb::worker::Learning;
@@ -29,6 +33,7 @@ use crate::profile::SECOND;
 use crate::random::Random;
 use crate::ring::SimRing;
 use crate::ring::state;
+use crate::scarcity::Scarcity;
 use crate::ties::NAME;
 use crate::tunnel::Tunnel;
 use crate::world::NEVER;
@@ -153,11 +158,14 @@ pub struct Run {
     pub world: Rc<RefCell<World>>,
     workers: Vec<Option<Box<dyn Subject>>>,
     pub plane: Arc<Plane>,
+    /// The plan in force.
+    pub plan: Arc<Plan>,
     turns: u64,
     /// Chance of the run's own.
     pub random: Random,
     /// When an output is switched next.
     pub next_flip: u64,
+    pub scarcity: Scarcity,
     /// An output whose first probe has yet to say something.
     pub checking: Option<usize>,
     moment: u64,
@@ -176,12 +184,14 @@ impl Run {
             world: Rc::clone(world),
             workers: (0..profile.workers).map(make).collect(),
             plane,
+            plan,
             turns: 0,
             random: Random::of(profile.seed, 0xF11B),
             next_flip: match profile.flips {
                 true => 0,
                 false => NEVER,
             },
+            scarcity: Scarcity::new(profile.seed, profile.scarce),
             checking: None,
             moment: NEVER,
             counts: RingCounts::default(),
@@ -219,12 +229,14 @@ impl Run {
     }
 
     pub fn set_alarm(&mut self) {
-        self.world.borrow_mut().alarm = self.moment.min(self.next_flip);
+        let next = self.next_flip.min(self.scarcity.next);
+        self.world.borrow_mut().alarm = self.moment.min(next);
     }
 
     /// The faults are over, what they left behind times out, and then everything has to work.
     fn recover(&mut self) {
         self.settle();
+        self.end_of_scarcity();
         let rest = {
             let mut world = self.world.borrow_mut();
             world.calm_down();
@@ -241,6 +253,7 @@ impl Run {
 
     fn stop(&mut self, order: Order) {
         self.settle();
+        self.scarcity.next = NEVER; // as it is: what has come is served, memory or not
         self.plane.set_order(order);
         let limit = {
             let mut world = self.world.borrow_mut();
@@ -284,6 +297,7 @@ impl Run {
             state(&self.world.borrow())
         );
         self.flip();
+        self.ration();
         let live: Vec<usize> = (0..self.workers.len())
             .filter(|index| self.workers[*index].is_some())
             .collect();
@@ -399,7 +413,25 @@ pub fn at_rest(plane: &Plane) {
         assert_eq!(active, 0, "worker {index} counts connections");
         let sessions: u64 = page.outputs.iter().map(|o| o.sessions_active.get()).sum();
         assert_eq!(sessions, 0, "worker {index} counts sessions");
+        page.outputs.iter().for_each(adds_up);
     }
+}
+
+/// What is counted in several ways is the same in all of them.
+fn adds_up(counts: &OutputCount) {
+    let count_of = |histogram: &Histogram| {
+        let mut reading = Reading::default();
+        histogram.add_to(&mut reading);
+        reading.count()
+    };
+    assert_eq!(count_of(&counts.total), counts.sessions_total.get());
+    assert_eq!(count_of(&counts.connect), counts.connects_total.get());
+    let classes: u64 = counts.classes.iter().map(Count::get).sum();
+    assert_eq!(count_of(&counts.response), classes);
+    assert!(classes >= counts.sessions_total.get());
+    // The shortest head there is.
+    assert!(counts.bytes_out.get() >= counts.sessions_total.get() * 19);
+    assert!(counts.bytes_in.get() >= counts.sessions_total.get() * 18);
 }
 
 fn affinity(profile: &Profile) -> Affinity {
@@ -421,6 +453,8 @@ pub fn plan(world: &World) -> Plan {
         weight: 1,
         max_connections: profile.output_places,
         backup: false,
+        born: 0,
+        revision: 0,
     });
     Plan {
         outputs: outputs.collect(),

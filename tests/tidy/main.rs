@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("balance", &["model"]),
     ("http", &["model"]),
+    ("probe", &["model", "http"]),
     ("ring", &["model"]),
     ("plane", &["model", "http"]),
     // Of the ring only its port, so that a simulator can stand in for the kernel.
@@ -40,12 +41,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "control",
-        &["model", "http", "balance", "ring", "plane", "worker"],
+        &[
+            "model", "http", "balance", "probe", "ring", "plane", "worker",
+        ],
     ),
     (
         "daemon",
         &[
-            "model", "http", "balance", "ring", "plane", "worker", "control",
+            "model", "http", "balance", "probe", "ring", "plane", "worker", "control",
         ],
     ),
 ];

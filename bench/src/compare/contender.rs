@@ -57,6 +57,8 @@ pub struct Programs {
     pub nginx: PathBuf,
     pub core: usize,
     pub forwarded: bool,
+    /// With an access log, and a page of statistics where there is one.
+    pub full: bool,
 }
 
 /// A contender that answers.
@@ -169,7 +171,12 @@ impl Programs {
         origin: SocketAddr,
         folder: &Path,
     ) -> Result<String, Trouble> {
-        let text = choose_lines(template, self.forwarded)
+        let marks = [
+            ("{{forwarded}}", self.forwarded),
+            ("{{full}}", self.full),
+            ("{{bare}}", !self.full),
+        ];
+        let text = choose_lines(template, &marks)
             .replace("{{listen}}", &listen.to_string())
             .replace("{{origin}}", &origin.to_string())
             .replace("{{folder}}", &folder.display().to_string())
@@ -185,14 +192,18 @@ impl Programs {
     }
 }
 
-/// Lines marked `{{forwarded}}` stay, without the mark, or go.
-fn choose_lines(template: &str, forwarded: bool) -> String {
-    let lines = template
-        .lines()
-        .filter_map(|line| match line.strip_prefix("{{forwarded}}") {
-            Some(rest) => forwarded.then_some(rest),
+/// Lines that begin with one of `marks` stay, without it, or go.
+fn choose_lines(template: &str, marks: &[(&str, bool)]) -> String {
+    let choose = |line| {
+        let marked = marks
+            .iter()
+            .find_map(|(mark, stays)| Some((str::strip_prefix(line, mark)?, *stays)));
+        match marked {
+            Some((rest, stays)) => stays.then_some(rest),
             None => Some(line),
-        });
+        }
+    };
+    let lines = template.lines().filter_map(choose);
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
@@ -240,8 +251,9 @@ mod tests {
     #[test]
     fn lines_for_forwarded_fields_come_and_go() {
         let template = "a\n{{forwarded}}  b\nc\n";
-        assert_eq!(choose_lines(template, true), "a\n  b\nc\n");
-        assert_eq!(choose_lines(template, false), "a\nc\n");
+        let marks = |stays: bool| [("{{forwarded}}", stays), ("{{full}}", !stays)];
+        assert_eq!(choose_lines(template, &marks(true)), "a\n  b\nc\n");
+        assert_eq!(choose_lines(template, &marks(false)), "a\nc\n");
     }
 
     #[test]
@@ -252,6 +264,7 @@ mod tests {
             nginx: PathBuf::new(),
             core: 3,
             forwarded: true,
+            full: true,
         };
         let folder = tempfile::tempdir().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 8000));

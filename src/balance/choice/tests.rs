@@ -11,6 +11,9 @@ struct Stand {
     active: u64,
 }
 
+/// A board on which nothing else counts.
+const ALL_GOOD: Board<'static> = Board(&[GOOD; OUTPUTS_MAX]);
+
 const GOOD: Stand = Stand {
     switch: Switch::Enabled,
     health: Health::Up,
@@ -50,13 +53,14 @@ impl Standing for Board<'_> {
     fn has_place(&self, output: OutputId) -> bool {
         self.0[output.index()].place
     }
+    fn proofs(&self, _: OutputId) -> u64 {
+        0
+    }
     fn sessions_active(&self, output: OutputId) -> u64 {
         self.0[output.index()].active
     }
 }
 
-const NOW: Instant = Instant::from_nanos(1_000_000_000);
-const AGAIN: Instant = Instant::from_nanos(1_500_000_000);
 const MAIN: (bool, bool) = (true, false);
 const BACKUP: (bool, bool) = (true, true);
 const NO_ADDRESS: (bool, bool) = (false, false);
@@ -69,6 +73,8 @@ fn plan(outputs: &[(bool, bool)]) -> Plan {
         weight: 1,
         max_connections: 0,
         backup: *backup,
+        born: 0,
+        revision: 0,
     };
     Plan {
         outputs: outputs.iter().enumerate().map(output).collect(),
@@ -92,7 +98,6 @@ fn ask(tie: Tie, tried: &[usize]) -> Ask {
     Ask {
         tie,
         tried: set(tried),
-        now: NOW,
     }
 }
 
@@ -140,7 +145,7 @@ fn a_tie_holds_while_its_output_serves_the_tied() {
         let board = [stand, GOOD, GOOD];
         let choice = chooser.decide(&ask(tied(0), &[]), &Board(&board));
         assert_eq!(choice, expected, "{stand:?}");
-        chooser.suspect(0, NOW);
+        chooser.suspect(0, &ALL_GOOD);
         let choice = chooser.decide(&ask(tied(0), &[]), &Board(&board));
         assert_eq!(choice, expected, "a suspect keeps its own: {stand:?}");
         let choice = chooser.decide(&ask(tied(0), &[0]), &Board(&board));
@@ -190,12 +195,12 @@ fn suspects_are_for_want_of_others_but_before_backups() {
         let choice = |chooser: &mut Chooser| chooser.decide(&ask(Tie::Free, &[]), &Board(board));
         (choice(chooser), choice(chooser))
     };
-    chooser.suspect(0, NOW);
+    chooser.suspect(0, &ALL_GOOD);
     let both = go(&mut chooser, &[GOOD; 3]);
     assert_eq!(both, (Choice::Go(1), Choice::Go(1)));
     let other_full = go(&mut chooser, &[GOOD, FULL, GOOD]);
     assert_eq!(other_full, (Choice::Go(0), Choice::Go(0)), "it has a place");
-    chooser.suspect(1, NOW);
+    chooser.suspect(1, &ALL_GOOD);
     let (first, second) = go(&mut chooser, &[GOOD; 3]);
     assert_ne!(first, second, "both serve, and no backup");
     assert!(
@@ -214,16 +219,29 @@ fn suspects_are_for_want_of_others_but_before_backups() {
 }
 
 #[test]
-fn suspicion_ends_with_time_or_success() {
+fn suspicion_ends_with_a_probe_or_a_connection_and_not_before() {
     let mut chooser = chooser(&[MAIN, MAIN]);
-    chooser.suspect(0, Instant::ZERO);
-    assert_eq!(chooser.choose(Set::EMPTY, Instant::ZERO), Some(1));
-    let later = Instant::ZERO + SUSPECT_FOR;
-    assert_eq!(chooser.choose(Set::EMPTY, later), Some(0));
-    chooser.suspect(1, later);
-    chooser.clear(1);
-    assert_eq!(chooser.choose(set(&[0]), later), Some(1));
-    assert_eq!(chooser.choose(set(&[0, 1]), later), None);
+    assert!(chooser.suspect(0, &Proven(7)));
+    assert!(!chooser.suspect(0, &Proven(7)), "no news");
+    for _ in 0..100 {
+        assert_eq!(chooser.choose(Set::EMPTY, &Proven(7)), Some(1));
+    }
+    let after: Vec<_> = (0..2)
+        .map(|_| chooser.choose(Set::EMPTY, &Proven(8)))
+        .collect();
+    assert!(after.contains(&Some(0)), "its probe has succeeded");
+    assert!(chooser.suspect(0, &Proven(8)));
+    assert!(
+        chooser.suspect(0, &Proven(9)),
+        "suspected again, after a probe that nobody looked at"
+    );
+    assert_eq!(chooser.choose(Set::EMPTY, &Proven(9)), Some(1));
+    chooser.clear(0);
+    let after: Vec<_> = (0..2)
+        .map(|_| chooser.choose(Set::EMPTY, &Proven(9)))
+        .collect();
+    assert!(after.contains(&Some(0)), "a connection to it has succeeded");
+    assert_eq!(chooser.choose(set(&[0, 1]), &Proven(9)), None);
 }
 
 #[test]
@@ -247,13 +265,13 @@ fn a_second_try_is_for_another_unless_it_is_tied() {
     ] {
         let mut board = [GOOD; 3];
         board[output] = stand;
-        let next = chooser.decide_again(output, tie, NOW, &Board(&board));
+        let next = chooser.decide_again(output, tie, &Board(&board));
         assert_eq!(next, expected, "{output} {tie:?} {stand:?}");
     }
     let full = [GOOD, FULL, GOOD];
-    assert_eq!(chooser.decide_again(0, Tie::Free, NOW, &Board(&full)), 0);
-    chooser.suspect(1, NOW);
-    assert_eq!(chooser.choose_again(0, AGAIN), 0, "no suspect, no backup");
+    assert_eq!(chooser.decide_again(0, Tie::Free, &Board(&full)), 0);
+    chooser.suspect(1, &ALL_GOOD);
+    assert_eq!(chooser.choose_again(0), 0, "no suspect, no backup");
 }
 
 #[test]
@@ -281,7 +299,7 @@ fn a_source_has_one_output_and_waits_for_it() {
         let choice = chooser.decide(&ask(tie, &[]), &Board(&board(stand)));
         assert_eq!(choice, expected, "{stand:?}");
     }
-    chooser.suspect(own, NOW);
+    chooser.suspect(own, &ALL_GOOD);
     let suspect = chooser.decide(&ask(tie, &[]), &Board(&[GOOD; 3]));
     assert_eq!(suspect, Choice::Go(own));
     let refused = chooser.decide(&ask(tie, &[own]), &Board(&[GOOD; 3]));
@@ -295,8 +313,8 @@ fn a_source_has_one_output_and_waits_for_it() {
 #[test]
 fn an_output_without_address_is_never_chosen() {
     let mut chooser = chooser(&[NO_ADDRESS, (false, true)]);
-    assert_eq!(chooser.choose(Set::EMPTY, Instant::ZERO), None);
-    assert_eq!(chooser.choose_again(0, Instant::ZERO), 0);
+    assert_eq!(chooser.choose(Set::EMPTY, &ALL_GOOD), None);
+    assert_eq!(chooser.choose_again(0), 0);
 }
 
 #[test]
@@ -348,7 +366,7 @@ fn every_state_of_three_outputs_is_decided_as_written() {
                 let mut chooser = chooser(&[MAIN, MAIN, BACKUP]);
                 for (index, (_, suspect)) in states.iter().enumerate() {
                     if *suspect {
-                        chooser.suspect(index, NOW);
+                        chooser.suspect(index, &ALL_GOOD);
                     }
                 }
                 for (tie, tried) in [(Tie::Free, vec![]), (Tie::Free, vec![1]), (tied(1), vec![])] {
@@ -421,32 +439,31 @@ fn allowed(ask: &Ask, states: &[(Stand, bool); 3]) -> Vec<Choice> {
     vec![Choice::None]
 }
 
-/// Shorter to ask, where nothing is known of the outputs.
+/// Shorter to ask.
 impl Chooser {
-    /// [`Chooser::decide`] for a request that is tied to none, while nothing is known of the outputs.
-    fn choose(&mut self, tried: Set, now: Instant) -> Option<usize> {
+    /// [`Chooser::decide`] for a request that is tied to none.
+    fn choose(&mut self, tried: Set, standing: &impl Standing) -> Option<usize> {
         let ask = Ask {
             tie: Tie::Free,
             tried,
-            now,
         };
-        match self.decide(&ask, &AllUp) {
+        match self.decide(&ask, standing) {
             Choice::Go(output) => Some(output),
             Choice::Wait(_) | Choice::None => None,
         }
     }
 
-    /// [`Chooser::decide_again`], likewise.
-    fn choose_again(&mut self, output: usize, now: Instant) -> usize {
-        self.decide_again(output, Tie::Free, now, &AllUp)
+    /// [`Chooser::decide_again`], likewise, while nothing is known of the outputs.
+    fn choose_again(&mut self, output: usize) -> usize {
+        self.decide_again(output, Tie::Free, &ALL_GOOD)
     }
 }
 
-/// Everything is enabled, up and free: what is assumed while nobody says otherwise.
+/// Everything is enabled, up and free, and so many probes of each output have succeeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct AllUp;
+struct Proven(u64);
 
-impl Standing for AllUp {
+impl Standing for Proven {
     fn switch(&self, _: OutputId) -> Switch {
         Switch::Enabled
     }
@@ -457,6 +474,10 @@ impl Standing for AllUp {
 
     fn has_place(&self, _: OutputId) -> bool {
         true
+    }
+
+    fn proofs(&self, _: OutputId) -> u64 {
+        self.0
     }
 
     fn sessions_active(&self, _: OutputId) -> u64 {

@@ -47,6 +47,22 @@ impl Answer {
         Answer::new(StatusCode::OK, ERROR, message)
     }
 
+    /// It was understood, and cannot be done.
+    pub fn failed(message: &str, more: Vec<(String, Value)>) -> Answer {
+        Answer {
+            more,
+            ..Answer::new(StatusCode::OK, ERROR, message)
+        }
+    }
+
+    /// With a message, though it was done.
+    pub fn saying(message: &str, more: Vec<(String, Value)>) -> Answer {
+        Answer {
+            more,
+            ..Answer::new(StatusCode::OK, DONE, message)
+        }
+    }
+
     /// Not for this one, or not like this.
     pub fn refused(message: &str) -> Answer {
         Answer::new(StatusCode::FORBIDDEN, ERROR, message)

@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
+use crate::control::ctl_address;
 use crate::model::config::Config;
 
 /// On the same machine, or near: longer than any answer takes.
@@ -81,14 +82,19 @@ impl fmt::Display for Unanswered {
 impl Client {
     /// Finds it as the configuration says.
     pub fn new(config: &Config) -> Result<Client, Unanswered> {
+        Client::at(ctl_address(config), config)
+    }
+
+    /// Finds it at `address`, with the token of the configuration.
+    pub fn at(address: SocketAddr, config: &Config) -> Result<Client, Unanswered> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let host = match config.ctl.0 {
+        let host = match address.ip() {
             IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             bound => bound,
         };
         Ok(Client {
-            address: SocketAddr::new(host, config.ctl_port),
+            address: SocketAddr::new(host, address.port()),
             token: config.ctl_token.clone(),
             runtime: runtime.map_err(Unanswered::Runtime)?,
         })

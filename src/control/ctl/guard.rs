@@ -1,18 +1,18 @@
 //! Who may use `ctl`. A GET changes state here, so a browser on an allowed machine must not be tricked into one:
 //! neither by a page of somebody else's that names our address, nor by a name that somebody else points at us.
 
-use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
 use axum::http::HeaderMap;
-use axum::http::Version;
 use axum::http::header;
 use axum::http::header::HeaderName;
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
 
 use crate::balance::hash::HashKey;
+use crate::control::access::HostFault;
+use crate::control::access::Hosts;
+use crate::control::access::Sealed;
 use crate::control::ctl::answer::Answer;
 use crate::control::serve::Ends;
 use crate::model::config::Config;
@@ -24,8 +24,8 @@ pub struct Guard {
     allow: Vec<Network>,
     /// By default this machine may, by whatever address it comes.
     allow_self: bool,
-    token: Option<Token>,
-    hosts: Vec<String>,
+    token: Option<Sealed>,
+    hosts: Hosts,
 }
 
 /// What browsers send and no client of an API does.
@@ -36,15 +36,13 @@ const BROWSER: &[u8] = b"Mozilla/";
 impl Guard {
     /// `secret` is drawn at start.
     pub fn new(config: &Config, plan: &Plan, secret: HashKey) -> Guard {
-        let token = (!config.ctl_token.is_empty()).then(|| Token {
-            hash: secret.session(config.ctl_token.as_bytes(), usize::MAX).0,
-            secret,
-        });
+        let token = config.ctl_token.as_bytes();
+        let token = (!token.is_empty()).then(|| Sealed::new(secret, token));
         Guard {
             allow: config.ctl_allow.clone().unwrap_or_else(|| usual(plan)),
             allow_self: config.ctl_allow.is_none(),
             token,
-            hosts: config.ctl_hosts.clone(),
+            hosts: Hosts::new(&config.ctl_hosts),
         }
     }
 
@@ -55,9 +53,9 @@ impl Guard {
         if !from_here && !self.allow.iter().any(|network| network.contains(peer)) {
             return Err(Answer::refused(&format!("{peer} is not in ctl_allow")));
         }
-        self.admit_host(ends, request)?;
+        self.hosts.admit(ends, request).map_err(not_for_us)?;
         match &self.token {
-            Some(token) if !token.is_in(&request.headers) => Err(Answer::needs_token()),
+            Some(token) if !is_in(&request.headers, token) => Err(Answer::needs_token()),
             _ => Ok(()),
         }
     }
@@ -86,66 +84,27 @@ impl Guard {
              set ctl_token to allow it"
         )))
     }
+}
 
-    /// The host that is asked for is one of ours. Whoever points a name of theirs at us stays outside.
-    fn admit_host(&self, ends: &Ends, request: &Parts) -> Result<(), Answer> {
-        let mut fields = request.headers.get_all(header::HOST).iter();
-        let (host, second) = (fields.next(), fields.next());
-        if second.is_some() {
-            return Err(Answer::bad_request("more than one Host"));
-        }
-        let old = request.version < Version::HTTP_11; // no browser sends it
-        if host.is_none() && !old {
-            return Err(Answer::bad_request("Host is missing"));
-        }
-        let named = host.map(|value| value.as_bytes().to_vec());
-        let targeted = request.uri.authority();
-        let targeted = targeted.map(|authority| authority.as_str().as_bytes().to_vec());
-        for host in named.into_iter().chain(targeted) {
-            let authority = Authority::try_from(host.as_slice());
-            if !authority.is_ok_and(|authority| self.knows(ends, authority.host())) {
-                let host = String::from_utf8_lossy(&host);
-                return Err(Answer::refused(&format!(
-                    "Host {host} is neither the address asked, nor localhost, nor in ctl_hosts"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn knows(&self, ends: &Ends, host: &str) -> bool {
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>()
-            && address.to_canonical() == ends.local.ip().to_canonical()
-        {
-            return true;
-        }
-        let host = host.strip_suffix('.').unwrap_or(host);
-        let mut known = self.hosts.iter().map(String::as_str).chain(["localhost"]);
-        known.any(|known| known.eq_ignore_ascii_case(host))
+fn not_for_us(fault: HostFault) -> Answer {
+    match fault {
+        HostFault::Doubled => Answer::bad_request("more than one Host"),
+        HostFault::Missing => Answer::bad_request("Host is missing"),
+        HostFault::Foreign(host) => Answer::refused(&format!(
+            "Host {host} is neither the address asked, nor localhost, nor in ctl_hosts"
+        )),
     }
 }
 
-/// `ctl_token`, as its hash under a key that nobody knows: how long a comparison takes then says nothing about
-/// the token.
-struct Token {
-    secret: HashKey,
-    hash: u128,
-}
-
-impl Token {
-    fn is_in(&self, headers: &HeaderMap) -> bool {
-        let Some(value) = headers.get(header::AUTHORIZATION) else {
-            return false;
-        };
-        let Some((scheme, token)) = value.as_bytes().split_at_checked(BEARER.len()) else {
-            return false;
-        };
-        let given = self.secret.session(token.trim_ascii(), usize::MAX).0;
-        scheme.eq_ignore_ascii_case(BEARER) && given == self.hash
-    }
+fn is_in(headers: &HeaderMap, expected: &Sealed) -> bool {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return false;
+    };
+    let Some((scheme, token)) = value.as_bytes().split_at_checked(BEARER.len()) else {
+        return false;
+    };
+    let is_it = expected.is(token.trim_ascii());
+    scheme.eq_ignore_ascii_case(BEARER) && is_it
 }
 
 const BEARER: &[u8] = b"Bearer ";

@@ -22,12 +22,16 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use tokio::spawn;
 
 use crate::balance::hash::HashKey;
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
 use crate::control::figures::Figures;
+use crate::control::overview::Recorder;
+use crate::control::reload::Reloader;
 use crate::control::serve::Ends;
 use crate::control::shared::Derived;
 use crate::control::shared::Shared;
@@ -36,7 +40,9 @@ use crate::model::standing::Switch;
 /// Everything the terminal needs.
 pub struct Ctl {
     pub shared: Arc<Shared>,
-    pub orders: Orders,
+    pub orders: Arc<Orders>,
+    pub reloader: Arc<Reloader>,
+    pub recorder: Arc<Recorder>,
     /// As the configuration in force wants it.
     pub guard: Derived<Guard>,
     /// Drawn at this start.
@@ -75,10 +81,13 @@ impl Ctl {
             "/api/enable" => self.switch(&guard, request, Switch::Enabled).await,
             "/api/drain" => self.switch(&guard, request, Switch::Draining).await,
             "/api/disable" => self.switch(&guard, request, Switch::Disabled).await,
+            "/api/reload" => self.reload(&guard, request).await,
             "/api/status" => Ok(report::status(&figures())),
             "/api/sessions" => Ok(report::sessions(&figures())),
             "/api/counters" => Ok(report::counters(&figures())),
             "/api/health" => Ok(report::health(&figures())),
+            "/api/overview" => Ok(of("overview", self.recorder.overview().json())),
+            "/api/history" => Ok(of("history", self.recorder.history())),
             _ => Err(Answer::unknown_path(&path)),
         }
     }
@@ -88,6 +97,20 @@ impl Ctl {
         let meant = query::target(request.uri.query().unwrap_or_default())?;
         self.orders.set(&meant, to).await
     }
+
+    async fn reload(&self, guard: &Guard, request: &Parts) -> Result<Answer, Answer> {
+        guard.admit_change(&request.headers)?;
+        // On a task of its own: who goes away must not end a reload half-way.
+        let reloader = Arc::clone(&self.reloader);
+        match spawn(async move { reloader.reload().await }).await {
+            Ok(reloaded) => report::reloaded(&reloaded),
+            Err(_) => Err(Answer::not_done("the end has begun")),
+        }
+    }
+}
+
+fn of(name: &str, value: Value) -> Answer {
+    Answer::of(vec![(name.to_owned(), value)])
 }
 
 #[cfg(test)]

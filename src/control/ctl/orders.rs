@@ -58,6 +58,23 @@ impl Orders {
         Ok(Answer::done())
     }
 
+    /// Between two orders `change` is carried out: it gives the outputs that are others than before, or none any more.
+    /// For them nothing has been ordered yet.
+    pub async fn renew(&self, change: impl FnOnce() -> Vec<OutputId>) {
+        let _turn = self.turn.lock().await;
+        let others = change();
+        let wake = |worker| self.shared.hub.wake(worker);
+        let forget = |output: &&OutputId| {
+            self.shared
+                .plane
+                .set_switch(**output, Switch::Enabled, wake)
+        };
+        if others.iter().filter(forget).count() > 0 {
+            let plan = Arc::clone(&self.shared.current().plan);
+            self.save(&plan).await;
+        }
+    }
+
     /// What cannot be saved holds all the same until the end of this process.
     async fn save(&self, plan: &Plan) {
         let Some(folder) = self.folder.clone() else {

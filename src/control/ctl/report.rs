@@ -1,11 +1,13 @@
 //! What `ctl` tells of the outputs. Nothing here changes anything.
 
-use serde_json::Value;
 use serde_json::json;
 
+use crate::control::counters;
+use crate::control::counters::Counter;
 use crate::control::ctl::answer::Answer;
 use crate::control::figures::Figures;
 use crate::control::figures::OutputFigures;
+use crate::control::reload::Reloaded;
 use crate::control::state::switches::word;
 use crate::model::standing::Health;
 use crate::model::standing::Switch;
@@ -47,31 +49,28 @@ pub fn health(figures: &Figures) -> Answer {
 
 /// `/api/counters`: under the seed's names.
 pub fn counters(figures: &Figures) -> Answer {
-    let mut counters = Vec::new();
-    for output in &figures.outputs {
-        for (name, value) in [
-            ("status", output.status() as u64),
-            ("queue", output.queue.now),
-            ("queue_max", output.queue.most),
-            ("sessions_active", output.sessions_active),
-            ("sessions_max", output.sessions_max),
-            ("sessions_total", output.sessions_total),
-            ("errors", output.errors),
-        ] {
-            counters.push((format!("{}_{name}", output.id), Value::from(value)));
+    let each = |counter: Counter| (counter.name, counter.value.into());
+    Answer::of(counters::counters(figures).into_iter().map(each).collect())
+}
+
+/// `/api/reload`: what was changed, or why nothing was.
+pub fn reloaded(reloaded: &Reloaded) -> Result<Answer, Answer> {
+    match reloaded {
+        Reloaded::Done(report) => {
+            let more = [
+                ("changes", &report.changes),
+                ("restart", &report.restart),
+                ("warnings", &report.warnings),
+            ];
+            let more = more.map(|(name, list)| (name.to_owned(), json!(list)));
+            Ok(Answer::saying(&report.sentence(), more.into()))
         }
+        Reloaded::Refused(lines) => {
+            let more = vec![("findings".to_owned(), json!(lines))];
+            Err(Answer::failed("refused, nothing is changed", more))
+        }
+        Reloaded::Finishing => Err(Answer::not_done("halb is finishing: nothing is changed")),
     }
-    for (name, value) in [
-        ("queue", figures.queue.now),
-        ("queue_max", figures.queue.most),
-        ("sessions_active", figures.sessions_active),
-        ("sessions_max", figures.sessions_max),
-        ("sessions_total", figures.sessions_total),
-        ("errors", figures.errors),
-    ] {
-        counters.push((name.to_owned(), Value::from(value)));
-    }
-    Answer::of(counters)
 }
 
 fn connected(figures: &Figures) -> impl Iterator<Item = &OutputFigures> {

@@ -2,10 +2,12 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::balance::hash::HashKey;
+use crate::control::reload;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
 use crate::control::state::Folder;
 use crate::control::state::tests::Scratch;
+use crate::control::systemd::Notifier;
 use crate::model::config::Config;
 use crate::model::load;
 use crate::model::output::OutputId;
@@ -52,9 +54,24 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
     };
     let limits = Limits::default();
     let shared = Arc::new(Shared::new(Arc::clone(&plane), hub, current, limits));
+    let orders = Arc::new(Orders::new(Arc::clone(&shared), folder));
+    let reloader = Reloader::new(reload::Setup {
+        shared: Arc::clone(&shared),
+        source: Arc::new(|| Err(vec!["f:1:1: no file".to_owned()])),
+        orders: Arc::clone(&orders),
+        parts: Vec::new(),
+        notifier: Arc::new(Notifier::nobody()),
+        maximum: reload::Maximum {
+            plain: 10,
+            learning: 5,
+        },
+        folder: None,
+    });
     Rig {
         ctl: Ctl {
-            orders: Orders::new(Arc::clone(&shared), folder),
+            orders,
+            reloader: Arc::new(reloader),
+            recorder: Arc::new(Recorder::new(Arc::clone(&shared))),
             shared,
             guard: Derived::default(),
             secret: HashKey::from_bytes([1; HashKey::LENGTH]),

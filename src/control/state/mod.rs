@@ -1,10 +1,12 @@
 //! What outlives a restart: a folder with a few small files, each written whole or not at all.
 //!
 //! - `switches`: what operators ordered; `sessions`: what was learned (its form is [`crate::balance::ties`])
+//! - `whereabouts`: where `ctl` is asked
 //! - `write`: how a file is replaced
 
 pub mod sessions;
 pub mod switches;
+pub mod whereabouts;
 pub mod write;
 
 use std::fmt;
@@ -102,6 +104,11 @@ impl Folder {
     /// Replaces a file, or leaves it as it was. Another write of the same file must not be under way.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         write::replace(&mut Kernel, &self.path, name, bytes)
+    }
+
+    /// Removes a file. One that cannot be removed is only out of date.
+    pub fn remove(&self, name: &str) {
+        let _ = fs::remove_file(self.path.join(name));
     }
 
     fn set_aside(&self, name: &str, cause: &str) {

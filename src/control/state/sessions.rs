@@ -79,8 +79,11 @@ impl Saver {
         self.folder.write(FILE, &bytes)
     }
 
-    /// The same, and says so when it fails.
+    /// The same, if any are learned, and says so when it fails.
     pub fn save_or_say(&self, sessions: Vec<LearnedSession>, plan: &Plan) {
+        if !plan.affinity.learns() {
+            return;
+        }
         if let Err(error) = self.save(sessions, plan) {
             log::event("state_not_saved", &[("file", &FILE), ("cause", &error)]);
         }
@@ -103,7 +106,9 @@ impl Periodic {
         ticks.tick().await; // the first is at once
         loop {
             ticks.tick().await;
-            self.once().await;
+            if self.shared.current().plan.affinity.learns() {
+                self.once().await;
+            }
         }
     }
 
@@ -148,6 +153,8 @@ mod tests {
             weight: 1,
             max_connections: 0,
             backup: false,
+            born: 0,
+            revision: 0,
         });
         plan
     }
@@ -169,7 +176,7 @@ mod tests {
         let periodic = Periodic {
             saver: Arc::new(Saver::new(Arc::clone(&folder), hash.clone())),
             desk: Arc::default(),
-            shared: shared_of("out3 = '10.0.0.3'"),
+            shared: shared_of("cookie_name = 'SID'\nout3 = '10.0.0.3'"),
             room: 10,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -86,8 +86,8 @@ impl DemoBackends {
         Ok(())
     }
 
-    /// What to try, for a person at a terminal; `front` is where the balancer listens.
-    pub fn invitation(&self, front: SocketAddr) -> String {
+    /// What to try, for a person at a terminal; `front` and `ui` are where the balancer listens.
+    pub fn invitation(&self, front: SocketAddr, ui: SocketAddr) -> String {
         let control = self.control_address;
         let count = self.backends.len();
         let mut text = format!(
@@ -100,6 +100,7 @@ HALB demo: http://{front}/ is balanced over {count} small backends. Open it in a
   an upload           echo hello | curl --data-binary @- http://{front}/echo
   an endless stream   curl -N http://{front}/sse
 
+Watch it live: http://{ui}/ (in a browser, or with curl).
 Stop a backend and watch the others take over:
 
   here                its number and Enter (2 stops out2, 2 again starts it)

@@ -279,7 +279,8 @@ fn lines_from_the_terminal_toggle() {
 fn the_invitation_names_every_address() {
     let demo = DemoBackends::start(3).unwrap();
     let front = SocketAddr::from(([127, 0, 0, 1], 8000));
-    let text = demo.invitation(front);
+    let ui = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let text = demo.invitation(front, ui);
     assert!(text.contains("http://127.0.0.1:8000/ is balanced over 3 small backends"));
     assert!(text.contains(&format!(
         "curl -X POST http://{}/stop/out1",

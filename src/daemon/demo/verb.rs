@@ -19,6 +19,8 @@ use crate::model::load;
 use crate::model::load::Sources;
 
 const BACKENDS: usize = 4;
+/// What a reload of it says.
+const NO_FILE: &str = "a demo has no configuration file";
 /// Easy to type; another port when it is taken.
 const FRONT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
@@ -36,7 +38,7 @@ fn demo() -> Result<(), StartError> {
         started => started?,
     };
     if let Some(front) = started.workers.addresses().first() {
-        println!("{}", backends.invitation(*front));
+        println!("{}", backends.invitation(*front, started.terminals.ui));
     }
     let ordered = Arc::clone(&backends);
     let keyboard = thread::Builder::new().name("demo-keyboard".to_owned());
@@ -62,9 +64,14 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
     };
     match load::load(&sources) {
         Ok(mut loaded) => {
-            // Beside a HALB that runs here: any port for ctl, and nothing kept.
+            // Beside a HALB that runs here: any ports for ctl and ui, and nothing kept.
             loaded.config.ctl_port = 0;
-            run::start(&loaded.config, None)
+            loaded.config.ui_port = 0;
+            run::start(
+                &loaded.config,
+                None,
+                Arc::new(|| Err(vec![NO_FILE.to_owned()])),
+            )
         }
         Err(refused) => {
             let said: Vec<String> = refused.mistakes.iter().map(|m| m.message.clone()).collect();

@@ -22,6 +22,7 @@ fn setup(desk: Arc<Desk<LearnedSession>>) -> WorkersSetup {
     let output = OutputId::from_index(0).unwrap();
     let mut plan = Plan::empty();
     plan.max_connections = 10;
+    plan.listen = vec!["127.0.0.1:0".parse().unwrap()];
     plan.affinity.mode = Mode::Passive;
     plan.affinity.cookie_name = "SID".to_owned();
     plan.outputs.push(PlannedOutput {
@@ -31,6 +32,8 @@ fn setup(desk: Arc<Desk<LearnedSession>>) -> WorkersSetup {
         weight: 1,
         max_connections: 0,
         backup: false,
+        born: 0,
+        revision: 0,
     });
     let session = |number: u64| LearnedSession {
         key: SessionKey(u128::from(number) << 64 | u128::from(number)),
@@ -40,11 +43,11 @@ fn setup(desk: Arc<Desk<LearnedSession>>) -> WorkersSetup {
     };
     WorkersSetup {
         plan: Arc::new(plan),
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
         cores: vec![None, None],
         small_buffers: 512,
         large_buffers: 16,
         pipes: 8,
+        socket_bytes: None,
         learning: Learning {
             hash: HashKey::from_bytes([3; HashKey::LENGTH]),
             capacity: 8000,

@@ -219,7 +219,7 @@ impl Loader<'_> {
         self.named(&named, origin.clone());
     }
 
-    /// Finds out which server of the domain this is, and applies what differs on it.
+    /// Finds out what this server is called and which of the domain's it is, and applies what differs on it.
     fn node(&mut self, sources: &Sources<'_>, entries: &[Entry]) {
         let variable = sources
             .environment
@@ -232,11 +232,12 @@ impl Loader<'_> {
             }
             (None, _) => None,
         };
+        let host = sources.host_name.unwrap_or_default();
+        self.config.node = match &said {
+            Some((node, _)) => node.clone(),
+            None => host.to_owned(),
+        };
         let Some(domain) = &mut self.config.domain else {
-            if sources.node.is_some() {
-                let message = "this names a server, but the configuration has no [domain]";
-                self.findings.warning(&Origin::NodeOption, message);
-            }
             return;
         };
         if self.mistaken.contains("domain.servers") {
@@ -252,7 +253,6 @@ impl Loader<'_> {
                 return;
             }
             None => {
-                let host = sources.host_name.unwrap_or_default();
                 let short = host.split('.').next().unwrap_or_default();
                 let known = [host, short]
                     .into_iter()
@@ -270,6 +270,7 @@ impl Loader<'_> {
             }
         };
         domain.node = Some(node.clone());
+        self.config.node = node.clone();
         self.overlay(&node, entries);
     }
 

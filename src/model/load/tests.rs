@@ -116,11 +116,27 @@ fn rows(section: Option<&str>) -> BTreeSet<String> {
 }
 
 #[test]
+fn this_server_has_a_name_with_or_without_a_domain() {
+    let named = |environment: &[(&str, &str)]| {
+        let loaded = load_with("out1 = 'a'", environment, &[]).unwrap();
+        assert_eq!(loaded.warnings.len(), 0);
+        loaded.config.node
+    };
+    assert_eq!(named(&[]), "lb1", "the host's name");
+    assert_eq!(named(&[("HALB_NODE", "edge 7")]), "edge 7");
+}
+
+#[test]
 fn the_table_and_the_configuration_have_the_same_names() {
     let mut top = rows(None);
     assert!(top.remove("out1"));
     top.extend(["out", "resources", "domain"].map(str::to_owned));
-    assert_eq!(names(&Config::default()), top);
+    let mut all = names(&Config::default());
+    assert!(
+        all.remove("node"),
+        "which server this is comes from no file"
+    );
+    assert_eq!(all, top);
     assert_eq!(names(&Resources::default()), rows(Some("resources")));
     let mut domain = names(&Domain::default());
     assert!(

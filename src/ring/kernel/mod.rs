@@ -95,6 +95,8 @@ pub struct RingSetup {
     pub large_buffers: u32,
     /// The most pipes there may be; each is made when it is first wanted.
     pub pipes: u32,
+    /// What may wait in a socket in each direction; `None`: as much as the kernel finds good.
+    pub socket_bytes: Option<usize>,
     /// The doors of all workers, made before their threads started.
     pub hub: Arc<Hub>,
     /// Which of them this is.
@@ -154,7 +156,7 @@ impl KernelRing {
             addresses: Vec::with_capacity(SUBMISSION_ENTRIES as usize),
             wake_word: Box::new(UnsafeCell::new(0)),
             awaiting_wake: false,
-            opener: Opener::new(),
+            opener: Opener::new(config.socket_bytes),
             hub: config.hub,
             index: config.index,
             early: Vec::new(),
@@ -162,13 +164,6 @@ impl KernelRing {
             counts: RingCounts::default(),
             faults: Faults::default(),
         })
-    }
-
-    /// Opens a listener of this worker's own. See [`socket::probe_bind`] for finding out first whether the
-    /// address is free.
-    pub fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
-        let listener = socket::listener(address)?;
-        Ok(self.own(listener))
     }
 
     /// What went wrong inside so far.
@@ -333,6 +328,12 @@ impl Ring for KernelRing {
             .build();
         self.start(entry, token, Holding::Accept);
         self.counts.accepts += 1;
+    }
+
+    /// See [`socket::probe_bind`] for finding out first whether the address is free.
+    fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        let listener = self.opener.listener(address)?;
+        Ok(self.own(listener))
     }
 
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {

@@ -16,6 +16,7 @@ fn ring() -> KernelRing {
         small_buffers: 64,
         large_buffers: 2,
         pipes: 1,
+        socket_bytes: None,
         hub: Arc::new(Hub::new(1).unwrap()),
         index: 0,
     })

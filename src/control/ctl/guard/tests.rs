@@ -125,7 +125,7 @@ fn only_old_clients_may_leave_out_the_host() {
     let guard = guard(|_| {});
     let mut request = head(&[]);
     assert!(guard.admit(&here(), &request).is_err());
-    request.version = Version::HTTP_10;
+    request.version = axum::http::Version::HTTP_10;
     assert!(guard.admit(&here(), &request).is_ok());
     request.uri = "http://evil.test/api/status".parse().unwrap();
     assert!(

@@ -1,0 +1,131 @@
+//! What the service manager is told.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::backend::Backend;
+use crate::client::Client;
+use crate::node;
+use crate::process::Folder;
+use crate::process::PATIENCE;
+use crate::process::Process;
+
+/// A manager, and what it has started.
+struct Service {
+    socket: UnixDatagram,
+    process: Process,
+    folder: Folder,
+}
+
+impl Service {
+    fn start(properties: &str, watchdog: Option<Duration>) -> Service {
+        let folder = Folder::new();
+        let path = folder.path("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let file = folder.write("halb.toml", properties.as_bytes());
+        let mut command = node::program();
+        command.env("NOTIFY_SOCKET", path);
+        command.env("HALB_STATE_DIR", folder.path("state"));
+        if let Some(watchdog) = watchdog {
+            command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        }
+        command.args(["run", "-f"]).arg(file);
+        Service {
+            process: Process::start(&mut command),
+            socket,
+            folder,
+        }
+    }
+
+    /// The next thing it is told, but for beats.
+    fn told(&self) -> String {
+        loop {
+            let text = self.anything();
+            if text != "WATCHDOG=1\n" {
+                return text;
+            }
+        }
+    }
+
+    fn anything(&self) -> String {
+        let mut bytes = [0; 4096];
+        let count = self.socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..count].to_vec()).unwrap()
+    }
+
+    fn stop(mut self) {
+        self.process.signal(Signal::SIGTERM);
+        assert!(self.told().starts_with("STOPPING=1\n"));
+        node::ends_well(&mut self.process);
+        // It was the last word.
+        self.socket.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 4096];
+        while let Ok(count) = self.socket.recv(&mut bytes) {
+            assert_eq!(&bytes[..count], b"WATCHDOG=1\n");
+        }
+        let error = self.socket.recv(&mut bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    }
+}
+
+fn small(backend: &Backend, more: &str) -> String {
+    format!(
+        "in = \"127.0.0.1:0\"\nworkers = 2\nout1 = \"{}\"\n{more}\nresources = {{ memory = \"96MB\" }}\n",
+        backend.address
+    )
+}
+
+#[test]
+fn ready_reloading_and_stopping_are_said_in_time() {
+    let backend = Backend::named("alive");
+    let mut service = Service::start(&small(&backend, ""), None);
+    assert_eq!(service.told(), "READY=1\nSTATUS=serving 1 outputs\n");
+    // It listens already.
+    let address = node::listening(&mut service.process);
+    let mut client = Client::connect(address);
+    client.get("/");
+    assert_eq!(client.response().text(), "alive");
+    let now = || {
+        let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
+        time.tv_sec() * 1_000_000 + time.tv_nsec() / 1000
+    };
+    for (more, status) in [
+        ("client_timeout = 30", "reload: client_timeout 60 → 30\n"),
+        ("colour = 3", "reload: refused, nothing is changed: "),
+    ] {
+        service
+            .folder
+            .write("halb.toml", small(&backend, more).as_bytes());
+        let before = now();
+        service.process.signal(Signal::SIGHUP);
+        let told = service.told();
+        let micros = told.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+        let micros: i64 = micros.trim().parse().unwrap();
+        assert!((before..=now()).contains(&micros), "after the order");
+        let told = service.told();
+        let said = told.strip_prefix("READY=1\nSTATUS=").unwrap();
+        assert!(said.starts_with(status), "{said}");
+        assert_eq!(said.lines().count(), 1);
+    }
+    drop(client);
+    service.stop();
+}
+
+#[test]
+fn the_watchdog_is_fed_while_idle_workers_sleep() {
+    let backend = Backend::named("alive");
+    let watchdog = Duration::from_millis(40);
+    let service = Service::start(&small(&backend, ""), Some(watchdog));
+    let mut beats = 0;
+    while beats < 5 {
+        match service.anything().as_str() {
+            "WATCHDOG=1\n" => beats += 1,
+            other => assert!(other.starts_with("READY=1\n"), "{other}"),
+        }
+    }
+    service.stop();
+}
