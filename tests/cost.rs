@@ -11,6 +11,8 @@ mod affinity;
 mod bodies;
 #[path = "cost/connections.rs"]
 mod connections;
+#[path = "cost/lines.rs"]
+mod lines;
 #[path = "cost/requests.rs"]
 mod requests;
 #[path = "cost/shortage.rs"]

@@ -9,6 +9,8 @@ mod backend;
 mod client;
 #[path = "../../tests/sim/ledger.rs"]
 mod ledger;
+#[path = "../../tests/sim/lines.rs"]
+mod lines;
 #[path = "../../tests/sim/malformed.rs"]
 mod malformed;
 #[path = "../../tests/sim/message.rs"]

@@ -24,6 +24,7 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
+use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
 use crate::control::mon;
@@ -38,6 +39,7 @@ use crate::control::state::Folder;
 use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
+use crate::daemon::budget::Budget;
 use crate::daemon::check;
 use crate::daemon::resources::Unknown;
 use crate::daemon::sizing::Sizing;
@@ -178,22 +180,14 @@ pub fn start(
 ) -> Result<Started, StartError> {
     let sizing = sizing(config)?;
     let budget = &sizing.budget;
-    let mut plan = Plan::from_config(config, resolve, budget.max_connections());
-    plan.pipe_responses = !paces_clients();
-    log::event(
-        "maximum",
-        &[
-            ("max_connections", &plan.max_connections),
-            ("descriptors", &budget.descriptors_sum()),
-            ("computed", budget),
-        ],
-    );
+    let plan = planned(config, budget);
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
     let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
     let ui = listen(control::ui_address(config), StartError::Ui)?;
     mon::check(config).map_err(StartError::Statistics)?;
     prober::check(config).map_err(StartError::Checker)?;
+    let access_log = Opened::of(config).map_err(StartError::Other)?;
     let setup = workers_setup(plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
@@ -222,6 +216,7 @@ pub fn start(
             plain: budget.without_sessions().max_connections(),
             learning: budget.with_sessions().max_connections(),
         },
+        access_log,
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
@@ -242,6 +237,21 @@ pub fn start(
             Err(StartError::Other(error))
         }
     }
+}
+
+/// The plan to begin with; its maximum is said.
+fn planned(config: &Config, budget: &Budget) -> Plan {
+    let mut plan = Plan::from_config(config, resolve, budget.max_connections());
+    plan.pipe_responses = !paces_clients();
+    log::event(
+        "maximum",
+        &[
+            ("max_connections", &plan.max_connections),
+            ("descriptors", &budget.descriptors_sum()),
+            ("computed", budget),
+        ],
+    );
+    plan
 }
 
 fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {

@@ -102,6 +102,21 @@ impl Stand {
 
     /// The same with clients tied to outputs.
     pub fn with(affinity: Affinity) -> Stand {
+        Stand::of(Plan {
+            affinity,
+            ..Plan::empty()
+        })
+    }
+
+    /// The same with an access log.
+    pub fn logged() -> Stand {
+        Stand::of(Plan {
+            access_log: true,
+            ..Plan::empty()
+        })
+    }
+
+    fn of(plan: Plan) -> Stand {
         let output = TcpListener::bind(loopback()).unwrap();
         let plan = Plan {
             outputs: [PlannedOutput {
@@ -116,8 +131,7 @@ impl Stand {
             }]
             .into_iter()
             .collect(),
-            affinity,
-            ..Plan::empty()
+            ..plan
         };
         let hub = Arc::new(Hub::new(1).unwrap());
         let plane = Arc::new(Plane::new(1, plan.max_connections));
@@ -237,6 +251,11 @@ impl Stand {
     /// Sessions completed.
     pub fn sessions(&self) -> u64 {
         self.plane.page(0).outputs.of(out1()).sessions_total.get()
+    }
+
+    /// Lines of the access log for which there was no room.
+    pub fn lines_dropped(&self) -> u64 {
+        self.plane.log_dropped()
     }
 
     /// Every test ends with this: the worker stops and has nothing left.

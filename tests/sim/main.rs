@@ -11,6 +11,7 @@
 mod backend;
 mod client;
 mod ledger;
+mod lines;
 mod malformed;
 mod message;
 mod naive;

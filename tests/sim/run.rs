@@ -25,6 +25,7 @@ use halb::worker::Progress;
 use halb::worker::Worker;
 
 use crate::ledger::Outcome;
+use crate::lines;
 use crate::port::Deed;
 use crate::port::LISTENER;
 use crate::profile::MILLISECOND;
@@ -415,6 +416,7 @@ pub fn at_rest(plane: &Plane) {
         assert_eq!(sessions, 0, "worker {index} counts sessions");
         page.outputs.iter().for_each(adds_up);
     }
+    lines::agree_with_counters(plane);
 }
 
 /// What is counted in several ways is the same in all of them.
@@ -468,6 +470,7 @@ pub fn plan(world: &World) -> Plan {
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
         affinity: affinity(profile),
+        access_log: true,
         ..Plan::empty()
     }
 }
