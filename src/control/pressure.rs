@@ -6,6 +6,9 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
@@ -45,6 +48,26 @@ pub struct Reading {
     pub limit: String,
 }
 
+/// The last reading, for whoever shows it.
+#[derive(Default)]
+pub struct LastReading(Mutex<Option<Reading>>);
+
+impl LastReading {
+    /// `None` where there is no limit.
+    pub fn get(&self) -> Option<Reading> {
+        self.lock().clone()
+    }
+
+    fn set(&self, reading: Option<Reading>) {
+        *self.lock() = reading;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reading>> {
+        // A panic ends the process; a test that caught one goes on with what there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Whether memory is short, with what was read last.
 pub struct Pressure {
     gauge: Gauge,
@@ -73,6 +96,7 @@ impl Pressure {
             let connections = pages.map(|page| page.connections_active.get()).sum();
             let read: Read<'_> = &|file| read_to_string(file).ok();
             let reading = self.gauge.read(connections, read);
+            shared.memory.set(reading.clone());
             let Some(short) = self.judge(reading.as_ref()) else {
                 continue;
             };

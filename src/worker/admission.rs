@@ -127,10 +127,7 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let ticket = self.plane.places().draw();
-        let Some(key) = self
-            .clients
-            .insert(Client::new(socket, peer.ip().to_canonical()))
-        else {
+        let Some(key) = self.clients.insert(Client::new(socket, peer)) else {
             return;
         };
         let page = self.plane.page(self.index);

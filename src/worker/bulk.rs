@@ -204,7 +204,14 @@ impl<R: Ring> Worker<R> {
         if sink.sending {
             return Stretch::Waits;
         }
-        match self.ring.empty(&piped.pipe, sink.socket, piped.inside) {
+        let moved = self
+            .ring
+            .empty_in_turn(&piped.pipe, sink.socket, piped.inside, token);
+        let Some(moved) = moved else {
+            sink.sending = true;
+            return Stretch::Waits;
+        };
+        match moved {
             Ok(bytes @ 1..) => {
                 piped.inside -= bytes;
                 if way == Way::Down {

@@ -24,7 +24,7 @@ impl<R: Ring> Worker<R> {
         let mut slow: Vec<(Instant, Key)> = self
             .clients
             .iter()
-            .filter(|(_, client)| keeps_a_buffer(client))
+            .filter(|(_, client)| keeps_a_buffer(client) && !self.ring.waits(client.stream.socket))
             .map(|(key, client)| (client.stream.moved, key))
             .filter(|(moved, _)| now.since(*moved) >= SHED_AFTER)
             .collect();

@@ -79,6 +79,15 @@ fn without_knowing_the_cores_it_does_not_start() {
 }
 
 #[test]
+fn without_sockets_for_the_counters_it_does_not_start() {
+    let mut inside = start_at("127.0.0.1:0");
+    inside.args(["--set", "mon=statsd://127.0.0.1:9"]);
+    let said = fails(&mut without("udp", &inside));
+    let start = "Error: failed to initialize statistics reporting: no socket for mon: ";
+    assert!(said.starts_with(start), "{said}");
+}
+
+#[test]
 fn without_knowing_the_memory_it_does_not_start() {
     let inside = start_at("127.0.0.1:0");
     let mut command = Command::new("unshare");

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::backend::Backend;
 use crate::client::Client;
+use crate::client::field;
 use crate::node;
 use crate::node::Node;
 use crate::process::Folder;
@@ -343,6 +344,74 @@ fn switches_outlive_reload_and_restart_but_not_another_address() {
     node.stop();
     let node = Node::from_state(&properties, &state);
     assert_eq!(switch(&node), "enabled", "forgotten for good");
+    node.stop();
+}
+
+/// Sets a cookie for who has none; says its name.
+fn with_sessions(name: &'static str) -> Backend {
+    Backend::start(move |connection| {
+        while let Some(request) = connection.request() {
+            let set = match field(&request.head, "Cookie") {
+                Some(_) => String::new(),
+                None => format!("Set-Cookie: SID={name}-{}\r\n", connection.number),
+            };
+            let length = name.len();
+            connection.say(format!(
+                "HTTP/1.1 200 OK\r\n{set}Content-Length: {length}\r\n\r\n{name}"
+            ));
+        }
+    })
+}
+
+/// Who answers a request with this cookie, or without any; and the cookie that was set.
+fn tied(client: &mut Client, cookie: Option<&str>) -> (String, Option<String>) {
+    let cookie = cookie.map_or(String::new(), |cookie| format!("Cookie: {cookie}\r\n"));
+    client.say(format!("GET / HTTP/1.1\r\nHost: a.test\r\n{cookie}\r\n"));
+    let response = client.response();
+    let set = response.field("Set-Cookie").map(str::to_owned);
+    (response.text(), set)
+}
+
+#[test]
+fn sessions_stay_and_those_of_an_output_that_is_another_are_forgotten() {
+    let [one, two, three] = ["one", "two", "three"].map(with_sessions);
+    let folder = Folder::new();
+    let state = folder.path("state");
+    let base = "workers = 2\ncookie_check_length = 64\n";
+    // At first nothing is learned: there are no tables.
+    let plain = format!("{base}{}", outputs(&[(1, &one), (2, &two)]));
+    let mut node = Node::from_state(&plain, &state);
+    let mut client = node.connect();
+    only(&mut client, &["one", "two"]);
+    let learning = format!("cookie_name = \"SID\"\n{plain}");
+    node.reload(&learning);
+    let mut cookies = Vec::new();
+    for _ in 0..20 {
+        let (name, cookie) = tied(&mut node.connect(), None);
+        cookies.push((name, cookie.unwrap()));
+    }
+    node.reload(&format!("{learning}client_timeout = 30\n"));
+    for (name, cookie) in &cookies {
+        assert_eq!(tied(&mut client, Some(cookie)).0, *name);
+    }
+    node.reload(&format!(
+        "cookie_name = \"SID\"\n{base}{}",
+        outputs(&[(1, &one), (2, &three)])
+    ));
+    for (name, cookie) in &cookies {
+        let now = tied(&mut client, Some(cookie)).0;
+        match name.as_str() {
+            "one" => assert_eq!(now, "one"),
+            _ => assert_ne!(now, "two"),
+        }
+    }
+    drop(client);
+    node.stop();
+    let node = Node::from_state(&learning, &state);
+    for (_, cookie) in cookies.iter().filter(|(name, _)| name == "one") {
+        let (now, _) = tied(&mut node.connect(), Some(cookie));
+        assert_eq!(now, "one", "what a reload began to learn outlives the end");
+    }
     node.stop();
 }
 

@@ -53,10 +53,12 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// All outputs are new to it. `names_interval` after this, and then again and again, names are resolved.
+    /// All outputs are new to it. Names are resolved every `names_interval`.
     pub fn new(shared: Arc<Shared>, resolve: Resolve, names_interval: Duration) -> Prober {
         let current = shared.current();
         let now = clock::read().now;
+        let mut outputs = current.plan.outputs.iter();
+        let all_addressed = outputs.all(|output| output.address.is_some());
         let mut prober = Prober {
             asker: asker(&current.config),
             pace: Pace::from_config(&current.config),
@@ -64,7 +66,12 @@ impl Prober {
             probes: JoinSet::new(),
             names: Names::new(resolve),
             names_interval,
-            names_due: now + names_interval,
+            // One that has had no answer is asked for again at once.
+            names_due: if all_addressed {
+                now + names_interval
+            } else {
+                now
+            },
             shared,
             current,
         };

@@ -1,8 +1,8 @@
 //! IMF-fixdate, the one form of dates that is written (RFC 9110 §5.6.7).
 
 const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed"; // the first of January 1970 was a Thursday
-const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-const DAY_SECONDS: u64 = 86_400;
+pub(crate) const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+pub(crate) const DAY_SECONDS: u64 = 86_400;
 /// 9999-12-31T23:59:59Z: the form has four digits for the year.
 const LAST: u64 = 253_402_300_799;
 
