@@ -7,6 +7,8 @@
 
 #[path = "cost/affinity.rs"]
 mod affinity;
+#[path = "cost/bandwidth.rs"]
+mod bandwidth;
 #[path = "cost/bodies.rs"]
 mod bodies;
 #[path = "cost/connections.rs"]

@@ -7,6 +7,8 @@
 mod backend;
 #[path = "../../tests/sim/client.rs"]
 mod client;
+#[path = "../../tests/sim/flow.rs"]
+mod flow;
 #[path = "../../tests/sim/ledger.rs"]
 mod ledger;
 #[path = "../../tests/sim/lines.rs"]

@@ -68,7 +68,7 @@ def reload_many(stage, halb, port, given):
             wrong.append(answer["message"])
         if number % 10 == 0:
             now = counters(halb)
-            fallen |= {name for name in before if now.get(name, 0) < before[name]}
+            fallen |= {name for name in now if now[name] < before.get(name, 0)}
             before |= now
             resident.append((number, halb.memory_kb("VmRSS"), descriptors(halb)))
         time.sleep(given.pause)

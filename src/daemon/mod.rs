@@ -30,9 +30,9 @@ pub fn main() -> ExitCode {
     match arguments.verb() {
         Verb::Run => run::verb(&arguments.options()),
         Verb::Check => check::verb(&arguments.options()),
-        Verb::Reload => reload::verb(&arguments.options()),
         Verb::Config { reference: true } => print::reference(),
         Verb::Config { reference: false } => print::verb(&arguments.options()),
+        Verb::Reload => reload::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),

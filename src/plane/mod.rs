@@ -3,6 +3,7 @@
 //!
 //! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
+//! - `bandwidth`: what may be sent, over all workers
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
 //! - `standing`: switches and health; `plans`: the plan in force
 //! - `records`: what the access log says of requests, on its way to who writes it; `record`: its form
@@ -10,6 +11,7 @@
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
+pub mod bandwidth;
 mod chain;
 pub mod histogram;
 pub mod inbox;
@@ -29,12 +31,14 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::http::ending::REASONS;
+use crate::model::amount::Bandwidth;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
+use crate::plane::bandwidth::Bucket;
 use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::page::Page;
@@ -42,7 +46,6 @@ use crate::plane::places::Places;
 use crate::plane::plans::Plans;
 use crate::plane::records::Records;
 use crate::plane::standing::Standings;
-use crate::plane::sync::AtomicBool;
 use crate::plane::sync::AtomicU8;
 use crate::plane::sync::AtomicU32;
 use crate::plane::sync::Ordering;
@@ -57,11 +60,20 @@ pub enum Order {
     Stop,
 }
 
+/// How short memory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shortage {
+    None,
+    /// Nobody accepts.
+    New,
+    /// It did not help: who keeps memory and does not move has to go.
+    Lasting,
+}
+
 /// Shared by all threads of one process.
 pub struct Plane {
     order: AtomicU8,
-    /// Memory is short: nobody accepts. Written by control.
-    memory_short: AtomicBool,
+    shortage: AtomicU8,
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
@@ -71,6 +83,7 @@ pub struct Plane {
     records: Vec<OnceLock<Records>>,
     pages: Vec<Page>,
     loads: Vec<Load>,
+    bandwidth: Option<Arc<Bucket>>,
 }
 
 /// The most sessions that wait for a place at an output, at 128 bytes each; also when there is no other limit.
@@ -91,7 +104,7 @@ impl Plane {
         let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
-            memory_short: AtomicBool::new(false),
+            shortage: AtomicU8::new(0),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
@@ -100,6 +113,16 @@ impl Plane {
             records: (0..workers).map(|_| OnceLock::new()).collect(),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
+            bandwidth: None,
+        }
+    }
+
+    /// The same with a limit to what all workers send together (`[resources] bandwidth`).
+    pub fn limited(self, bandwidth: Option<Bandwidth>) -> Plane {
+        let bucket = |limit: Bandwidth| Arc::new(Bucket::new(limit.bits_per_second / 8));
+        Plane {
+            bandwidth: bandwidth.map(bucket),
+            ..self
         }
     }
 
@@ -130,14 +153,23 @@ impl Plane {
         self.order.store(word, Ordering::Release);
     }
 
-    /// Whether memory is short, so that nobody may accept; a worker looks after each wake.
-    pub fn is_memory_short(&self) -> bool {
-        self.memory_short.load(Ordering::Acquire)
+    /// How short memory is; a worker looks after each wake.
+    pub fn shortage(&self) -> Shortage {
+        match self.shortage.load(Ordering::Acquire) {
+            0 => Shortage::None,
+            1 => Shortage::New,
+            _ => Shortage::Lasting,
+        }
     }
 
     /// Written by control only. The workers have to be woken after it.
-    pub fn set_memory_short(&self, short: bool) {
-        self.memory_short.store(short, Ordering::Release);
+    pub fn set_shortage(&self, shortage: Shortage) {
+        let word = match shortage {
+            Shortage::None => 0,
+            Shortage::New => 1,
+            Shortage::Lasting => 2,
+        };
+        self.shortage.store(word, Ordering::Release);
     }
 
     /// The places under `max_connections`.
@@ -191,6 +223,11 @@ impl Plane {
     /// The plan in force.
     pub fn plans(&self) -> &Plans {
         &self.plans
+    }
+
+    /// What all workers may send together; `None`: as much as goes.
+    pub fn bandwidth(&self) -> Option<&Arc<Bucket>> {
+        self.bandwidth.as_ref()
     }
 
     /// By the one who probes: a probe of it has succeeded, so nobody suspects it any longer.

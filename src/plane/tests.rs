@@ -1,5 +1,6 @@
 use super::*;
 
+mod bandwidth;
 mod inbox;
 mod outputs;
 mod places;

@@ -183,7 +183,8 @@ impl<R: Ring> Worker<R> {
             && client.stream.receiving
             && !session.awaits_continue
             && !tunnel;
-        let taking = client.stream.sending && !tunnel;
+        let held = self.ring.waits(client.stream.socket);
+        let taking = client.stream.sending && !held && !tunnel;
         let paces = [
             session.upload_pace.wait(now, body_awaited),
             session.download_pace.wait(now, taking),
@@ -199,11 +200,14 @@ impl<R: Ring> Worker<R> {
             && upstream.state == State::Busy(key)
         {
             // A session that waits for a buffer waits for the output, too: it must end some time.
+            // While a send waits for its ration, nobody else is late.
+            let held = held || self.ring.waits(upstream.stream.socket);
             let wanted = upstream.stream.sending || !(body_awaited || taking);
             let timeout = match tunnel {
                 true => self.plan.tunnel_timeout,
                 false => self.plan.server_timeout.filter(|_| wanted),
             };
+            let timeout = timeout.filter(|_| !held);
             let deadline = self.now_plus(timeout);
             self.set_upstream_deadline(upstream_key, deadline);
         }

@@ -9,6 +9,7 @@
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
 //!   `measure`: what it takes; `ending`: how it ends; `record`: what the access log says of it
+//! - `shaping`: sends wait for their share of the bandwidth
 //! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `replan`: reload; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ mod pace;
 mod record;
 mod replan;
 mod session;
+mod shaping;
 mod shed;
 mod snapshot;
 mod stop;
@@ -65,6 +67,7 @@ use crate::worker::hunger::Starved;
 use crate::worker::idle::Idle;
 use crate::worker::record::Recorder;
 use crate::worker::session::Session;
+use crate::worker::shaping::Shaped;
 use crate::worker::snapshot::Handing;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
@@ -133,7 +136,7 @@ const DUE_USUAL: usize = 64;
 
 /// One event loop: a ring, the connections on it, and what it knows of the outputs.
 pub struct Worker<R: Ring> {
-    ring: R,
+    ring: Shaped<R>,
     index: usize,
     plan: Arc<Plan>,
     plane: Arc<Plane>,
@@ -278,9 +281,9 @@ impl<R: Ring> Worker<R> {
             recorder: Recorder::default(),
             completions: Vec::new(),
             due: Vec::with_capacity(DUE_USUAL),
+            ring: Shaped::new(ring, plane.bandwidth()),
             plan,
             plane,
-            ring,
         };
         worker.ring.await_wake(Kind::Wake.token(Key {
             slot: 0,
@@ -297,6 +300,7 @@ impl<R: Ring> Worker<R> {
         self.ring.turn(until, &mut completions);
         self.plane.page(self.index).turns.add(1);
         self.take_up_plan();
+        self.on_gone_out();
         self.hear_news();
         for completion in completions.drain(..) {
             self.dispatch(completion);
@@ -331,7 +335,7 @@ impl<R: Ring> Worker<R> {
 
     /// The ring, to look at its counts.
     pub fn ring(&self) -> &R {
-        &self.ring
+        self.ring.inner()
     }
 
     fn dispatch(&mut self, completion: Completion) {

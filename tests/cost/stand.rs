@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use halb::balance::hash::HashKey;
 use halb::http::ending::Ending;
+use halb::model::amount::Bandwidth;
 use halb::model::output::OutputId;
 use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
@@ -102,21 +103,28 @@ impl Stand {
 
     /// The same with clients tied to outputs.
     pub fn with(affinity: Affinity) -> Stand {
-        Stand::of(Plan {
+        let plan = Plan {
             affinity,
             ..Plan::empty()
-        })
+        };
+        Stand::made(plan, None)
     }
 
     /// The same with an access log.
     pub fn logged() -> Stand {
-        Stand::of(Plan {
+        let plan = Plan {
             access_log: true,
             ..Plan::empty()
-        })
+        };
+        Stand::made(plan, None)
     }
 
-    fn of(plan: Plan) -> Stand {
+    /// The same with a limit of bandwidth.
+    pub fn limited(bandwidth: Bandwidth) -> Stand {
+        Stand::made(Plan::empty(), Some(bandwidth))
+    }
+
+    fn made(plan: Plan, bandwidth: Option<Bandwidth>) -> Stand {
         let output = TcpListener::bind(loopback()).unwrap();
         let plan = Plan {
             outputs: [PlannedOutput {
@@ -134,7 +142,8 @@ impl Stand {
             ..plan
         };
         let hub = Arc::new(Hub::new(1).unwrap());
-        let plane = Arc::new(Plane::new(1, plan.max_connections));
+        let plane = Plane::new(1, plan.max_connections);
+        let plane = Arc::new(plane.limited(bandwidth));
         let ring = KernelRing::new(RingSetup {
             small_buffers: SMALL_BUFFERS,
             large_buffers: 16,

@@ -4,6 +4,7 @@
 //! A model's threads wait for each other's wakes as workers do, so that a wake that is lost shows as a deadlock.
 #![forbid(unsafe_code)]
 
+mod bandwidth;
 mod inboxes;
 mod model;
 mod outputs;

@@ -1,6 +1,8 @@
 //! The sources of `src/plane`, over other primitives.
 #![allow(dead_code, reason = "a part of the program's sources, used in part")]
 
+#[path = "../../src/plane/bandwidth.rs"]
+pub mod bandwidth;
 #[path = "../../src/plane/chain.rs"]
 mod chain;
 #[path = "../../src/plane/inbox.rs"]

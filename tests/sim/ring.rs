@@ -195,6 +195,7 @@ impl Ring for SimRing {
             let twice = port.is_busy(conn, Deed::writes);
             assert!(!twice, "two sends at a time on {socket:?}");
         });
+        self.with(|world| world.flow.hand_over(world.now, range.len()));
         let deed = Deed::Send {
             conn,
             buffer: Some(buffer),

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use halb::balance::hash::HashKey;
+use halb::model::amount::Bandwidth;
 use halb::model::output::OutputId;
 use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
@@ -24,6 +25,7 @@ use halb::worker::Learning;
 use halb::worker::Progress;
 use halb::worker::Worker;
 
+use crate::flow::Flow;
 use crate::ledger::Outcome;
 use crate::lines;
 use crate::port::Deed;
@@ -73,6 +75,8 @@ pub struct Report {
     pub too_slow: usize,
     /// What the rings did until the first clients had ended.
     pub counts: RingCounts,
+    /// What left, while there was a limit.
+    pub flow: Flow,
 }
 
 impl Report {
@@ -178,7 +182,10 @@ impl Run {
         let profile = world.borrow().profile.clone();
         let plan = Arc::new(plan(&world.borrow()));
         let (workers, most) = (profile.workers, profile.max_connections);
-        let plane = Arc::new(Plane::with_inboxes(workers, most, profile.inbox));
+        let limit = profile.bandwidth;
+        let limit = limit.map(|bits_per_second| Bandwidth { bits_per_second });
+        let plane = Plane::with_inboxes(workers, most, profile.inbox);
+        let plane = Arc::new(plane.limited(limit));
         plane.set_maxima(&plan);
         let make = |index| Some(maker(SimRing::new(world, index), index, &plan, &plane));
         Run {
@@ -335,6 +342,7 @@ impl Run {
         let calm = profile.calmed();
         let mut report = Report {
             counts: self.counts,
+            flow: world.flow.clone(),
             ..Report::default()
         };
         for (id, outcome) in &world.ledger.outcomes {

@@ -168,7 +168,7 @@ impl Machine {
                 done: true,
             },
             Err(why) => Said {
-                text: format!("{} is not {}: {why}", order.output, order.verb.done()),
+                text: format!("cannot {} {}: {why}", order.verb.word(), order.output),
                 done: false,
             },
         });

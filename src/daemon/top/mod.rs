@@ -3,6 +3,7 @@
 //! [`machine`] knows what is shown and what keys mean, [`view`] draws it. Here are the threads around them: one reads
 //! keys, one waits for signals, one asks `ctl` and gives it orders, and this one draws.
 
+use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -54,7 +55,7 @@ enum News {
     /// The keyboard is gone, or a signal says that it is over.
     Over,
     Resized,
-    Answer(Result<Reading, String>),
+    Answer(Box<Result<Reading, String>>),
     Ordered(Order, Result<(), String>),
 }
 
@@ -118,7 +119,7 @@ pub fn lines(buffer: &Buffer) -> String {
 /// Until somebody leaves.
 fn live(machine: &mut Machine, client: Client, interval: Duration) -> io::Result<()> {
     let keyboard = termion::get_tty()?;
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGWINCH])?;
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGWINCH])?;
     let mut screen = Screen::take()?;
     let paint = Paint {
         colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
@@ -126,30 +127,10 @@ fn live(machine: &mut Machine, client: Client, interval: Duration) -> io::Result
     let (tell, news) = mpsc::channel();
     let (give, orders) = mpsc::channel();
     // They end with the process: each waits for somebody who may never come.
-    let told = tell.clone();
-    thread::spawn(move || {
-        for pressed in keyboard.keys().map_while(Result::ok) {
-            let Some(key) = screen::key(pressed) else {
-                continue;
-            };
-            if told.send(News::Key(key)).is_err() {
-                return;
-            }
-        }
-        let _ = told.send(News::Over);
-    });
-    let told = tell.clone();
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            let news = match signal {
-                SIGWINCH => News::Resized,
-                _ => News::Over,
-            };
-            if told.send(news).is_err() {
-                return;
-            }
-        }
-    });
+    let of_keys = tell.clone();
+    thread::spawn(move || read_keys(keyboard, &of_keys));
+    let of_signals = tell.clone();
+    thread::spawn(move || hear_signals(signals, &of_signals));
     thread::spawn(move || follow(&client, interval, &orders, &tell));
     loop {
         machine.on_time(clock::read().now);
@@ -160,7 +141,7 @@ fn live(machine: &mut Machine, client: Client, interval: Duration) -> io::Result
             Ok(News::Over) => Some(Request::Leave),
             Ok(News::Answer(answer)) => {
                 machine.on_time(clock::read().now);
-                machine.on_answer(answer);
+                machine.on_answer(*answer);
                 None
             }
             Ok(News::Ordered(order, result)) => {
@@ -177,6 +158,29 @@ fn live(machine: &mut Machine, client: Client, interval: Duration) -> io::Result
     }
 }
 
+fn read_keys(keyboard: File, tell: &mpsc::Sender<News>) {
+    for pressed in keyboard.keys().map_while(Result::ok) {
+        if let Some(key) = screen::key(pressed)
+            && tell.send(News::Key(key)).is_err()
+        {
+            return;
+        }
+    }
+    let _ = tell.send(News::Over); // whoever has left knows it
+}
+
+fn hear_signals(mut signals: Signals, tell: &mpsc::Sender<News>) {
+    for signal in signals.forever() {
+        let news = match signal {
+            SIGWINCH => News::Resized,
+            _ => News::Over,
+        };
+        if tell.send(news).is_err() {
+            return;
+        }
+    }
+}
+
 /// Asks again and again, and gives orders in between, until nobody wants to know.
 fn follow(
     client: &Client,
@@ -184,7 +188,7 @@ fn follow(
     orders: &mpsc::Receiver<Order>,
     tell: &mpsc::Sender<News>,
 ) {
-    while tell.send(News::Answer(ask(client))).is_ok() {
+    while tell.send(News::Answer(Box::new(ask(client)))).is_ok() {
         match orders.recv_timeout(interval) {
             Ok(order) => {
                 let result = carry_out(client, &order);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ratatui::Terminal;
 use ratatui::backend::TermionBackend;
+use termion::clear;
 use termion::cursor;
 use termion::event;
 use termion::raw::IntoRawMode;
@@ -72,7 +73,9 @@ impl Drop for Screen {
 /// Whom could it be told if it fails?
 fn give_back(raw: &RawTerminal<Stdout>) {
     let mut stdout = io::stdout();
-    let _ = write!(stdout, "{}{}", cursor::Show, screen::ToMainScreen);
+    // A screen that was resized meanwhile may leave of itself what is not cleared.
+    let (all, main) = (clear::All, screen::ToMainScreen);
+    let _ = write!(stdout, "{all}{}{main}", cursor::Show);
     let _ = stdout.flush();
     let _ = raw.suspend_raw_mode();
 }

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::RenderDirection;
 use ratatui::widgets::Sparkline;
 use ratatui::widgets::Widget;
 
@@ -107,15 +108,16 @@ impl View<'_> {
         if area.height < 2 {
             return;
         }
-        let seen = usize::from(area.width).min(self.machine.history.len());
-        let history = self.machine.history.iter().rev().take(seen).rev();
-        let rates: Vec<Option<u64>> = history.copied().collect();
+        let newest_first = self.machine.history.iter().rev();
+        let seen = newest_first.take(usize::from(area.width)).copied();
+        let rates: Vec<Option<u64>> = seen.collect();
         let most = rates.iter().flatten().max().copied().unwrap_or(0);
         let most_of = format!("most {}", figure::count(Some(most as f64)));
         paint::rule(buffer, area, self.paint, "requests/s", &most_of);
         Sparkline::default()
             .data(rates)
             .max(most.max(1))
+            .direction(RenderDirection::RightToLeft)
             .style(self.paint.style(Ink::Graph))
             .absent_value_symbol("·")
             .absent_value_style(self.paint.style(Ink::Label))

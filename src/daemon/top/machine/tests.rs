@@ -172,7 +172,7 @@ fn what_became_of_an_order_is_said_until_the_next_key() {
     let said = machine.said.clone().unwrap();
     assert_eq!(
         (said.text.as_str(), said.done),
-        ("out2 is not enabled: nothing changed", false)
+        ("cannot enable out2: nothing changed", false)
     );
     machine.on_answer(Ok(reading(Vec::new())));
     assert!(machine.said.is_some());
