@@ -1,6 +1,7 @@
 //! The access log: exactly one line for each request, whatever becomes of it, and nobody waits for who reads it.
 
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -157,7 +158,7 @@ fn lines(path: &PathBuf) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-fn logged(path: &PathBuf, format: &str, more: &str) -> String {
+fn logged(path: &Path, format: &str, more: &str) -> String {
     let path = path.display();
     format!("access_log = \"{path}\"\nlog_format = \"{format}\"\n{SELDOM_PROBED}\n{more}")
 }
