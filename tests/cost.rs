@@ -13,6 +13,8 @@ mod bandwidth;
 mod bodies;
 #[path = "cost/connections.rs"]
 mod connections;
+#[path = "cost/lines.rs"]
+mod lines;
 #[path = "cost/requests.rs"]
 mod requests;
 #[path = "cost/shortage.rs"]

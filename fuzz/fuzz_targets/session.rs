@@ -11,6 +11,8 @@ mod client;
 mod flow;
 #[path = "../../tests/sim/ledger.rs"]
 mod ledger;
+#[path = "../../tests/sim/lines.rs"]
+mod lines;
 #[path = "../../tests/sim/malformed.rs"]
 mod malformed;
 #[path = "../../tests/sim/message.rs"]

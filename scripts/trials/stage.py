@@ -75,13 +75,13 @@ class Stage:
             time.sleep(0.02)
         raise RuntimeError(f"no {pattern!r} from {process.args}:\n{process.log.read_text(errors='replace')}")
 
-    def nginx(self, locations, listen=""):
+    def nginx(self, locations, listen="", address="127.0.0.1"):
         """nginx with these locations and options of `listen`; its port. It takes over a socket that listens already."""
-        listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        listener = socket.create_server((address, 0), backlog=4096)
         port = listener.getsockname()[1]
         (self.folder / "nginx").mkdir()
         file = self.folder / "nginx" / "nginx.conf"
-        file.write_text(NGINX % {"port": port, "locations": locations, "listen": listen})
+        file.write_text(NGINX % {"port": port, "locations": locations, "listen": listen, "address": address})
         command = ["nginx", "-p", file.parent, "-c", file, "-e", "stderr"]
         self.start("nginx", command, listener, env={**os.environ, "NGINX": "0;"})
         listener.close()
@@ -115,17 +115,25 @@ class Stage:
         lines = {"in": '"127.0.0.1:0"', "resources": '{ memory = "96MB" }', **apart, **properties}
         lines |= {f"out{number}": f'"127.0.0.1:{port}"' for number, port in enumerate(ports, 1)}
         file = self.folder / f"{name}.toml"
-        file.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
+        write_properties(file, lines)
         # A HALB_… variable of the person who runs this would count more than the file.
         clean = {key: value for key, value in os.environ.items() if not key.startswith("HALB")}
         process = self.start(name, [os.environ["HALB"], "run", "-f", file], env=clean)
         port = self.announced(process, r"event=listening in=\S+:(\d+)")[1]
-        return Halb(self, process, int(port))
+        return Halb(self, process, int(port), file, lines)
+
+
+def write_properties(file, lines):
+    file.write_text("".join(f"{key} = {value}\n" for key, value in lines.items()))
 
 
 class Halb:
-    def __init__(self, stage, process, port):
+    def __init__(self, stage, process, port, file, lines):
         self.stage = stage
+        # The file of its configuration, and what was in it at the start.
+        self.file = file
+        self.lines = lines
+        self.ctl = (lines["ctl"].strip('"'), lines["ctl_port"])
         self.process = process
         self.port = port
         self.address = ("127.0.0.1", port)
@@ -209,7 +217,7 @@ http {
     scgi_temp_path scgi;
     keepalive_requests 100000000;
     server {
-        listen 127.0.0.1:%(port)d %(listen)s;
+        listen %(address)s:%(port)d %(listen)s;
         %(locations)s
     }
 }

@@ -1,5 +1,6 @@
 //! One reading of everything that is counted: the one source of `ctl`, `ui`, `/metrics` and `mon`.
 
+use crate::control::probed::ProbeState;
 use crate::control::shared::Shared;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
@@ -34,6 +35,8 @@ pub use crate::plane::queue::Depth;
 #[derive(Clone, Debug)]
 pub struct OutputFigures {
     pub id: OutputId,
+    /// What it is connected to; `None` when it is disconnected.
+    pub planned: Option<PlannedOutput>,
     pub connected: bool,
     pub switch: Switch,
     /// Down while it has no address.
@@ -47,6 +50,10 @@ pub struct OutputFigures {
     pub errors: u64,
     /// Times it went from up to down.
     pub downs: u64,
+    /// What the last probe found, and since when its health is what it is.
+    pub probe: ProbeState,
+    /// Times it refused or reset a connection, or left one unanswered.
+    pub suspicions: u64,
     pub connects_total: u64,
     pub connect_errors: u64,
     /// Responses with a status of 500 or more.
@@ -86,6 +93,17 @@ pub struct Figures {
     /// How sessions ended, each way with its number.
     pub endings: Vec<(&'static str, u64)>,
     pub max_connections: u64,
+    /// In the order of their numbers, from 0.
+    pub workers: Vec<WorkerFigures>,
+}
+
+/// Of one worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WorkerFigures {
+    /// Once around its loop, each.
+    pub turns_total: u64,
+    pub connections_active: u64,
+    pub requests_total: u64,
 }
 
 impl Figures {
@@ -119,7 +137,18 @@ impl Figures {
             replies_total: pages(|page| page.replies_total.get()),
             endings: plane.endings(),
             max_connections: plane.places().maximum(),
+            workers: plane.pages().iter().map(WorkerFigures::collect).collect(),
             outputs,
+        }
+    }
+}
+
+impl WorkerFigures {
+    fn collect(page: &Page) -> WorkerFigures {
+        WorkerFigures {
+            turns_total: page.turns.get(),
+            connections_active: page.connections_active.get(),
+            requests_total: page.requests_total.get(),
         }
     }
 }
@@ -138,6 +167,7 @@ impl OutputFigures {
         let has_address = planned.is_some_and(|output| output.address.is_some());
         OutputFigures {
             id,
+            planned: planned.cloned(),
             connected: planned.is_some(),
             switch: plane.switch(id),
             health: if has_address {
@@ -151,6 +181,8 @@ impl OutputFigures {
             sessions_total: sum(|of| &of.sessions_total),
             errors: probed.failed,
             downs: probed.downs,
+            probe: probed,
+            suspicions: sum(|of| &of.suspicions),
             connects_total: sum(|of| &of.connects_total),
             connect_errors: sum(|of| &of.connect_errors),
             response_errors: sum(|of| &of.response_errors),

@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 use tokio::sync::watch;
 
 use crate::control::journal::Journal;
+use crate::control::metrics::process;
 use crate::control::mon::MonCounts;
+use crate::control::pressure::LastReading;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
@@ -30,10 +32,14 @@ pub struct Shared {
     /// What probes found, in words.
     pub probes: ProbeBoard,
     pub limits: Limits,
+    /// How full the memory is.
+    pub memory: LastReading,
     /// What became of what `mon` was to push.
     pub mon: MonCounts,
     /// When this process began to serve.
     pub started: Instant,
+    /// Memory that it had then.
+    pub started_resident_bytes: Option<u64>,
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
     current: watch::Sender<Arc<Current>>,
@@ -69,8 +75,10 @@ impl Shared {
             journal: Journal::default(),
             probes: ProbeBoard::default(),
             limits,
+            memory: LastReading::default(),
             mon: MonCounts::default(),
             started: clock::read().now,
+            started_resident_bytes: process::resident_bytes(),
             rung: Notify::new(),
             current: watch::Sender::new(Arc::new(current)),
             changing: Mutex::new(()),

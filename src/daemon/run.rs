@@ -6,12 +6,12 @@ use std::io;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
@@ -24,8 +24,12 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
+use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
+use crate::control::mon;
+use crate::control::prober;
+use crate::control::prober::names;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
 use crate::control::shared::Current;
@@ -36,6 +40,7 @@ use crate::control::state::Folder;
 use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
+use crate::daemon::budget::Budget;
 use crate::daemon::check;
 use crate::daemon::resources::Unknown;
 use crate::daemon::sizing::Sizing;
@@ -55,6 +60,9 @@ use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
 use crate::worker::Learning;
 
+/// A start waits so long for the addresses of host names. What comes later is known a moment after it.
+const NAMES_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why serving did not begin.
 #[derive(Debug)]
 pub enum StartError {
@@ -63,7 +71,11 @@ pub enum StartError {
     Cores(String),
     State(PathBuf, Denied),
     Ctl(SocketAddr, io::Error),
+    /// A socket to push counters over.
+    Statistics(io::Error),
     Ui(SocketAddr, io::Error),
+    /// A socket to probe an output with.
+    Checker(io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -94,11 +106,19 @@ impl fmt::Display for StartError {
                  cannot listen on {address} (ctl, ctl_port): {}",
                 plain(error)
             ),
+            StartError::Statistics(error) => write!(
+                f,
+                "Error: failed to initialize statistics reporting: no socket for mon: {error}"
+            ),
             StartError::Ui(address, error) => write!(
                 f,
                 "Error: failed to initialize the user interface terminal: \
                  cannot listen on {address} (ui, ui_port): {}",
                 plain(error)
+            ),
+            StartError::Checker(error) => write!(
+                f,
+                "Error: failed to initialize external health checker: no socket to probe any output with: {error}"
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
@@ -164,20 +184,11 @@ pub fn start(
 ) -> Result<Started, StartError> {
     let sizing = sizing(config)?;
     let budget = &sizing.budget;
-    let mut plan = Plan::from_config(config, resolve, budget.max_connections());
-    plan.pipe_responses = !paces_clients();
-    log::event(
-        "maximum",
-        &[
-            ("max_connections", &plan.max_connections),
-            ("descriptors", &budget.descriptors_sum()),
-            ("computed", budget),
-        ],
-    );
+    let plan = planned(config, budget);
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
-    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
-    let ui = listen(control::ui_address(config), StartError::Ui)?;
+    let (ctl, ui) = listen_all(config)?;
+    let access_log = Opened::of(config).map_err(StartError::Other)?;
     let setup = workers_setup(config, plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
@@ -206,11 +217,15 @@ pub fn start(
             plain: budget.without_sessions().max_connections(),
             learning: budget.with_sessions().max_connections(),
         },
+        access_log,
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
             announce(&workers, &setup, &terminals);
+            if let Err(error) = log::serve() {
+                log::event("log_without_limit", &[("cause", &error)]);
+            }
             notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
@@ -226,6 +241,21 @@ pub fn start(
             Err(StartError::Other(error))
         }
     }
+}
+
+/// The plan to begin with; its maximum is said.
+fn planned(config: &Config, budget: &Budget) -> Plan {
+    let mut plan = Plan::from_config(config, addresses(config), budget.max_connections());
+    plan.pipe_responses = !paces_clients();
+    log::event(
+        "maximum",
+        &[
+            ("max_connections", &plan.max_connections),
+            ("descriptors", &budget.descriptors_sum()),
+            ("computed", budget),
+        ],
+    );
+    plan
 }
 
 fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
@@ -286,6 +316,15 @@ fn sizing(config: &Config) -> Result<Sizing, StartError> {
     Ok(sizing)
 }
 
+/// The listeners of `ctl` and `ui`, once it is known that `mon` may have what it needs, too.
+fn listen_all(config: &Config) -> Result<(TcpListener, TcpListener), StartError> {
+    mon::check(config).map_err(StartError::Statistics)?;
+    prober::check(config).map_err(StartError::Checker)?;
+    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
+    let ui = listen(control::ui_address(config), StartError::Ui)?;
+    Ok((ctl, ui))
+}
+
 fn listen(
     address: SocketAddr,
     failed: fn(SocketAddr, io::Error) -> StartError,
@@ -341,6 +380,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
+        log::finish();
         report(&plane, &ended.left);
     }
     Ok(())
@@ -391,15 +431,15 @@ fn random_key() -> io::Result<HashKey> {
     Ok(HashKey::from_bytes(bytes))
 }
 
-/// The first address of a name; one without makes its output down, never the program fail.
-fn resolve(backend: &HostPort) -> Option<SocketAddr> {
-    let name = backend.to_string();
-    let found = name
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next());
-    if found.is_none() {
-        log::event("unresolved", &[("output", &name)]);
+/// What the names of the outputs resolve to. One without an address makes its output down, never the program fail.
+fn addresses(config: &Config) -> impl FnMut(&HostPort) -> Option<SocketAddr> {
+    let resolve: names::Resolve = Arc::new(names::system);
+    let known = names::known_within(NAMES_PATIENCE, config, &resolve);
+    move |name| {
+        let address = known.get(name).copied();
+        if address.is_none() {
+            log::event("unresolved", &[("output", name)]);
+        }
+        address
     }
-    found
 }

@@ -7,6 +7,7 @@ pub(crate) mod tests;
 
 use crate::http::body::BodyFault;
 use crate::http::body::FramingFault;
+pub use crate::http::ending::number::FAULTS;
 pub use crate::http::ending::number::REASONS;
 use crate::http::field::FieldFault;
 use crate::http::response::Broken;
@@ -89,9 +90,21 @@ pub enum Fault {
     Halb,
 }
 
+impl Fault {
+    /// A word for counters. These never change their meaning.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fault::Nobody => "nobody",
+            Fault::Client => "client",
+            Fault::Output => "output",
+            Fault::Halb => "halb",
+        }
+    }
+}
+
 impl Ending {
     /// Whose fault it was.
-    pub fn fault(self) -> Fault {
+    pub const fn fault(self) -> Fault {
         match self {
             Ending::Answered | Ending::LastHop | Ending::TunnelClosed | Ending::TunnelIdle => {
                 Fault::Nobody

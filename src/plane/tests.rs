@@ -5,6 +5,7 @@ mod inbox;
 mod outputs;
 mod places;
 mod queue;
+mod records;
 mod snapshot;
 
 fn output(index: usize) -> OutputId {

@@ -214,6 +214,7 @@ impl<R: Ring> Worker<R> {
         match moved {
             Ok(bytes @ 1..) => {
                 piped.inside -= bytes;
+                sink.moved = self.ring.now();
                 if way == Way::Down {
                     session.download_pace.moved(bytes as u64);
                 }

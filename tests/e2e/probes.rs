@@ -72,11 +72,11 @@ fn four_outputs_are_told_apart_with_their_reasons() {
     let mut node = Node::start(
         &outputs,
         "healthcheck_method = \"http_get\"\nhealthcheck_regexp = \"^ALL_SERVICES_ARE_OK$\"\n\
-         healthcheck_interval = 1",
+         healthcheck_interval = 2",
     );
     for (output, to, text) in [
         ("out1", "down", "out1 down: HTTP 500 to GET /"),
-        ("out2", "down", "out2 down: no answer within 1 s"),
+        ("out2", "down", "out2 down: no answer within 2 s"),
         ("out3", "down", "out3 down: connection refused"),
         ("out4", "up", "out4 up: HTTP 200 to GET /"),
     ] {
@@ -101,7 +101,7 @@ fn the_seed_s_health_check_page_decides() {
     let mut node = Node::start(
         &[php.address],
         "healthcheck_mode = \"http_get\"\nhealthcheck_url = \"http://site/health_check.php\"\n\
-         healthcheck_regexp = \"ALL_SERVICES_ARE_OK\"\nhealthcheck_interval = 0.2",
+         healthcheck_regexp = \"ALL_SERVICES_ARE_OK\"\nhealthcheck_interval = 2",
     );
     let up = "out1 up: HTTP 200 to GET /health_check.php";
     assert_eq!(untimed(&told(&mut node, "out1", "up")), up);
@@ -138,49 +138,46 @@ fn scripted(script: &'static str) -> (Backend, mpsc::Receiver<String>) {
 
 #[test]
 fn rise_and_fall_are_counted_in_a_row() {
-    for (script, counts, changes) in [
-        (
-            "+--+--+--+---+",
-            "rise = 1\nhealthcheck_fall = 3",
-            ["up", "down", "up"],
+    thread::scope(|scope| {
+        let fall = "rise = 1\nhealthcheck_fall = 3";
+        scope.spawn(|| follows("+--+---+", fall, ["up", "down", "up"]));
+        let rise = "rise = 3\nhealthcheck_fall = 1";
+        scope.spawn(|| follows("-++-+++-", rise, ["down", "up", "down"]));
+    });
+}
+
+/// Of a script, exactly these changes come.
+fn follows(script: &'static str, counts: &str, changes: [&str; 3]) {
+    let (backend, asked) = scripted(script);
+    let mut node = Node::start(
+        &[backend.address],
+        &format!(
+            "healthcheck_method = \"http_head\"\nhealthcheck_url = \"http://site:81/up?deep=1\"\n\
+             healthcheck_interval = 2\nhealthcheck_{counts}"
         ),
-        (
-            "-++-++-++-+++-",
-            "rise = 3\nhealthcheck_fall = 1",
-            ["down", "up", "down"],
-        ),
-    ] {
-        let (backend, asked) = scripted(script);
-        let mut node = Node::start(
-            &[backend.address],
-            &format!(
-                "healthcheck_method = \"http_head\"\nhealthcheck_url = \"http://site:81/up?deep=1\"\n\
-                 healthcheck_interval = 0.1\nhealthcheck_{counts}"
-            ),
-        );
-        for change in &changes[1..] {
-            let text = next_told(&mut node, "out1", change);
-            let status = if *change == "up" { 200 } else { 503 };
-            let reason = format!("out1 {change}: HTTP {status} to HEAD /up?deep=1 after ");
-            assert!(text.starts_with(&reason), "{text}");
-        }
-        let history = node.process.history();
-        let told = history
-            .lines()
-            .filter_map(|line| line.split_once(" output=out1 "));
-        let told: Vec<&str> = told.map(|(event, _)| event).collect();
-        assert_eq!(
-            told,
-            changes.map(|change| format!("event={change}")),
-            "{history}"
-        );
-        assert_eq!(
-            asked.recv().unwrap(),
-            "HEAD /up?deep=1 HTTP/1.1\r\nHost: site:81\r\nUser-Agent: HALB-health-check\r\n\
-             Connection: close\r\n\r\n"
-        );
-        node.stop();
+    );
+    for change in &changes[1..] {
+        let text = next_told(&mut node, "out1", change);
+        let status = if *change == "up" { 200 } else { 503 };
+        let reason = format!("out1 {change}: HTTP {status} to HEAD /up?deep=1 after ");
+        assert!(text.starts_with(&reason), "{text}");
     }
+    let history = node.process.history();
+    let told = history
+        .lines()
+        .filter_map(|line| line.split_once(" output=out1 "));
+    let told: Vec<&str> = told.map(|(event, _)| event).collect();
+    assert_eq!(
+        told,
+        changes.map(|change| format!("event={change}")),
+        "{history}"
+    );
+    assert_eq!(
+        asked.recv().unwrap(),
+        "HEAD /up?deep=1 HTTP/1.1\r\nHost: site:81\r\nUser-Agent: HALB-health-check\r\n\
+         Connection: close\r\n\r\n"
+    );
+    node.stop();
 }
 
 /// Clients that ask all the time; none of their requests may fail.
@@ -208,7 +205,7 @@ fn a_killed_output_costs_no_get_and_gets_its_share_when_it_is_back() {
     let second = Backend::named("second");
     let mut node = Node::start(
         &[first.address, second.address],
-        "workers = 2\nhealthcheck_interval = 0.2",
+        "workers = 2\nhealthcheck_interval = 2",
     );
     let load = Load {
         go_on: AtomicBool::new(true),
@@ -267,7 +264,7 @@ fn the_backup_s_page_is_shown_while_all_servers_are_down() {
     for (number, port) in (1..).zip(&ports) {
         text += &format!("out{number} = \"{}\"\n", port.address);
     }
-    text += "healthcheck_interval = 0.1";
+    text += "healthcheck_interval = 1";
     let servers = ports
         .each_ref()
         .map(|port| Backend::at(port.open(), answering("shop")));

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::backend::Backend;
 use crate::client::Client;
+use crate::client::field;
 use crate::node;
 use crate::node::Node;
 use crate::process::Folder;
@@ -193,82 +194,90 @@ fn inputs_come_and_go_and_connections_stay() {
     let mut node = Node::from_text(&base);
     let mut old = node.connect();
     only(&mut old, &["one"]);
-    let port = free_port();
-    node.reload(&format!(
-        "in = [\"127.0.0.1:0\", \"127.0.0.1:{port}\"]\n{base}"
-    ));
-    let second = SocketAddr::from(([127, 0, 0, 1], port));
+    let second = free();
+    node.reload(&format!("in = [\"127.0.0.1:0\", \"{second}\"]\n{base}"));
     // Each worker has one.
     let mut new: Vec<Client> = (0..20).map(|_| Client::connect(second)).collect();
     new.iter_mut().for_each(|client| only(client, &["one"]));
     only(&mut node.connect(), &["one"]);
-    node.reload(&format!("in = \"127.0.0.1:{port}\"\n{base}"));
+    node.reload(&format!("in = \"{second}\"\n{base}"));
     let error = TcpStream::connect(node.address()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     new.push(old);
-    new.iter_mut().for_each(|client| only(client, &["one"]));
-    only(&mut Client::connect(second), &["one"]);
-    // Every address instead of this one, on the same port.
-    node.reload(&format!("in = \"0.0.0.0:{port}\"\n{base}"));
     new.iter_mut().for_each(|client| only(client, &["one"]));
     only(&mut Client::connect(second), &["one"]);
     drop(new);
     node.stop();
 }
 
-/// Nobody listens there now.
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
+/// An address that nobody else on this machine uses; port 0 is no port to move to.
+fn free() -> SocketAddr {
+    let of = |name: &str| {
+        let all = node::apart();
+        let (_, value) = all.into_iter().find(|(known, _)| *known == name).unwrap();
+        value
+    };
+    SocketAddr::new(
+        of("HALB_CTL").parse().unwrap(),
+        of("HALB_CTL_PORT").parse().unwrap(),
+    )
 }
 
 #[test]
-fn ctl_moves_and_its_connections_stay() {
+fn terminals_move_and_their_connections_stay() {
     let one = Backend::named("one");
     let folder = Folder::new();
-    let [first, second] = [free_port(), free_port()];
-    let text = |port: u16| {
-        format!(
-            "in = \"127.0.0.1:0\"\nctl_port = {port}\nworkers = 1\nstate_dir = \"{}\"\n{}\
+    let all = [free(), free(), free()];
+    let [first, second, ui] = all.map(|address| address.port());
+    let here = all[0].ip();
+    let write = |ctl: u16, ui: u16| {
+        let text = format!(
+            "in = \"127.0.0.1:0\"\nctl = \"{here}\"\nui = \"{here}\"\nctl_port = {ctl}\nui_port = {ui}\nworkers = 1\nstate_dir = \"{}\"\n{}\
              resources = {{ memory = \"96MB\" }}\n",
             folder.path("state").display(),
             outputs(&[(1, &one)])
-        )
+        );
+        folder.write("halb.toml", text.as_bytes())
     };
-    let file = folder.write("halb.toml", text(first).as_bytes());
+    let file = write(first, ui);
     let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
     command.env_clear().args(["run", "-f"]).arg(&file);
     let mut process = Process::start(&mut command);
     node::listening(&mut process);
-    let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let reloads = || {
+        let mut reload = Command::new(env!("CARGO_BIN_EXE_halb"));
+        reload.env_clear().args(["reload", "-f"]).arg(&file);
+        ended(&reload.output().unwrap())
+    };
+    let at = |port: u16| SocketAddr::new(here, port);
     let mut kept = Client::connect(at(first));
     let asks_ctl = |kept: &mut Client| {
         kept.say("GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(kept.response().status, 200);
     };
     asks_ctl(&mut kept);
-    folder.write("halb.toml", text(second).as_bytes());
-    let mut reload = Command::new(env!("CARGO_BIN_EXE_halb"));
-    reload.env_clear().args(["reload", "-f"]).arg(&file);
-    let (code, out, _) = ended(&reload.output().unwrap());
-    assert_eq!(
-        code,
-        Some(0),
-        "it is asked where it is, not where it will be"
-    );
+    write(second, ui);
+    // It is asked where it is, not where it will be.
+    let (code, out, err) = reloads();
+    assert_eq!(code, Some(0), "{err}");
     assert_eq!(out, format!("ctl_port {first} → {second}\n"));
     assert_eq!(ctl(at(second), "/api/status")["code"], 0);
     let error = TcpStream::connect(at(first)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     asks_ctl(&mut kept);
-    let (code, out, _) = ended(&reload.output().unwrap());
+    write(ui, second);
+    let (code, _, err) = reloads();
+    assert_eq!(code, Some(0), "they exchange their places: {err}");
+    assert_eq!(ctl(at(ui), "/api/status")["code"], 0);
+    asks_ctl(&mut kept);
+    let (code, out, _) = reloads();
     assert_eq!((code, out.as_str()), (Some(0), "nothing changed\n"));
     process.signal(Signal::SIGTERM);
     node::ends_well(&mut process);
-    let (code, _, err) = ended(&reload.output().unwrap());
+    let (code, _, err) = reloads();
     assert_eq!(code, Some(1));
     assert!(
-        err.starts_with("halb reload: no halb answers at 127.0.0.1:"),
+        err.starts_with(&format!("halb reload: no halb answers at {here}:{ui}")),
         "{err}"
     );
 }
@@ -343,6 +352,74 @@ fn switches_outlive_reload_and_restart_but_not_another_address() {
     node.stop();
     let node = Node::from_state(&properties, &state);
     assert_eq!(switch(&node), "enabled", "forgotten for good");
+    node.stop();
+}
+
+/// Sets a cookie for who has none; says its name.
+fn with_sessions(name: &'static str) -> Backend {
+    Backend::start(move |connection| {
+        while let Some(request) = connection.request() {
+            let set = match field(&request.head, "Cookie") {
+                Some(_) => String::new(),
+                None => format!("Set-Cookie: SID={name}-{}\r\n", connection.number),
+            };
+            let length = name.len();
+            connection.say(format!(
+                "HTTP/1.1 200 OK\r\n{set}Content-Length: {length}\r\n\r\n{name}"
+            ));
+        }
+    })
+}
+
+/// Who answers a request with this cookie, or without any; and the cookie that was set.
+fn tied(client: &mut Client, cookie: Option<&str>) -> (String, Option<String>) {
+    let cookie = cookie.map_or(String::new(), |cookie| format!("Cookie: {cookie}\r\n"));
+    client.say(format!("GET / HTTP/1.1\r\nHost: a.test\r\n{cookie}\r\n"));
+    let response = client.response();
+    let set = response.field("Set-Cookie").map(str::to_owned);
+    (response.text(), set)
+}
+
+#[test]
+fn sessions_stay_and_those_of_an_output_that_is_another_are_forgotten() {
+    let [one, two, three] = ["one", "two", "three"].map(with_sessions);
+    let folder = Folder::new();
+    let state = folder.path("state");
+    let base = "workers = 2\ncookie_check_length = 64\n";
+    // At first nothing is learned: there are no tables.
+    let plain = format!("{base}{}", outputs(&[(1, &one), (2, &two)]));
+    let mut node = Node::from_state(&plain, &state);
+    let mut client = node.connect();
+    only(&mut client, &["one", "two"]);
+    let learning = format!("cookie_name = \"SID\"\n{plain}");
+    node.reload(&learning);
+    let mut cookies = Vec::new();
+    for _ in 0..20 {
+        let (name, cookie) = tied(&mut node.connect(), None);
+        cookies.push((name, cookie.unwrap()));
+    }
+    node.reload(&format!("{learning}client_timeout = 30\n"));
+    for (name, cookie) in &cookies {
+        assert_eq!(tied(&mut client, Some(cookie)).0, *name);
+    }
+    node.reload(&format!(
+        "cookie_name = \"SID\"\n{base}{}",
+        outputs(&[(1, &one), (2, &three)])
+    ));
+    for (name, cookie) in &cookies {
+        let now = tied(&mut client, Some(cookie)).0;
+        match name.as_str() {
+            "one" => assert_eq!(now, "one"),
+            _ => assert_ne!(now, "two"),
+        }
+    }
+    drop(client);
+    node.stop();
+    let node = Node::from_state(&learning, &state);
+    for (_, cookie) in cookies.iter().filter(|(name, _)| name == "one") {
+        let (now, _) = tied(&mut node.connect(), Some(cookie));
+        assert_eq!(now, "one", "what a reload began to learn outlives the end");
+    }
     node.stop();
 }
 

@@ -12,6 +12,11 @@ use crate::node;
 use crate::process::Folder;
 use crate::process::PATIENCE;
 use crate::process::Process;
+use crate::process::run;
+use crate::process::says;
+
+/// The release of systemd that brought this type.
+const NOTIFY_RELOAD: u32 = 253;
 
 /// A manager, and what it has started.
 struct Service {
@@ -113,6 +118,39 @@ fn ready_reloading_and_stopping_are_said_in_time() {
     }
     drop(client);
     service.stop();
+}
+
+/// With this program in the place of the installed one, and a type that this machine's systemd knows.
+fn unit() -> String {
+    let text = include_str!("../../systemd/halb.service");
+    let text = text.replace("/usr/bin/halb", env!("CARGO_BIN_EXE_halb"));
+    let version = says("systemd-analyze", &["--version"]);
+    let version = version.split(' ').nth(1).and_then(|word| word.parse().ok());
+    if version.unwrap_or(0) < NOTIFY_RELOAD {
+        text.replace("Type=notify-reload", "Type=notify")
+    } else {
+        text
+    }
+}
+
+#[test]
+fn the_unit_is_sound_and_shut_in() {
+    let folder = Folder::new();
+    let file = folder.write("halb.service", unit().as_bytes());
+    let file = file.to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = run("systemd-analyze", arguments);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(run(&["verify", "--man=no", file]), "");
+    // Of 100; the network it is there for costs 16.
+    run(&[
+        "security",
+        "--offline=true",
+        "--threshold=20",
+        "--no-pager",
+        file,
+    ]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod model;
 mod outputs;
 mod places;
 mod plane;
+mod records;
 mod snapshots;
 mod standing;
 

@@ -15,6 +15,8 @@ pub mod outputs;
 pub mod places;
 #[path = "../../src/plane/queue.rs"]
 pub mod queue;
+#[path = "../../src/plane/records.rs"]
+pub mod records;
 #[path = "../../src/plane/snapshot.rs"]
 pub mod snapshot;
 #[path = "../../src/plane/standing.rs"]

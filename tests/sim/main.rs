@@ -12,6 +12,7 @@ mod backend;
 mod client;
 mod flow;
 mod ledger;
+mod lines;
 mod malformed;
 mod message;
 mod naive;

@@ -385,6 +385,10 @@ impl Ring for SimRing {
         self.with(|world| world.ports[self.index].counts.calls += 1);
     }
 
+    fn wake_log(&mut self) {
+        self.with(|world| world.ports[self.index].counts.calls += 1);
+    }
+
     fn lease(&mut self, size: Size) -> Option<Buffer> {
         self.with_port(|port| {
             let mut buffer = port.arena.lease(size)?;

@@ -27,6 +27,7 @@ use halb::worker::Worker;
 
 use crate::flow::Flow;
 use crate::ledger::Outcome;
+use crate::lines;
 use crate::port::Deed;
 use crate::port::LISTENER;
 use crate::profile::MILLISECOND;
@@ -423,6 +424,7 @@ pub fn at_rest(plane: &Plane) {
         assert_eq!(sessions, 0, "worker {index} counts sessions");
         page.outputs.iter().for_each(adds_up);
     }
+    lines::agree_with_counters(plane);
 }
 
 /// What is counted in several ways is the same in all of them.
@@ -476,6 +478,7 @@ pub fn plan(world: &World) -> Plan {
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
         affinity: affinity(profile),
+        access_log: true,
         ..Plan::empty()
     }
 }

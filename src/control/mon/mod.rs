@@ -96,6 +96,7 @@ struct Settings {
 /// Pushes as long as the configuration in force asks for it, until it is dropped.
 pub async fn run(shared: Arc<Shared>) {
     let mut follower = shared.follow();
+    let mut from_start = true;
     loop {
         let settings = Settings::of(&follower.borrow_and_update().config);
         tokio::select! {
@@ -104,9 +105,10 @@ pub async fn run(shared: Arc<Shared>) {
                     return;
                 }
             }
-            () = push(&shared, settings.as_ref()) => {}
+            () = push(&shared, settings.as_ref(), from_start) => {}
         }
         shared.mon.set_connected(false);
+        from_start = false;
     }
 }
 
@@ -157,12 +159,12 @@ async fn other_than(
     follower.wait_for(differs).await.ok().map(drop)
 }
 
-async fn push(shared: &Shared, settings: Option<&Settings>) {
+async fn push(shared: &Shared, settings: Option<&Settings>, from_start: bool) {
     match settings {
         None => std::future::pending().await,
         Some(settings) => match settings.wire {
             MonWire::Json => tcp::push(shared, settings).await,
-            MonWire::Statsd => udp::push(shared, settings).await,
+            MonWire::Statsd => udp::push(shared, settings, from_start).await,
         },
     }
 }

@@ -27,18 +27,22 @@ pub struct Statsd {
     prefix: String,
     /// Of what only grows: how much of it the receiver knows.
     told: BTreeMap<String, u64>,
+    /// The receiver was there when counting began.
+    from_start: bool,
 }
 
 impl Statsd {
-    pub fn new(node: &str) -> Statsd {
+    /// `from_start`: nothing was counted before.
+    pub fn new(node: &str, from_start: bool) -> Statsd {
         Statsd {
             prefix: format!("halb.{}.", word(node)),
             told: BTreeMap::new(),
+            from_start,
         }
     }
 
-    /// What is to be sent of this reading. A counter begins with 0 when it is first seen: what was before is not
-    /// this interval's.
+    /// What is to be sent of this reading. A counter that is first seen later than at the start begins with 0: what
+    /// was before is not this interval's.
     pub fn datagrams(&mut self, counters: &[Counter]) -> Vec<Datagram> {
         let mut datagrams: Vec<Datagram> = Vec::new();
         for counter in counters {
@@ -70,7 +74,8 @@ impl Statsd {
         match counter.kind {
             Kind::Gauge => format!("{}{name}:{value}|g", self.prefix),
             Kind::Counter => {
-                let told = *self.told.entry(name.clone()).or_insert(*value);
+                let before = if self.from_start { 0 } else { *value };
+                let told = *self.told.entry(name.clone()).or_insert(before);
                 let growth = value.saturating_sub(told);
                 format!("{}{name}:{growth}|c", self.prefix)
             }
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn gauges_go_as_they_are_and_counters_by_their_growth() {
-        let mut statsd = Statsd::new("lb1.example.org");
+        let mut statsd = Statsd::new("lb1.example.org", false);
         let at = |errors| {
             [
                 counter("out1_status", Kind::Gauge, 100),
@@ -139,8 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn who_is_there_from_the_start_is_told_everything() {
+        let mut statsd = Statsd::new("a", true);
+        let datagrams = statsd.datagrams(&[counter("errors", Kind::Counter, 7)]);
+        assert_eq!(texts(&datagrams), ["halb.a.errors:7|c"]);
+    }
+
+    #[test]
     fn datagrams_are_full_but_not_too_large() {
-        let mut statsd = Statsd::new(&"long".repeat(500));
+        let mut statsd = Statsd::new(&"long".repeat(500), false);
         let counters: Vec<Counter> = (0..500)
             .map(|number| {
                 counter(

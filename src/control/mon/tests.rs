@@ -84,7 +84,7 @@ fn new_counters_are_defined_on_the_same_connection() {
             }
             assert!(line["values"]["out9_status"].is_null());
         }
-        assert_eq!(next(&mut at).await.unwrap()["values"]["out9_status"], 0);
+        assert!(next(&mut at).await.unwrap()["values"]["out9_status"].is_u64());
     });
 }
 

@@ -25,15 +25,15 @@ use crate::control::shared::Shared;
 /// A name may lead elsewhere after such a time, and so may the way from here to an address.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// Sends a reading every interval.
-pub async fn push(shared: &Shared, settings: &Settings) {
+/// Sends a reading every interval. `from_start`: nothing was counted before.
+pub async fn push(shared: &Shared, settings: &Settings, from_start: bool) {
     let outgoing = Outgoing {
         shared,
         settings,
         socket: Mutex::new(None),
     };
     // In this order: the socket to an address is there before the first reading.
-    tokio::join!(outgoing.keep_a_socket(), outgoing.send_all());
+    tokio::join!(outgoing.keep_a_socket(), outgoing.send_all(from_start));
 }
 
 struct Outgoing<'s> {
@@ -71,9 +71,9 @@ impl Outgoing<'_> {
         }
     }
 
-    async fn send_all(&self) {
+    async fn send_all(&self, from_start: bool) {
         let mut ticks = ticks(self.settings);
-        let mut statsd = Statsd::new(&self.settings.node);
+        let mut statsd = Statsd::new(&self.settings.node, from_start);
         let mut said = false;
         loop {
             ticks.tick().await;

@@ -34,6 +34,7 @@ use crate::control::systemd::Notifier;
 use crate::control::systemd::turns;
 use crate::model::config::Config;
 use crate::model::load::Loaded;
+use crate::model::load::finding::Finding;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
@@ -173,7 +174,9 @@ impl Reloader {
                 (Reloaded::Refused(lines), text)
             }
         };
-        notifier.ready(&format!("reload: {text}"));
+        if shared.plane.order() == Order::Run {
+            notifier.ready(&format!("reload: {text}"));
+        }
         shared.journal.note("reload", None, text);
         reloaded
     }
@@ -184,15 +187,26 @@ impl Reloader {
         let mut config = loaded.config;
         let before = shared.current();
         let restart = changes::hold_back(&before.config, &mut config);
-        let report = Report {
+        let mut report = Report {
             changes: changes::changes(&before.config, &config),
             restart,
-            warnings: loaded.warnings.iter().map(|w| w.to_string()).collect(),
+            warnings: loaded.warnings.iter().map(warning).collect(),
         };
         let names = Names::resolve(&before.config, &config).await;
         let prepared = self.prepare(&before, config)?;
+        let missing = self.missing();
         self.carry_out(prepared, &names).await;
+        if self.missing() > missing {
+            let text = "a worker could not open its listener: the others serve its address";
+            report.warnings.push(text.to_owned());
+        }
         Ok(report)
+    }
+
+    /// Listeners that workers wanted and could not open, so far.
+    fn missing(&self) -> u64 {
+        let pages = self.setup.shared.plane.pages().iter();
+        pages.map(|page| page.listeners_missing.get()).sum()
     }
 
     /// The file may lie where reading takes long.
@@ -316,6 +330,15 @@ impl Reloader {
         // One that hangs is the watchdog's business.
         let _late = timeout(PATIENCE, all).await;
     }
+}
+
+/// As `halb check` says it.
+fn warning(finding: &Finding) -> String {
+    let marked = Finding {
+        origin: finding.origin.clone(),
+        message: format!("warning: {}", finding.message),
+    };
+    marked.to_string()
 }
 
 #[cfg(test)]

@@ -264,6 +264,19 @@ fn orders_stay_with_the_outputs_they_were_given_for() {
 }
 
 #[test]
+fn tables_of_sessions_take_their_part_of_the_memory() {
+    let rig = rig(None);
+    for (more, expected) in [
+        ("cookie_name = 'SID'", 5),
+        ("cookie_name = 'SID'\nmode = 'insert'", 10),
+        ("max_connections = 3", 3),
+    ] {
+        rig.done(&format!("{TEXT}\n{more}"));
+        assert_eq!(rig.shared.plane.places().maximum(), expected);
+    }
+}
+
+#[test]
 fn at_the_end_nothing_is_changed_any_more() {
     let rig = rig(None);
     rig.shared.plane.set_order(Order::Finish);

@@ -29,6 +29,7 @@ use axum::response::Response;
 
 use crate::balance::hash::HashKey;
 use crate::control::ctl::orders::Orders;
+use crate::control::metrics;
 use crate::control::overview::Recorder;
 use crate::control::serve::Ends;
 use crate::control::shared::Derived;
@@ -135,6 +136,7 @@ impl Ui {
             }
             "/" | "/text" => typed(PLAIN, text::of(&overview())),
             "/;csv" | "/;csv;norefresh" => typed(PLAIN, csv::of(&overview())),
+            "/metrics" => typed(metrics::CONTENT_TYPE, metrics::of(&self.shared)),
             "/events" => events::stream(self.recorder.watch()),
             "/history" => typed(JSON, self.recorder.history().to_string()),
             "/page.css" => typed("text/css", STYLE),

@@ -2,7 +2,6 @@
 //! again.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::control::journal::Event;
 use crate::control::overview::shape::OutputView;
@@ -23,6 +22,8 @@ pub const PATH: &str = "/";
 const PAGE: &str = include_str!("files/page.html");
 const ROW: &str = include_str!("files/row.html");
 const SWITCH: &str = include_str!("files/switch.html");
+/// So many outputs that do not serve are named in one sentence.
+const NAMED: usize = 4;
 const NO_SWITCHES: &str = " · with <code>username</code> set, outputs are switched here";
 
 /// The page. With a token it has switches.
@@ -30,11 +31,9 @@ pub fn of(overview: &Overview, order_token: Option<&str>) -> String {
     fill(PAGE, &|name| match name {
         "rows" => {
             let rows = overview.outputs.iter();
-            rows.map(|output| row(output, overview.unix_ms, order_token))
-                .collect()
+            rows.map(|output| row(output, order_token)).collect()
         }
         "events" => overview.events.iter().map(event).collect(),
-        "switches" => if order_token.is_some() { "yes" } else { "no" }.to_owned(),
         "no_switches" => if order_token.is_some() {
             ""
         } else {
@@ -55,6 +54,7 @@ fn field(overview: &Overview, name: &str) -> String {
         "verdict" => verdict(overview).1,
         "verdict_kind" => verdict(overview).0.to_owned(),
         "requests_per_s" => rate(passed.requests_per_s),
+        "errors_per_s" => rate(passed.errors_per_s),
         "latency_ms.p50" => micros(passed.response.percentile(0.5)),
         "latency_ms.p99" => micros(passed.response.percentile(0.99)),
         "bytes_in_per_s" => bytes(passed.bytes_in_per_s),
@@ -78,35 +78,49 @@ fn field(overview: &Overview, name: &str) -> String {
 /// A word for the style, and the one sentence that says whether anything is wrong.
 fn verdict(overview: &Overview) -> (&'static str, String) {
     let serves = |output: &&OutputView| matches!(output.word(), Word::Up | Word::Drain);
-    let serving = overview.outputs.iter().filter(serves).count();
-    let all = overview.outputs.len();
-    let kind = match serving {
-        0 => "none",
-        some if some < all => "some",
-        _ => "all",
+    let (serving, others): (Vec<_>, Vec<_>) = overview.outputs.iter().partition(serves);
+    let kind = match (serving.len(), others.len()) {
+        (_, 0) => "all",
+        (0, _) => "none",
+        _ => "some",
     };
-    (kind, format!("{serving} of {all} outputs serve"))
+    let all = overview.outputs.len();
+    let mut text = format!("{} of {all} outputs serve", serving.len());
+    for (index, output) in others.iter().take(NAMED).enumerate() {
+        let between = if index == 0 { ": " } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "{between}{} {}",
+            output.figures.id,
+            output.word().text()
+        );
+    }
+    if others.len() > NAMED {
+        text.push_str(", …");
+    }
+    (kind, text)
 }
 
-fn row(output: &OutputView, unix_ms: u64, order_token: Option<&str>) -> String {
+fn row(output: &OutputView, order_token: Option<&str>) -> String {
     fill(ROW, &|name| match name {
         "tags" => tags(output),
         "switch" => order_token.map_or_else(String::new, |token| switch(output, token)),
         name => match name.strip_prefix("nil.") {
-            Some(name) => nil(&output_field(output, unix_ms, name)).to_owned(),
-            None => escaped(&output_field(output, unix_ms, name)),
+            Some(name) => nil(&output_field(output, name)).to_owned(),
+            None => escaped(&output_field(output, name)),
         },
     })
 }
 
-fn output_field(output: &OutputView, unix_ms: u64, name: &str) -> String {
+fn output_field(output: &OutputView, name: &str) -> String {
     let (figures, passed) = (&output.figures, &output.passed);
     match name {
         "name" => figures.id.to_string(),
         "address" => output.name.clone(),
         "status" => output.word().text().to_owned(),
         "since_s" => length(output.since),
-        "probe" => probe(output, unix_ms),
+        "probe" => probe(output),
         "queue" => count(figures.queue.now),
         "queue_max" => count(figures.queue.most),
         "sessions" => count(figures.sessions_active),
@@ -145,12 +159,12 @@ fn tags(output: &OutputView) -> String {
     tags
 }
 
-fn probe(output: &OutputView, unix_ms: u64) -> String {
+fn probe(output: &OutputView) -> String {
     let Some(probe) = &output.probe else {
         return String::new();
     };
-    let ago = Duration::from_millis(unix_ms.saturating_sub(probe.unix_ms));
-    format!("{}, {} ago", probe.text, length(ago))
+    let took = probe.took.as_secs_f64() * 1e6;
+    format!("{}, {}", probe.text, micros(Some(took)))
 }
 
 fn switch(output: &OutputView, token: &str) -> String {

@@ -3,6 +3,7 @@
 use crate::http::body::BodyFault;
 use crate::http::body::FramingFault;
 use crate::http::ending::Ending;
+use crate::http::ending::Fault;
 use crate::http::ending::Refusal;
 use crate::http::field::FieldFault;
 use crate::http::response::Broken;
@@ -33,9 +34,25 @@ pub const REASONS: [&str; Ending::COUNT] = {
     reasons
 };
 
+/// [`Ending::fault`] by [`Ending::number`].
+pub const FAULTS: [Fault; Ending::COUNT] = {
+    let mut faults = [Fault::Nobody; Ending::COUNT];
+    let mut number = 0;
+    while number < Ending::COUNT {
+        faults[number] = ALL[number].fault();
+        number += 1;
+    }
+    faults
+};
+
 impl Ending {
     /// How many there are.
     pub const COUNT: usize = RESPONSE_BODIES + BODY_FAULTS;
+
+    /// The one with this number.
+    pub fn from_number(number: usize) -> Option<Ending> {
+        ALL.get(number).copied()
+    }
 
     /// Below [`Ending::COUNT`], and no other's. It may differ from one version of HALB to the next.
     pub fn number(self) -> usize {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::http::request::Method;
 use crate::probe::reason::Outcome;
@@ -250,5 +252,46 @@ fn a_mebibyte_of_a_document_is_read() {
             pieces.extend(document.chunks(10_007));
             assert_eq!(play(&question, &pieces, Behind::Nothing), sentence);
         }
+    }
+}
+
+/// Pieces of answers, good and bad, of which any sequence may come.
+const FRAGMENTS: &[&str] = &[
+    "HTTP/1.1 200 OK\r\n",
+    "HTTP/1.0 302 Found\r\n",
+    "HTTP/1.1 500 No\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\n",
+    "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length: 18446744073709551615\r\n",
+    "X: y\r\n",
+    "\r\n",
+    "5\r\nhello\r\n",
+    "2;x=\"y\"\r\nOK\r\n",
+    "ffffffffffffff\r\n",
+    "0\r\n\r\n",
+    "0\r\nX-Sum: 1\r\n\r\n",
+    "O",
+    "K",
+    "\n",
+    "\r",
+    "\u{1}",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    /// Whatever comes, in whatever pieces: the same verdict.
+    #[test]
+    fn no_answer_panics_or_is_judged_by_its_pieces(
+        picks in proptest::collection::vec(0..FRAGMENTS.len(), 0..12),
+        pattern in prop_oneof![Just(""), Just("OK"), Just("(?<=O)K$"), Just("^$")],
+        ending in 0..3_usize,
+        head_only in any::<bool>(),
+    ) {
+        let answer: String = picks.iter().map(|pick| FRAGMENTS[*pick]).collect();
+        let method = if head_only { Method::Head } else { Method::Get };
+        let behind = [Behind::Nothing, Behind::End, Behind::Loss][ending];
+        judged(&question(method, pattern), answer.as_bytes(), behind);
     }
 }

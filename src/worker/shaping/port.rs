@@ -148,6 +148,10 @@ impl<R: Ring> Ring for Shaped<R> {
         self.ring.wake_control();
     }
 
+    fn wake_log(&mut self) {
+        self.ring.wake_log();
+    }
+
     fn lease(&mut self, size: Size) -> Option<Buffer> {
         self.ring.lease(size)
     }

@@ -1,6 +1,6 @@
 """Runs a program under a seccomp filter that forbids one system call: without.py CALL PROGRAM [ARGUMENT...]
 
-Container runtimes do that with io_uring_setup by default."""
+Container runtimes do that with io_uring_setup by default. `udp` and `ipv6` forbid sockets for them."""
 
 import ctypes
 import os
@@ -13,18 +13,32 @@ NUMBERS = {
     "io_uring_setup": {"x86_64": 425, "aarch64": 425},
     "sched_getaffinity": {"x86_64": 204, "aarch64": 123},
 }
+SOCKET = {"x86_64": 41, "aarch64": 198}
+AF_INET, AF_INET6, SOCK_DGRAM, TYPE_MASK = 2, 10, 2, 0xF
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | 1  # EPERM
-LOAD_NUMBER, EQUAL, RETURN = 0x20, 0x15, 0x06
+LOAD, EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
+NUMBER, FIRST, SECOND = 0, 16, 24  # in struct seccomp_data: the call, and the lower halves of its arguments
 
-program = b"".join(
-    struct.pack("HBBI", *step)
-    for step in (
-        (LOAD_NUMBER, 0, 0, 0),
-        (EQUAL, 0, 1, NUMBERS[sys.argv[1]][platform.machine()]),
-        (RETURN, 0, 0, REFUSE),
-        (RETURN, 0, 0, ALLOW),
-    )
-)
+
+def steps_without(call):
+    """What is loaded, compared and returned; numbers after EQUAL are steps to jump over."""
+    if call == "udp":
+        test = [
+            (EQUAL, 0, 6, SOCKET[platform.machine()]),
+            (LOAD, 0, 0, FIRST),
+            (EQUAL, 0, 4, AF_INET),
+            (LOAD, 0, 0, SECOND),
+            (AND, 0, 0, TYPE_MASK),
+            (EQUAL, 0, 1, SOCK_DGRAM),
+        ]
+    elif call == "ipv6":
+        test = [(EQUAL, 0, 3, SOCKET[platform.machine()]), (LOAD, 0, 0, FIRST), (EQUAL, 0, 1, AF_INET6)]
+    else:
+        test = [(EQUAL, 0, 1, NUMBERS[call][platform.machine()])]
+    return [(LOAD, 0, 0, NUMBER), *test, (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)]
+
+
+program = b"".join(struct.pack("HBBI", *step) for step in steps_without(sys.argv[1]))
 
 
 class Filter(ctypes.Structure):

@@ -18,7 +18,7 @@ const CHARTS = [
 ];
 const KEYS = CHARTS.flatMap(chart => chart.lines.map(line => line.key));
 const POINTS = { fine: 300, coarse: 360 };
-const [WIDTH, HEIGHT, TOP, BOTTOM] = [440, 132, 16, 18];
+const [HEIGHT, TOP, BOTTOM] = [132, 16, 18];
 
 let history = null;
 let span = "coarse";
@@ -85,7 +85,7 @@ function figure(chart) {
     return output;
   });
   caption.prepend(title);
-  const canvas = svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  const canvas = svg("svg", { class: "chart", role: "img" });
   const state = { chart, outputs, canvas, at: null };
   canvas.addEventListener("pointermove", event => {
     const box = canvas.getBoundingClientRect();
@@ -106,6 +106,7 @@ function draw() {
 }
 
 document.addEventListener("visibilitychange", draw);
+window.addEventListener("resize", draw);
 
 // The next of 1, 2, 5, 10, 20 … above the most.
 function roundedUp(most) {
@@ -116,22 +117,25 @@ function roundedUp(most) {
 function drawOne({ chart, outputs, canvas, at }) {
   const points = history[span];
   const last = POINTS[span] - 1;
+  // As many units as pixels, so that letters keep their size.
+  const width = canvas.clientWidth || 440;
+  canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   const shift = last + 1 - points[KEYS[0]].length;
   const values = chart.lines.map(line => points[line.key]);
   const most = roundedUp(Math.max(chart.least, ...values.flat()));
   const [floor, ceiling] = [HEIGHT - BOTTOM, TOP];
-  const x = index => (WIDTH * (index + shift)) / last;
+  const x = index => (width * (index + shift)) / last;
   const y = value => floor - ((floor - ceiling) * value) / most;
   const parts = [];
   for (const level of [0, 0.5, 1]) {
     const height = y(most * level);
-    parts.push(svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: height, y2: height }));
+    parts.push(svg("line", { class: "grid", x1: 0, x2: width, y1: height, y2: height }));
   }
   parts.push(svg("text", { x: 0, y: ceiling - 4 }, chart.as(most)));
   const minutes = (POINTS[span] * points.step_s) / 60;
   parts.push(svg("text", { x: 0, y: HEIGHT - 4 }, `${minutes} min ago`));
-  parts.push(svg("text", { x: WIDTH / 2, y: HEIGHT - 4, "text-anchor": "middle" }, `${minutes / 2}`));
-  parts.push(svg("text", { x: WIDTH, y: HEIGHT - 4, "text-anchor": "end" }, "now"));
+  parts.push(svg("text", { x: width / 2, y: HEIGHT - 4, "text-anchor": "middle" }, `${minutes / 2}`));
+  parts.push(svg("text", { x: width, y: HEIGHT - 4, "text-anchor": "end" }, "now"));
   chart.lines.forEach((line, index) => {
     const path = pathOf(values[index], x, y);
     if (line.filled) parts.push(svg("path", { class: "area", d: areaOf(values[index], x, y, floor) }));
@@ -139,7 +143,7 @@ function drawOne({ chart, outputs, canvas, at }) {
   });
   const index = at === null ? values[0].length - 1 : Math.round(at * last) - shift;
   if (at !== null) {
-    const here = at * WIDTH;
+    const here = at * width;
     parts.push(svg("line", { class: "here", x1: here, x2: here, y1: ceiling, y2: floor }));
   }
   chart.lines.forEach((_, number) => {

@@ -5,6 +5,8 @@ import * as words from "./words.js";
 
 const SILENCE_MS = 4000;
 const AGAIN_MS = 2000;
+// So many outputs that do not serve are named in one sentence.
+const NAMED = 4;
 
 const root = document.body;
 const link = document.getElementById("link");
@@ -77,9 +79,12 @@ function showOutput(row, output) {
 const serves = output => output.status === "UP" || output.status === "DRAIN";
 
 function showVerdict({ node, outputs }) {
-  const serving = outputs.filter(serves).length;
-  verdict.dataset.verdict = serving === outputs.length ? "all" : serving > 0 ? "some" : "none";
-  verdict.textContent = `${serving} of ${outputs.length} outputs serve`;
+  const others = outputs.filter(output => !serves(output));
+  const serving = outputs.length - others.length;
+  verdict.dataset.verdict = others.length === 0 ? "all" : serving > 0 ? "some" : "none";
+  const named = others.slice(0, NAMED).map(output => `${output.name} ${output.status}`);
+  if (others.length > NAMED) named.push("…");
+  verdict.textContent = `${serving} of ${outputs.length} outputs serve${named.length > 0 ? `: ${named.join(", ")}` : ""}`;
   const down = outputs.filter(output => output.status === "DOWN").length;
   document.title = `${down > 0 ? `${down} down · ` : ""}${node} · HALB`;
   const changed = outputs.filter(output => statuses && statuses.get(output.name) !== output.status);

@@ -39,13 +39,13 @@ export function length(seconds) {
 }
 
 export function probe(found) {
-  return found === null ? "" : `${found.text}, ${length(found.ago_s)} ago`;
+  return found === null ? "" : `${found.text}, ${ms(found.took_ms)}`;
 }
 
 // In the reader's own time zone; the day only when it is not today.
 export function moment(milliseconds) {
   const then = new Date(milliseconds);
-  const time = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const isToday = then.toDateString() === new Date().toDateString();
   return isToday ? time : `${then.toLocaleDateString([], { month: "short", day: "numeric" })} ${time}`;
 }
