@@ -7,10 +7,14 @@
 
 #[path = "cost/affinity.rs"]
 mod affinity;
+#[path = "cost/bandwidth.rs"]
+mod bandwidth;
 #[path = "cost/bodies.rs"]
 mod bodies;
 #[path = "cost/connections.rs"]
 mod connections;
+#[path = "cost/lines.rs"]
+mod lines;
 #[path = "cost/requests.rs"]
 mod requests;
 #[path = "cost/shortage.rs"]

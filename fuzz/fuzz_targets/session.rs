@@ -7,8 +7,12 @@
 mod backend;
 #[path = "../../tests/sim/client.rs"]
 mod client;
+#[path = "../../tests/sim/flow.rs"]
+mod flow;
 #[path = "../../tests/sim/ledger.rs"]
 mod ledger;
+#[path = "../../tests/sim/lines.rs"]
+mod lines;
 #[path = "../../tests/sim/malformed.rs"]
 mod malformed;
 #[path = "../../tests/sim/message.rs"]

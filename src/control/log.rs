@@ -1,13 +1,44 @@
 //! The program's own log: logfmt on stderr, one line per event. Under systemd or a container runtime each line
 //! gets its time there, so none is written here.
-#![expect(clippy::print_stderr, reason = "this is the log's one door")]
+//!
+//! While HALB serves, a thread writes: whoever does not read our stderr holds up that thread alone. And of each kind
+//! there are at most ten lines a second (of each event, for each output); further ones are counted. What is said at
+//! the start and at the end is written at once, and all of it.
+
+mod door;
+mod limit;
 
 use std::fmt::Display;
 use std::fmt::Write;
+use std::io;
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use crate::control::log::door::Door;
+use crate::control::log::limit::What;
+
+/// A process has one stderr, so there is one door to it: HALB's only word that everybody can reach.
+static DOOR: LazyLock<Arc<Door>> = LazyLock::new(|| Arc::new(Door::new(put)));
 
 /// One line: `event=NAME key=value …`. Values with anything but plain characters are quoted.
-pub fn event(name: &str, fields: &[(&str, &dyn Display)]) {
-    eprintln!("{}", line(name, fields));
+pub fn event(name: &'static str, fields: &[(&str, &dyn Display)]) {
+    let output = fields.iter().find(|(key, _)| *key == "output");
+    let what = What {
+        event: name,
+        output: output.map(|(_, value)| value.to_string()),
+    };
+    DOOR.say(&what, line(name, fields));
+}
+
+/// From now on a thread writes, and no more than is good.
+pub fn serve() -> io::Result<()> {
+    Door::serve(&DOOR)
+}
+
+/// The thread has written everything when this returns, unless nobody reads. From now on lines are written at once
+/// again.
+pub fn finish() {
+    DOOR.finish();
 }
 
 fn line(name: &str, fields: &[(&str, &dyn Display)]) -> String {
@@ -22,7 +53,20 @@ fn line(name: &str, fields: &[(&str, &dyn Display)]) -> String {
             write!(line, " {key}={value:?}")
         };
     }
+    line.push('\n');
     line
+}
+
+/// Tests keep what they cause; and who has closed our stderr does not want to hear of it.
+#[cfg_attr(
+    test,
+    expect(clippy::print_stderr, reason = "tests catch what is printed")
+)]
+fn put(lines: &str) {
+    #[cfg(test)]
+    eprint!("{lines}");
+    #[cfg(not(test))]
+    let _ = io::Write::write_all(&mut io::stderr(), lines.as_bytes());
 }
 
 #[cfg(test)]
@@ -39,7 +83,7 @@ mod tests {
         ];
         assert_eq!(
             line("listening", &fields),
-            r#"event=listening in=127.0.0.1:80 cause="no route\nto host" n=3 empty="""#
+            "event=listening in=127.0.0.1:80 cause=\"no route\\nto host\" n=3 empty=\"\"\n"
         );
     }
 }

@@ -9,10 +9,12 @@
 //! - `metrics`: everything that is counted, as Prometheus reads it
 //! - `mon`: the counters, pushed to whoever keeps them
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
-//! - `memory`: from one start to the next; `state`: the files in `state_dir`; `log`: the program's own log
+//! - `memory`: from one start to the next; `state`: the files in `state_dir`
+//! - `log`: the program's own log; `access_log`: a line for each request
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod access_log;
 pub mod counters;
 pub mod ctl;
 pub mod figures;
@@ -45,6 +47,8 @@ use tokio::task::JoinSet;
 
 use crate::balance::hash::HashKey;
 use crate::balance::table::LearnedSession;
+use crate::control::access_log::AccessLog;
+use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders::Orders;
 use crate::control::memory::Keeper;
@@ -76,6 +80,7 @@ pub struct Control {
     shared: Arc<Shared>,
     saver: Option<Arc<Saver>>,
     folder: Option<Arc<Folder>>,
+    access_log: Arc<AccessLog>,
     hung_up: Arc<Notify>,
 }
 
@@ -92,6 +97,7 @@ pub struct ControlSetup {
     pub source: Source,
     pub notifier: Arc<Notifier>,
     pub maximum: Maximum,
+    pub access_log: Opened,
     /// Where it is read how full the memory is, if anywhere.
     pub gauge: Option<Gauge>,
 }
@@ -103,6 +109,7 @@ struct Work {
     terminals: [(UnboundedReceiver<TcpListener>, Router); 2],
     recorder: Arc<Recorder>,
     reloader: Arc<Reloader>,
+    access_log: Arc<AccessLog>,
     hung_up: Arc<Notify>,
     notifier: Arc<Notifier>,
     gauge: Option<Gauge>,
@@ -130,23 +137,27 @@ impl Control {
         if let Some(folder) = &folder {
             whereabouts::write(folder, ctl_address(&shared.current().config));
         }
+        let access_log = Arc::clone(&work.access_log);
         Ok(Control {
             served: Served::run("halb-control", work.run())?,
             shared,
             saver,
             folder,
+            access_log,
             hung_up,
         })
     }
 
-    /// SIGHUP: the configuration is read again.
+    /// SIGHUP: the configuration is read again. The access log is opened again also when that cannot be used.
     pub fn hang_up(&self) {
+        self.access_log.reopen();
         self.hung_up.notify_one();
     }
 
-    /// The end: nothing is answered any more, and what was learned is saved.
+    /// The end: nothing is answered any more, what was learned is saved, and every request has its line.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
         drop(self.served); // and a save that was under way is over
+        self.access_log.finish();
         if let Some(folder) = self.folder {
             whereabouts::remove(&folder);
         }
@@ -169,11 +180,12 @@ impl Work {
         let (ui_part, ui_listeners) = terminal(setup.ui, "ui, ui_port", ui_address);
         let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
+        let access_log = Arc::new(AccessLog::start(&shared, setup.access_log)?);
         let reloader = Arc::new(Reloader::new(reload::Setup {
             shared: Arc::clone(&shared),
             source: setup.source,
             orders: Arc::clone(&orders),
-            parts: vec![ctl_part, ui_part],
+            parts: vec![ctl_part, ui_part, Box::new(Arc::clone(&access_log))],
             notifier: Arc::clone(&setup.notifier),
             maximum: setup.maximum,
             folder,
@@ -194,6 +206,7 @@ impl Work {
             terminals: [(ctl_listeners, of_ctl), (ui_listeners, of_ui)],
             recorder,
             reloader,
+            access_log,
             hung_up,
             notifier: setup.notifier,
             gauge: setup.gauge,

@@ -6,12 +6,16 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
 
 use crate::control::shared::Shared;
+use crate::plane::Shortage;
 
 /// A flood of connections takes 10 kB for each; at 100,000 a second that is 100 MB a second.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -19,6 +23,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const STOP_PERCENT: u64 = 90;
 /// … and goes on here, so that a few connections more or less do not make it stop and go.
 const GO_ON_PERCENT: u64 = 85;
+/// A shortage lasts when so many looks later it is still there.
+const LASTS_LOOKS: u64 = 10;
 /// What the kernel has for a connection and the one to an output that it may need, armed receives included, where no
 /// cgroup says it. Measured: docs/resources.md.
 const KERNEL_BYTES: u64 = 2 * 5700;
@@ -45,10 +51,32 @@ pub struct Reading {
     pub limit: String,
 }
 
+/// The last reading, for whoever shows it.
+#[derive(Default)]
+pub struct LastReading(Mutex<Option<Reading>>);
+
+impl LastReading {
+    /// `None` where there is no limit.
+    pub fn get(&self) -> Option<Reading> {
+        self.lock().clone()
+    }
+
+    fn set(&self, reading: Option<Reading>) {
+        *self.lock() = reading;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reading>> {
+        // A panic ends the process; a test that caught one goes on with what there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Whether memory is short, with what was read last.
 pub struct Pressure {
     gauge: Gauge,
+    /// It is short, and for so many looks.
     short: bool,
+    looks: u64,
 }
 
 /// The texts of files by their names; `None` where there is none.
@@ -59,6 +87,7 @@ impl Pressure {
         Pressure {
             gauge,
             short: false,
+            looks: 0,
         }
     }
 
@@ -73,11 +102,16 @@ impl Pressure {
             let connections = pages.map(|page| page.connections_active.get()).sum();
             let read: Read<'_> = &|file| read_to_string(file).ok();
             let reading = self.gauge.read(connections, read);
-            let Some(short) = self.judge(reading.as_ref()) else {
+            shared.memory.set(reading.clone());
+            let change = self.judge(reading.as_ref());
+            plane.set_shortage(self.shortage());
+            if self.short || change.is_some() {
+                // As long as it is short they end who keeps memory and does not move.
+                (0..hub.workers()).for_each(|worker| hub.wake(worker));
+            }
+            let Some(short) = change else {
                 continue;
             };
-            plane.set_memory_short(short);
-            (0..hub.workers()).for_each(|worker| hub.wake(worker));
             let found = reading.map_or("there is no limit any more".to_owned(), |r| r.to_string());
             if short {
                 let text = format!("memory is nearly full, accepting stops: {found}");
@@ -99,7 +133,18 @@ impl Pressure {
         let short = reading.is_some_and(|reading| reading.reaches(percent));
         let changes = short != self.short;
         self.short = short;
+        self.looks = if changes { 0 } else { self.looks + 1 };
         changes.then_some(short)
+    }
+}
+
+impl Pressure {
+    fn shortage(&self) -> Shortage {
+        match self.short {
+            false => Shortage::None,
+            true if self.looks < LASTS_LOOKS => Shortage::New,
+            true => Shortage::Lasting,
+        }
     }
 }
 

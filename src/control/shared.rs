@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::control::journal::Journal;
 use crate::control::metrics::process;
 use crate::control::mon::MonCounts;
+use crate::control::pressure::LastReading;
 use crate::control::probed::ProbeBoard;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
@@ -31,6 +32,8 @@ pub struct Shared {
     /// What probes found, in words.
     pub probes: ProbeBoard,
     pub limits: Limits,
+    /// How full the memory is.
+    pub memory: LastReading,
     /// What became of what `mon` was to push.
     pub mon: MonCounts,
     /// When this process began to serve.
@@ -72,6 +75,7 @@ impl Shared {
             journal: Journal::default(),
             probes: ProbeBoard::default(),
             limits,
+            memory: LastReading::default(),
             mon: MonCounts::default(),
             started: clock::read().now,
             started_resident_bytes: process::resident_bytes(),

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::time::Duration;
+
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
@@ -9,6 +11,10 @@ use crate::model::output::OutputId;
 
 /// Where the configuration is when nobody says so.
 pub const DEFAULT_FILE: &str = "/etc/halb/halb.toml";
+
+/// Looks of `halb top`: more often than this nobody can read.
+const INTERVAL_MIN: Duration = Duration::from_millis(100);
+const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 
 /// HTTP load balancer with its own hot standby.
 ///
@@ -35,7 +41,11 @@ pub enum Verb {
     /// Check the configuration, listing every mistake, and start nothing
     Check,
     /// Print the effective configuration with the origin of each value
-    Config,
+    Config {
+        /// Print what every property means instead, in Markdown
+        #[arg(long)]
+        reference: bool,
+    },
     /// Serve four small built-in backends: the one-command first run
     Demo,
     /// Let the running HALB read its configuration again; it takes all of it into force, or says why nothing
@@ -43,6 +53,15 @@ pub enum Verb {
     /// Ask the running HALB, or give it orders
     #[command(subcommand)]
     Ctl(Ask),
+    /// Watch the running HALB in the terminal, and enable, drain and disable its outputs
+    Top {
+        /// Seconds between two looks
+        #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+        interval: Duration,
+        /// Print one frame and leave; so it is also where stdout is no terminal
+        #[arg(long)]
+        once: bool,
+    },
     /// Print the completions of a shell
     Completions { shell: Shell },
     /// Print the manual page
@@ -107,6 +126,16 @@ impl Arguments {
 
 fn output(text: &str) -> Result<OutputId, String> {
     OutputId::from_name(text).ok_or_else(|| "write out1 to out64".to_owned())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let length = text
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    length
+        .filter(|length| (INTERVAL_MIN..=INTERVAL_MAX).contains(length))
+        .ok_or_else(|| "write a number of seconds between 0.1 and 3600".to_owned())
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

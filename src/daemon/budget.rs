@@ -34,7 +34,7 @@ const PIPE_RANGE: (u64, u64) = (8, 256);
 /// From so much memory on the kernel sizes sockets by itself.
 const ROOMY_BYTES: u64 = 512 << 20;
 /// Below, what may wait in a socket in each direction is one part in so many of the memory. A client that asks for a long
-/// body and takes nothing of it then makes the kernel hold 3.5 times that, and 600 of them fill the memory …
+/// body and takes nothing of it then makes the kernel hold 3.5 times that, and some 500 of them fill the memory …
 const SOCKET_SHARE: u64 = 4096;
 /// … and at least this: with half of it a long body costs twice the processor time (docs/resources.md).
 const SOCKET_LEAST: usize = 32 * 1024;

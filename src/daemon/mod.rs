@@ -18,6 +18,7 @@ pub mod reload;
 pub mod resources;
 pub mod run;
 pub mod sizing;
+pub mod top;
 pub mod workers;
 
 /// What went wrong was the configuration or the start.
@@ -29,10 +30,12 @@ pub fn main() -> ExitCode {
     match arguments.verb() {
         Verb::Run => run::verb(&arguments.options()),
         Verb::Check => check::verb(&arguments.options()),
-        Verb::Config => print::verb(&arguments.options()),
+        Verb::Config { reference: true } => print::reference(),
+        Verb::Config { reference: false } => print::verb(&arguments.options()),
         Verb::Reload => reload::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
+        Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),
     }

@@ -11,6 +11,7 @@ use crate::daemon::args::Options;
 use crate::daemon::check;
 use crate::model::load::show;
 use crate::model::load::show::Secrets;
+use crate::model::manual;
 
 /// `halb config`
 pub fn verb(options: &Options) -> ExitCode {
@@ -24,6 +25,11 @@ pub fn verb(options: &Options) -> ExitCode {
             ExitCode::from(EXIT_FAILURE)
         }
     }
+}
+
+/// `halb config --reference`
+pub fn reference() -> ExitCode {
+    check::put(&manual::page())
 }
 
 /// `halb completions SHELL`

@@ -6,12 +6,12 @@ use std::io;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
@@ -24,9 +24,12 @@ use crate::balance::hash::HashKey;
 use crate::control;
 use crate::control::Control;
 use crate::control::ControlSetup;
+use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
 use crate::control::mon;
+use crate::control::prober;
+use crate::control::prober::names;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
 use crate::control::shared::Current;
@@ -56,6 +59,9 @@ use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
 use crate::worker::Learning;
 
+/// A start waits so long for the addresses of host names. What comes later is known a moment after it.
+const NAMES_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why serving did not begin.
 #[derive(Debug)]
 pub enum StartError {
@@ -67,6 +73,8 @@ pub enum StartError {
     /// A socket to push counters over.
     Statistics(io::Error),
     Ui(SocketAddr, io::Error),
+    /// A socket to probe an output with.
+    Checker(io::Error),
     Workers(WorkersError),
     Other(std::io::Error),
 }
@@ -106,6 +114,10 @@ impl fmt::Display for StartError {
                 "Error: failed to initialize the user interface terminal: \
                  cannot listen on {address} (ui, ui_port): {}",
                 plain(error)
+            ),
+            StartError::Checker(error) => write!(
+                f,
+                "Error: failed to initialize external health checker: no socket to probe any output with: {error}"
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
@@ -171,7 +183,7 @@ pub fn start(
 ) -> Result<Started, StartError> {
     let sizing = sizing(config)?;
     let budget = &sizing.budget;
-    let mut plan = Plan::from_config(config, resolve, budget.max_connections());
+    let mut plan = Plan::from_config(config, addresses(config), budget.max_connections());
     plan.pipe_responses = !paces_clients();
     log::event(
         "maximum",
@@ -183,10 +195,9 @@ pub fn start(
     );
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
-    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
-    let ui = listen(control::ui_address(config), StartError::Ui)?;
-    mon::check(config).map_err(StartError::Statistics)?;
-    let setup = workers_setup(plan, &sizing, &known);
+    let (ctl, ui) = listen_all(config)?;
+    let access_log = Opened::of(config).map_err(StartError::Other)?;
+    let setup = workers_setup(config, plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
     // earlier, so that Ctrl-C still ends a start that waits for a name server.
     let signals =
@@ -214,11 +225,15 @@ pub fn start(
             plain: budget.without_sessions().max_connections(),
             learning: budget.with_sessions().max_connections(),
         },
+        access_log,
         gauge: sizing.gauge(),
     };
     match Control::start(parts, known) {
         Ok(control) => {
             announce(&workers, &setup, &terminals);
+            if let Err(error) = log::serve() {
+                log::event("log_without_limit", &[("cause", &error)]);
+            }
             notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
             Ok(Started {
                 workers,
@@ -236,7 +251,7 @@ pub fn start(
     }
 }
 
-fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
+fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
     let Sizing { budget, cores, .. } = sizing;
     WorkersSetup {
         plan: Arc::new(plan),
@@ -245,6 +260,7 @@ fn workers_setup(plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
         large_buffers: budget.large_buffers,
         pipes: budget.pipes,
         socket_bytes: budget.socket_bytes(),
+        bandwidth: config.resources.bandwidth,
         learning: Learning {
             hash: known.hash.clone(),
             capacity: budget.session_room(),
@@ -291,6 +307,15 @@ fn sizing(config: &Config) -> Result<Sizing, StartError> {
     })?;
     sizing.announce();
     Ok(sizing)
+}
+
+/// The listeners of `ctl` and `ui`, once it is known that `mon` may have what it needs, too.
+fn listen_all(config: &Config) -> Result<(TcpListener, TcpListener), StartError> {
+    mon::check(config).map_err(StartError::Statistics)?;
+    prober::check(config).map_err(StartError::Checker)?;
+    let ctl = listen(control::ctl_address(config), StartError::Ctl)?;
+    let ui = listen(control::ui_address(config), StartError::Ui)?;
+    Ok((ctl, ui))
 }
 
 fn listen(
@@ -348,6 +373,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
+        log::finish();
         report(&plane, &ended.left);
     }
     Ok(())
@@ -398,15 +424,15 @@ fn random_key() -> io::Result<HashKey> {
     Ok(HashKey::from_bytes(bytes))
 }
 
-/// The first address of a name; one without makes its output down, never the program fail.
-fn resolve(backend: &HostPort) -> Option<SocketAddr> {
-    let name = backend.to_string();
-    let found = name
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next());
-    if found.is_none() {
-        log::event("unresolved", &[("output", &name)]);
+/// What the names of the outputs resolve to. One without an address makes its output down, never the program fail.
+fn addresses(config: &Config) -> impl FnMut(&HostPort) -> Option<SocketAddr> {
+    let resolve: names::Resolve = Arc::new(names::system);
+    let known = names::known_within(NAMES_PATIENCE, config, &resolve);
+    move |name| {
+        let address = known.get(name).copied();
+        if address.is_none() {
+            log::event("unresolved", &[("output", name)]);
+        }
+        address
     }
-    found
 }

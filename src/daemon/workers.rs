@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use nix::errno::Errno;
 
 use crate::balance::table::LearnedSession;
+use crate::model::amount::Bandwidth;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Health;
@@ -44,6 +45,8 @@ pub struct WorkersSetup {
     pub small_buffers: u32,
     pub large_buffers: u32,
     pub pipes: u32,
+    /// What all workers may send together.
+    pub bandwidth: Option<Bandwidth>,
     /// What may wait in each socket in each direction.
     pub socket_bytes: Option<usize>,
     pub learning: Learning,
@@ -148,7 +151,8 @@ impl Workers {
             ..Plan::clone(&setup.plan)
         });
         let hub = Arc::new(Hub::new(count).map_err(WorkersError::Hub)?);
-        let plane = Arc::new(Plane::new(count, setup.plan.max_connections));
+        let plane = Plane::new(count, setup.plan.max_connections);
+        let plane = Arc::new(plane.limited(setup.bandwidth));
         plane.set_maxima(&setup.plan);
         for output in setup.plan.outputs.iter() {
             plane.set_health(output.id, Health::Checking, |_| {}); // until the first probe

@@ -1,6 +1,6 @@
 //! A cursor over bytes to fill.
 
-mod date;
+pub(crate) mod date;
 #[cfg(test)]
 mod tests;
 

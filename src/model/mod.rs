@@ -6,6 +6,7 @@ pub mod amount;
 pub mod config;
 pub mod error_page;
 pub mod load;
+pub mod manual;
 pub mod output;
 pub mod pattern;
 pub mod plan;

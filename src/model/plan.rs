@@ -49,6 +49,8 @@ pub struct Plan {
     pub balance: Balance,
     /// `mode` and what belongs to it.
     pub affinity: Affinity,
+    /// There is an `access_log`.
+    pub access_log: bool,
     /// What was in the `error_files`.
     pub error_pages: ErrorPages,
 }
@@ -225,6 +227,7 @@ impl Plan {
             pipe_responses: true,
             balance: Balance::RoundRobin,
             affinity: Affinity::default(),
+            access_log: false,
             error_pages: ErrorPages::default(),
         }
     }

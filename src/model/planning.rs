@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::model::address::HostPort;
+use crate::model::config::AccessLog;
 use crate::model::config::Config;
 use crate::model::plan::Affinity;
 use crate::model::plan::Plan;
@@ -47,6 +48,7 @@ impl Plan {
             pipe_responses: true,
             balance: config.balance,
             affinity: affinity(config),
+            access_log: config.access_log != AccessLog::None,
             error_pages: pages.collect(),
         }
     }
@@ -99,7 +101,7 @@ mod tests {
         let config = config(
             "out2 = { address = 'web2:81', weight = 3 }\nout5 = '10.0.0.5'\nout9 = 'gone'\n\
              backup_outputs = 'out5'\nclient_timeout = 0\nqueue_timeout = 0.5\nvia = true\n\
-             error_files = { 503 = '/503.html' }\n",
+             error_files = { 503 = '/503.html' }\naccess_log = 'stdout'\n",
         );
         let known: SocketAddr = "192.0.2.2:81".parse().unwrap();
         let mut asked = Vec::new();
@@ -148,6 +150,7 @@ mod tests {
         assert_eq!(pages.page(503).map(|page| &*page.body), Some(&b"sorry"[..]));
         assert_eq!(pages.page(502), None);
         assert!(plan.forwarded && plan.via && plan.trusted_proxies.is_empty());
+        assert!(plan.access_log && !Plan::empty().access_log);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //!
 //! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
+//! - `bandwidth`: what may be sent, over all workers
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
 //! - `standing`: switches and health; `plans`: the plan in force
+//! - `records`: what the access log says of requests, on its way to who writes it; `record`: its form
 //! - `snapshot`: copies of what a worker has
 //! - `sync`: the primitives; `tests/schedules` holds the models of what rests on them
 #![forbid(unsafe_code)]
 
+pub mod bandwidth;
 mod chain;
 pub mod histogram;
 pub mod inbox;
@@ -18,26 +21,31 @@ pub mod page;
 pub mod places;
 pub mod plans;
 pub mod queue;
+pub mod record;
+pub mod records;
 pub mod snapshot;
 pub mod standing;
 mod sync;
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crate::http::ending::REASONS;
+use crate::model::amount::Bandwidth;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
+use crate::plane::bandwidth::Bucket;
 use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::page::Page;
 use crate::plane::places::Places;
 use crate::plane::plans::Plans;
+use crate::plane::records::Records;
 use crate::plane::standing::Standings;
-use crate::plane::sync::AtomicBool;
 use crate::plane::sync::AtomicU8;
 use crate::plane::sync::AtomicU32;
 use crate::plane::sync::Ordering;
@@ -52,18 +60,30 @@ pub enum Order {
     Stop,
 }
 
+/// How short memory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shortage {
+    None,
+    /// Nobody accepts.
+    New,
+    /// It did not help: who keeps memory and does not move has to go.
+    Lasting,
+}
+
 /// Shared by all threads of one process.
 pub struct Plane {
     order: AtomicU8,
-    /// Memory is short: nobody accepts. Written by control.
-    memory_short: AtomicBool,
+    shortage: AtomicU8,
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
     plans: Plans,
     inboxes: Inboxes,
+    /// No memory is taken for them before there is an access log.
+    records: Vec<OnceLock<Records>>,
     pages: Vec<Page>,
     loads: Vec<Load>,
+    bandwidth: Option<Arc<Bucket>>,
 }
 
 /// The most sessions that wait for a place at an output, at 128 bytes each; also when there is no other limit.
@@ -84,14 +104,25 @@ impl Plane {
         let waiters = max_connections.min(WAITERS_MOST);
         Plane {
             order: AtomicU8::new(0),
-            memory_short: AtomicBool::new(false),
+            shortage: AtomicU8::new(0),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
             plans: Plans::default(),
             inboxes: Inboxes::with_capacity(workers, capacity),
+            records: (0..workers).map(|_| OnceLock::new()).collect(),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
+            bandwidth: None,
+        }
+    }
+
+    /// The same with a limit to what all workers send together (`[resources] bandwidth`).
+    pub fn limited(self, bandwidth: Option<Bandwidth>) -> Plane {
+        let bucket = |limit: Bandwidth| Arc::new(Bucket::new(limit.bits_per_second / 8));
+        Plane {
+            bandwidth: bandwidth.map(bucket),
+            ..self
         }
     }
 
@@ -122,14 +153,23 @@ impl Plane {
         self.order.store(word, Ordering::Release);
     }
 
-    /// Whether memory is short, so that nobody may accept; a worker looks after each wake.
-    pub fn is_memory_short(&self) -> bool {
-        self.memory_short.load(Ordering::Acquire)
+    /// How short memory is; a worker looks after each wake.
+    pub fn shortage(&self) -> Shortage {
+        match self.shortage.load(Ordering::Acquire) {
+            0 => Shortage::None,
+            1 => Shortage::New,
+            _ => Shortage::Lasting,
+        }
     }
 
     /// Written by control only. The workers have to be woken after it.
-    pub fn set_memory_short(&self, short: bool) {
-        self.memory_short.store(short, Ordering::Release);
+    pub fn set_shortage(&self, shortage: Shortage) {
+        let word = match shortage {
+            Shortage::None => 0,
+            Shortage::New => 1,
+            Shortage::Lasting => 2,
+        };
+        self.shortage.store(word, Ordering::Release);
     }
 
     /// The places under `max_connections`.
@@ -185,6 +225,11 @@ impl Plane {
         &self.plans
     }
 
+    /// What all workers may send together; `None`: as much as goes.
+    pub fn bandwidth(&self) -> Option<&Arc<Bucket>> {
+        self.bandwidth.as_ref()
+    }
+
     /// By the one who probes: a probe of it has succeeded, so nobody suspects it any longer.
     pub fn prove(&self, output: OutputId) {
         self.standings.prove(output);
@@ -193,6 +238,23 @@ impl Plane {
     /// Learned sessions on their way to other workers.
     pub fn inboxes(&self) -> &Inboxes {
         &self.inboxes
+    }
+
+    /// Where worker `index` puts what the access log shall say; by that worker, which takes the memory for it at
+    /// the first call.
+    pub fn open_records(&self, index: usize) -> &Records {
+        self.records[index].get_or_init(|| Records::with_capacity(records::CAPACITY))
+    }
+
+    /// The same for all workers that have had something to say, for who writes the access log.
+    pub fn records(&self) -> impl Iterator<Item = (usize, &Records)> {
+        let all = self.records.iter().enumerate();
+        all.filter_map(|(worker, records)| Some((worker, records.get()?)))
+    }
+
+    /// Lines that never came into the access log: nobody took them in time.
+    pub fn log_dropped(&self) -> u64 {
+        self.pages.iter().map(|page| page.log_dropped.get()).sum()
     }
 
     /// The page that worker `index` writes.

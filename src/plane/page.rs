@@ -55,6 +55,8 @@ pub struct Page {
     pub replies_total: Count,
     /// Sessions that ended without their response delivered whole.
     pub sessions_failed: Count,
+    /// Lines of the access log for which there was no room on their way.
+    pub log_dropped: Count,
     /// How sessions ended, and requests that never became one.
     pub endings: Endings,
     /// Per output, by its number.

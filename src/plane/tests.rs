@@ -1,9 +1,11 @@
 use super::*;
 
+mod bandwidth;
 mod inbox;
 mod outputs;
 mod places;
 mod queue;
+mod records;
 mod snapshot;
 
 fn output(index: usize) -> OutputId {

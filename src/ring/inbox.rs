@@ -47,9 +47,16 @@ pub struct Hub {
     doors: Vec<Door>,
     /// Rung by workers for control. What wakes control's runtime is no use to them: in their tables its number is
     /// something else.
-    control: UnixStream,
-    /// Where control hears it.
-    rung: UnixStream,
+    control: Bell,
+    /// Rung by workers, and by control, for the thread that writes the access log.
+    log: Bell,
+}
+
+/// Rung here …
+struct Bell {
+    cord: UnixStream,
+    /// … and heard there.
+    heard: UnixStream,
 }
 
 impl Hub {
@@ -58,13 +65,10 @@ impl Hub {
         let doors = (0..workers)
             .map(|_| Door::new())
             .collect::<Result<_, _>>()?;
-        let (control, rung) = UnixStream::pair().map_err(errno)?;
-        control.set_nonblocking(true).map_err(errno)?;
-        rung.set_nonblocking(true).map_err(errno)?;
         Ok(Hub {
             doors,
-            control,
-            rung,
+            control: Bell::new().map_err(errno)?,
+            log: Bell::new().map_err(errno)?,
         })
     }
 
@@ -80,17 +84,22 @@ impl Hub {
 
     /// Wakes control, from any thread whose table has the hub.
     pub fn ring_control(&self) {
-        match (&self.control).write(b"!") {
-            Ok(_) => {}
-            // Full: there are rings enough that have not been heard yet.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => panic!("a bell of ours cannot be rung: {error}"),
-        }
+        self.control.ring();
     }
 
     /// A descriptor for control to wait at: readable once somebody has rung, until it has been read.
     pub fn control_bell(&self) -> io::Result<UnixStream> {
-        self.rung.try_clone()
+        self.control.heard.try_clone()
+    }
+
+    /// Wakes who writes the access log, from any thread whose table has the hub.
+    pub fn ring_log(&self) {
+        self.log.ring();
+    }
+
+    /// The same as [`Hub::control_bell`], for who writes the access log.
+    pub fn log_bell(&self) -> io::Result<UnixStream> {
+        self.log.heard.try_clone()
     }
 
     /// The descriptors that a thread needs to stay on the hub; for [`crate::ring::thread::own_table`].
@@ -103,7 +112,8 @@ impl Hub {
             ]
         };
         let doors = self.doors.iter().flat_map(each);
-        doors.chain([self.control.as_raw_fd()]).collect()
+        let bells = [self.control.cord.as_raw_fd(), self.log.cord.as_raw_fd()];
+        doors.chain(bells).collect()
     }
 
     /// The counter that wakes `worker`.
@@ -162,6 +172,24 @@ pub(super) enum Taken {
     Socket(OwnedFd),
     /// A message without its socket: this table was full, and the connection is closed.
     Lost,
+}
+
+impl Bell {
+    fn new() -> io::Result<Bell> {
+        let (cord, heard) = UnixStream::pair()?;
+        cord.set_nonblocking(true)?;
+        heard.set_nonblocking(true)?;
+        Ok(Bell { cord, heard })
+    }
+
+    fn ring(&self) {
+        match (&self.cord).write(b"!") {
+            Ok(_) => {}
+            // Full: there are rings enough that have not been heard yet.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => panic!("a bell of ours cannot be rung: {error}"),
+        }
+    }
 }
 
 impl Door {
@@ -232,6 +260,8 @@ mod tests {
         ringer.join().unwrap();
         let mut bell = hub.control_bell().unwrap();
         assert!(matches!(bell.read(&mut [0; 1]), Ok(1)));
+        let silent = hub.log_bell().unwrap().read(&mut [0; 1]);
+        assert!(silent.is_err(), "that one was not rung");
     }
 
     #[test]

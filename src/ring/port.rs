@@ -200,6 +200,9 @@ pub trait Ring {
     /// Wakes control.
     fn wake_control(&mut self);
 
+    /// Wakes who writes the access log.
+    fn wake_log(&mut self);
+
     /// A free buffer, or none.
     fn lease(&mut self, size: Size) -> Option<Buffer>;
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use nix::errno::Errno;
 
 use crate::plane::Order;
+use crate::plane::Shortage;
 use crate::plane::places::Ticket;
 use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
@@ -102,6 +103,9 @@ impl<R: Ring> Worker<R> {
         self.relieve();
         self.resume_telling();
         self.pause_or_resume();
+        if self.plane.shortage() == Shortage::Lasting {
+            self.shed_for_memory(); // control wakes us for it again and again
+        }
     }
 
     /// Takes in what other workers handed over.
@@ -127,10 +131,7 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let ticket = self.plane.places().draw();
-        let Some(key) = self
-            .clients
-            .insert(Client::new(socket, peer.ip().to_canonical()))
-        else {
+        let Some(key) = self.clients.insert(Client::new(socket, peer)) else {
             return;
         };
         let page = self.plane.page(self.index);
@@ -247,7 +248,7 @@ impl<R: Ring> Worker<R> {
         } else {
             held >= most
         };
-        let pause = self.crowded || self.plane.is_memory_short();
+        let pause = self.crowded || self.plane.shortage() != Shortage::None;
         if pause == self.paused {
             return;
         }

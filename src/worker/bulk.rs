@@ -204,9 +204,17 @@ impl<R: Ring> Worker<R> {
         if sink.sending {
             return Stretch::Waits;
         }
-        match self.ring.empty(&piped.pipe, sink.socket, piped.inside) {
+        let moved = self
+            .ring
+            .empty_rationed(&piped.pipe, sink.socket, piped.inside, token);
+        let Some(moved) = moved else {
+            sink.sending = true;
+            return Stretch::Waits;
+        };
+        match moved {
             Ok(bytes @ 1..) => {
                 piped.inside -= bytes;
+                sink.moved = self.ring.now();
                 if way == Way::Down {
                     session.download_pace.moved(bytes as u64);
                 }

@@ -1,6 +1,7 @@
 //! Clients: what happens on their connections, from the first byte of a request to the close.
 
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -18,6 +19,8 @@ use crate::worker::Kind;
 use crate::worker::Worker;
 use crate::worker::hunger::Starved;
 use crate::worker::idle::Links;
+use crate::worker::record::LastWords;
+use crate::worker::record::SlipNumber;
 use crate::worker::stream::Arrived;
 use crate::worker::stream::NEVER;
 use crate::worker::stream::Sent;
@@ -35,6 +38,9 @@ pub struct Client {
     pub stream: Stream,
     pub phase: Phase,
     pub peer: IpAddr,
+    pub port: u16,
+    /// What the access log will say of its request.
+    pub slip: Option<SlipNumber>,
     /// When the head of its last request had been read.
     pub asked: Instant,
     /// It holds a place under the maximum.
@@ -47,11 +53,13 @@ pub struct Client {
 
 impl Client {
     /// One that was just accepted.
-    pub fn new(socket: Socket, peer: IpAddr) -> Client {
+    pub fn new(socket: Socket, peer: SocketAddr) -> Client {
         Client {
             stream: Stream::new(socket),
             phase: Phase::Waiting,
-            peer,
+            peer: peer.ip().to_canonical(),
+            port: peer.port(),
+            slip: None,
             asked: Instant::ZERO,
             placed: false,
             served: false,
@@ -335,10 +343,18 @@ impl<R: Ring> Worker<R> {
         let busy = !client.stream.is_quiet();
         self.ring.close(client.stream.socket, busy);
         let (held, placed) = (client.stream.take_held(), client.placed);
+        let slip = client.slip;
         self.take_back(held);
         self.on_client_left(placed);
         if let Some(ticket) = queued {
             self.leave_queue(ticket);
+        }
+        if queued.is_some() || slip.is_some() {
+            let ending = match self.order {
+                Order::Stop => Ending::Stopping,
+                Order::Run | Order::Finish => Ending::ClientGone,
+            };
+            self.end_request(key, ending, LastWords::NONE);
         }
         self.forget_client_if_quiet(key);
     }

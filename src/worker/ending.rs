@@ -19,6 +19,7 @@ use crate::ring::port::Size;
 use crate::worker::Kind;
 use crate::worker::Worker;
 use crate::worker::client::Phase;
+use crate::worker::record::LastWords;
 use crate::worker::session::Download;
 use crate::worker::session::Session;
 use crate::worker::stream::NEVER;
@@ -37,7 +38,7 @@ impl<R: Ring> Worker<R> {
         };
         let (client, whole) = (session.client, session.upload.finished());
         let (persistent, last) = (session.persistent && whole, whole && !session.asks_more);
-        self.complete(session, Ending::Answered);
+        self.complete(session, Ending::Answered, persistent);
         if persistent {
             self.await_request(client);
         } else {
@@ -51,7 +52,7 @@ impl<R: Ring> Worker<R> {
             return;
         };
         let client = session.client;
-        self.complete(session, Ending::TunnelClosed);
+        self.complete(session, Ending::TunnelClosed, false);
         self.close_client(client);
     }
 
@@ -69,11 +70,12 @@ impl<R: Ring> Worker<R> {
             self.cut_off(&session, ending);
         }
         self.plane.page(self.index).sessions_failed.add(1);
+        self.note_served(&session);
         self.clear_away(session);
         if answerable && ending.status().is_some() {
             self.reply(client, ending, head_only, close);
         } else {
-            self.count_ending(ending);
+            self.end_request(client, ending, LastWords::NONE);
             self.close_client(client);
         }
     }
@@ -114,10 +116,12 @@ impl<R: Ring> Worker<R> {
     /// Answers a client ourselves.
     pub(super) fn reply(&mut self, key: Key, ending: Ending, head_only: bool, close: bool) {
         self.leave_idle(key);
+        self.open_unread(key);
         let unix_seconds = self.ring.unix_seconds();
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
+        client.phase = Phase::Replying { close };
         let page = ending
             .status()
             .and_then(|status| self.plan.error_pages.page(status));
@@ -127,7 +131,7 @@ impl<R: Ring> Worker<R> {
             room_for(&mut self.ring, page, head_only)
         };
         let Some((mut buffer, page)) = room else {
-            self.count_ending(ending);
+            self.end_request(key, ending, LastWords::NONE);
             self.close_client(key); // an interim response is still on its way, or nothing is free
             return;
         };
@@ -142,11 +146,10 @@ impl<R: Ring> Worker<R> {
         let length = writer.used();
         if written.is_err() || length == 0 {
             self.ring.give_back(buffer);
-            self.count_ending(ending);
+            self.end_request(key, ending, LastWords::NONE);
             self.close_client(key);
             return;
         }
-        client.phase = Phase::Replying { close };
         client.served = true;
         client.stream.send(
             &mut self.ring,
@@ -155,7 +158,12 @@ impl<R: Ring> Worker<R> {
             Kind::ClientSend.token(key),
         );
         self.plane.page(self.index).replies_total.add(1);
-        self.count_ending(ending);
+        let words = LastWords {
+            status: ending.status(),
+            bytes: length,
+            kept: !close,
+        };
+        self.end_request(key, ending, words);
         let deadline = self.now_plus(self.plan.client_timeout);
         self.set_client_deadline(key, deadline);
     }
@@ -175,7 +183,8 @@ impl<R: Ring> Worker<R> {
             && client.stream.receiving
             && !session.awaits_continue
             && !tunnel;
-        let taking = client.stream.sending && !tunnel;
+        let held = self.ring.waits(client.stream.socket);
+        let taking = client.stream.sending && !held && !tunnel;
         let paces = [
             session.upload_pace.wait(now, body_awaited),
             session.download_pace.wait(now, taking),
@@ -191,11 +200,14 @@ impl<R: Ring> Worker<R> {
             && upstream.state == State::Busy(key)
         {
             // A session that waits for a buffer waits for the output, too: it must end some time.
+            // While a send waits for its ration, nobody else is late.
+            let held = held || self.ring.waits(upstream.stream.socket);
             let wanted = upstream.stream.sending || !(body_awaited || taking);
             let timeout = match tunnel {
                 true => self.plan.tunnel_timeout,
                 false => self.plan.server_timeout.filter(|_| wanted),
             };
+            let timeout = timeout.filter(|_| !held);
             let deadline = self.now_plus(timeout);
             self.set_upstream_deadline(upstream_key, deadline);
         }
@@ -204,20 +216,28 @@ impl<R: Ring> Worker<R> {
     }
 
     /// A session that got all it asked for.
-    fn complete(&mut self, session: Session, ending: Ending) {
+    fn complete(&mut self, session: Session, ending: Ending, kept: bool) {
         self.note_complete(&session);
-        self.count_ending(ending);
+        self.note_served(&session);
+        let words = LastWords {
+            kept,
+            ..LastWords::NONE
+        };
+        self.end_request(session.client, ending, words);
         self.clear_away(session);
     }
 
     /// Ends a connection without a session and without a word.
     pub(super) fn refuse_silently(&mut self, key: Key, ending: Ending) {
-        self.count_ending(ending);
+        self.open_unread(key);
+        self.end_request(key, ending, LastWords::NONE);
         self.close_client(key);
     }
 
-    fn count_ending(&self, ending: Ending) {
+    /// A request of a client's has ended, or what there was of it.
+    pub(super) fn end_request(&mut self, key: Key, ending: Ending, words: LastWords) {
         self.plane.page(self.index).endings.of(ending).add(1);
+        self.close_record(key, ending, words);
     }
 
     /// Gives back what a session held.

@@ -8,7 +8,8 @@
 //! - `choosing`: at which output, in which queue; `affinity`: what ties a request to one
 //! - `session`: one exchange, from a request's head to its end; `upload` and `download`: its two directions;
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
-//!   `measure`: what it takes; `ending`: how it ends
+//!   `measure`: what it takes; `ending`: how it ends; `record`: what the access log says of it
+//! - `shaping`: sends wait for their share of the bandwidth
 //! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `replan`: reload; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
@@ -23,8 +24,10 @@ mod hunger;
 mod idle;
 mod measure;
 mod pace;
+mod record;
 mod replan;
 mod session;
+mod shaping;
 mod shed;
 mod snapshot;
 mod stop;
@@ -62,7 +65,9 @@ use crate::worker::client::Client;
 use crate::worker::hunger::Hunger;
 use crate::worker::hunger::Starved;
 use crate::worker::idle::Idle;
+use crate::worker::record::Recorder;
 use crate::worker::session::Session;
+use crate::worker::shaping::Shaped;
 use crate::worker::snapshot::Handing;
 use crate::worker::table::Key;
 use crate::worker::table::Table;
@@ -88,6 +93,8 @@ pub struct Leftovers {
     pub buffers: u64,
     pub pipes: u64,
     pub operations: u64,
+    /// Requests of which the access log has not been told.
+    pub records: u64,
 }
 
 impl Leftovers {
@@ -100,6 +107,7 @@ impl Leftovers {
         self.buffers += other.buffers;
         self.pipes += other.pipes;
         self.operations += other.operations;
+        self.records += other.records;
     }
 }
 
@@ -110,21 +118,25 @@ impl fmt::Display for Leftovers {
         }
         write!(
             f,
-            "{} clients, {} upstreams, {} sessions, {} sockets, {} buffers, {} pipes, {} operations",
+            "{} clients, {} upstreams, {} sessions, {} sockets, {} buffers, {} pipes, {} operations, {} records",
             self.clients,
             self.upstreams,
             self.sessions,
             self.sockets,
             self.buffers,
             self.pipes,
-            self.operations
+            self.operations,
+            self.records
         )
     }
 }
 
+/// Deadlines that come due in one turn, but for bursts: the first one shall not allocate.
+const DUE_USUAL: usize = 64;
+
 /// One event loop: a ring, the connections on it, and what it knows of the outputs.
 pub struct Worker<R: Ring> {
-    ring: R,
+    ring: Shaped<R>,
     index: usize,
     plan: Arc<Plan>,
     plane: Arc<Plane>,
@@ -164,6 +176,7 @@ pub struct Worker<R: Ring> {
     order: Order,
     stop_by: Option<Instant>,
     fields: Fields,
+    recorder: Recorder,
     completions: Vec<Completion>,
     due: Vec<Due>,
 }
@@ -265,11 +278,12 @@ impl<R: Ring> Worker<R> {
             order: Order::Run,
             stop_by: None,
             fields: Fields::new(),
+            recorder: Recorder::default(),
             completions: Vec::new(),
-            due: Vec::new(),
+            due: Vec::with_capacity(DUE_USUAL),
+            ring: Shaped::new(ring, plane.bandwidth()),
             plan,
             plane,
-            ring,
         };
         worker.ring.await_wake(Kind::Wake.token(Key {
             slot: 0,
@@ -286,6 +300,7 @@ impl<R: Ring> Worker<R> {
         self.ring.turn(until, &mut completions);
         self.plane.page(self.index).turns.add(1);
         self.take_up_plan();
+        self.on_gone_out();
         self.hear_news();
         for completion in completions.drain(..) {
             self.dispatch(completion);
@@ -314,12 +329,13 @@ impl<R: Ring> Worker<R> {
             buffers: counts.buffers,
             pipes: counts.pipes,
             operations: counts.in_flight.saturating_sub(1), // one waits for a wake, always
+            records: self.recorder.open() as u64,
         }
     }
 
     /// The ring, to look at its counts.
     pub fn ring(&self) -> &R {
-        &self.ring
+        self.ring.inner()
     }
 
     fn dispatch(&mut self, completion: Completion) {

@@ -158,6 +158,7 @@ impl Session {
 impl<R: Ring> Worker<R> {
     /// A request's head has been read whole.
     pub(super) fn begin_session(&mut self, key: Key, request: &Request) {
+        self.open_record(key, request);
         let head_only = request.method == Method::Head;
         if request.last_hop {
             self.count_request();

@@ -1,4 +1,4 @@
-//! Who has to go when buffers run short: the clients that have kept theirs longest without moving. A thousand clients
+//! Who has to go when buffers or all memory run short: the clients that have kept theirs longest without moving. A thousand clients
 //! that send a head byte by byte, or do not read, must not stop all others.
 
 use std::time::Duration;
@@ -13,18 +13,28 @@ use crate::worker::table::Key;
 
 /// Who has moved within this time is not slow; it stays, and who needs a buffer waits.
 const SHED_AFTER: Duration = Duration::from_secs(1);
-/// At most so many go at a time; two milliseconds later it is looked again whether more have to.
+/// At most so many go at a time; it is soon looked again whether more have to: two milliseconds later for buffers, a tenth
+/// of a second later for memory.
 const SHED_MOST: usize = 16;
 
 impl<R: Ring> Worker<R> {
     /// Somebody still finds no buffer: those whose buffers have not moved for longest give them up. A head has a second to
     /// come, however it trickles.
     pub(super) fn shed(&mut self) {
+        self.shed_slow(keeps_a_buffer);
+    }
+
+    /// Memory is nearly full: the same for those whose sockets are full, with a buffer of ours or without.
+    pub(super) fn shed_for_memory(&mut self) {
+        self.shed_slow(keeps_memory);
+    }
+
+    fn shed_slow(&mut self, keeps: fn(&Client) -> bool) {
         let now = self.ring.now();
         let mut slow: Vec<(Instant, Key)> = self
             .clients
             .iter()
-            .filter(|(_, client)| keeps_a_buffer(client))
+            .filter(|(_, client)| keeps(client) && !self.ring.waits(client.stream.socket))
             .map(|(key, client)| (client.stream.moved, key))
             .filter(|(moved, _)| now.since(*moved) >= SHED_AFTER)
             .collect();
@@ -52,4 +62,10 @@ fn keeps_a_buffer(client: &Client) -> bool {
         Phase::Busy(_) | Phase::Replying { .. } => stream.keeps_unsent(),
         Phase::Waiting | Phase::Idle | Phase::Queued(_) | Phase::Lingering => false,
     }
+}
+
+/// The same, or what the kernel has of an answer that it does not take.
+fn keeps_memory(client: &Client) -> bool {
+    let takes_nothing = matches!(client.phase, Phase::Busy(_)) && client.stream.sending;
+    keeps_a_buffer(client) || takes_nothing && !client.stream.closed
 }

@@ -160,6 +160,10 @@ impl<R: Ring> Worker<R> {
             schedule(&mut self.wheel, stream, due.owner, deadline);
             return;
         }
+        if self.ring.waits(stream.socket) {
+            stream.deadline = NEVER; // it is we who are late; its time begins when the send goes out
+            return;
+        }
         match due.owner {
             Owner::Client(key) => self.on_client_overdue(key),
             Owner::Upstream(key) => self.on_upstream_overdue(key),

@@ -11,9 +11,9 @@ use crate::stand::get;
 use crate::stand::put;
 
 const GET: &[u8] = b"GET /large HTTP/1.1\r\nHost: example.net\r\n\r\n";
-const LARGE: usize = 64 * 1024;
+pub const LARGE: usize = 64 * 1024;
 const LONG: usize = 4 << 20;
-const WARM_UP: u64 = 20;
+const WARM_UP: u64 = 30;
 const RESPONSES: u64 = 100;
 const LONG_RESPONSES: u64 = 10;
 
@@ -43,8 +43,12 @@ fn a_long_body_travels_through_a_pipe() {
 
 /// What `count` responses with bodies of that size cost, after some to warm up.
 fn cost_of(body_bytes: usize, count: u64) -> Cost {
+    cost_on(Stand::new(), body_bytes, count)
+}
+
+/// The same on a stand of its own.
+pub fn cost_on(mut stand: Stand, body_bytes: usize, count: u64) -> Cost {
     let response = response(body_bytes);
-    let mut stand = Stand::new();
     let client = stand.client();
     put(&client, GET);
     stand.await_sends(1);

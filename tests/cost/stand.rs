@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use halb::balance::hash::HashKey;
 use halb::http::ending::Ending;
+use halb::model::amount::Bandwidth;
 use halb::model::output::OutputId;
 use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
@@ -102,6 +103,28 @@ impl Stand {
 
     /// The same with clients tied to outputs.
     pub fn with(affinity: Affinity) -> Stand {
+        let plan = Plan {
+            affinity,
+            ..Plan::empty()
+        };
+        Stand::made(plan, None)
+    }
+
+    /// The same with an access log.
+    pub fn logged() -> Stand {
+        let plan = Plan {
+            access_log: true,
+            ..Plan::empty()
+        };
+        Stand::made(plan, None)
+    }
+
+    /// The same with a limit of bandwidth.
+    pub fn limited(bandwidth: Bandwidth) -> Stand {
+        Stand::made(Plan::empty(), Some(bandwidth))
+    }
+
+    fn made(plan: Plan, bandwidth: Option<Bandwidth>) -> Stand {
         let output = TcpListener::bind(loopback()).unwrap();
         let plan = Plan {
             outputs: [PlannedOutput {
@@ -116,11 +139,11 @@ impl Stand {
             }]
             .into_iter()
             .collect(),
-            affinity,
-            ..Plan::empty()
+            ..plan
         };
         let hub = Arc::new(Hub::new(1).unwrap());
-        let plane = Arc::new(Plane::new(1, plan.max_connections));
+        let plane = Plane::new(1, plan.max_connections);
+        let plane = Arc::new(plane.limited(bandwidth));
         let ring = KernelRing::new(RingSetup {
             small_buffers: SMALL_BUFFERS,
             large_buffers: 16,
@@ -237,6 +260,11 @@ impl Stand {
     /// Sessions completed.
     pub fn sessions(&self) -> u64 {
         self.plane.page(0).outputs.of(out1()).sessions_total.get()
+    }
+
+    /// Lines of the access log for which there was no room.
+    pub fn lines_dropped(&self) -> u64 {
+        self.plane.log_dropped()
     }
 
     /// Every test ends with this: the worker stops and has nothing left.

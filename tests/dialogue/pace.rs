@@ -189,6 +189,10 @@ impl Ring for PacedRing {
         self.ring.wake_control();
     }
 
+    fn wake_log(&mut self) {
+        self.ring.wake_log();
+    }
+
     fn lease(&mut self, size: Size) -> Option<Buffer> {
         self.ring.lease(size)
     }

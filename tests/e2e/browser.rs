@@ -1,38 +1,25 @@
-//! A real browser, and the first thing a new user does: `halb demo`.
+//! The first thing a new user does: `halb demo`, looked at in a real browser.
 
 use nix::sys::signal::Signal;
 
+use crate::chromium::Browser;
 use crate::node;
-use crate::process::Folder;
 use crate::process::Process;
-use crate::process::says;
 
 #[test]
-fn a_browser_shows_the_demo() {
+fn a_browser_shows_the_demo_and_its_figures() {
     let mut demo = Process::start(node::program().arg("demo"));
     let said = demo.line("HALB demo: ");
     let url = said.split(' ').next().unwrap();
-    let profile = Folder::new();
-    let profile = format!("--user-data-dir={}", profile.path("profile").display());
-    let page = says(
-        "chromium",
-        &[
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-            &profile,
-            "--dump-dom",
-            url,
-        ],
-    );
-    let answered = (1..=4).any(|number| page.contains(&format!("out{number} answered")));
-    assert!(answered, "{page}");
+    let said = demo.line("Watch it live: ");
+    let ui = said.split(' ').next().unwrap().to_owned();
+    let mut browser = Browser::start();
+    browser.open(url);
+    let heading = browser.text("document.querySelector('h1').textContent");
+    let answered = (1..=4).any(|number| heading == format!("out{number} answered"));
+    assert!(answered, "{heading}");
+    browser.open(&ui);
+    browser.until("document.querySelectorAll('.status[data-status=UP]').length === 4");
     demo.signal(Signal::SIGTERM);
     node::ends_well(&mut demo);
 }

@@ -429,6 +429,16 @@ fn what_it_cannot_start_without_is_named() {
         fails(&[("HALB_CTL", &host), ("HALB_CTL_PORT", &port)]),
         expected
     );
+    let (host, port) = (node.ui.ip().to_string(), node.ui.port().to_string());
+    let expected = format!(
+        "Error: failed to initialize the user interface terminal: \
+         cannot listen on {} (ui, ui_port): another program listens there",
+        node.ui
+    );
+    assert_eq!(
+        fails(&[("HALB_UI", &host), ("HALB_UI_PORT", &port)]),
+        expected
+    );
     node.stop();
     let said = fails(&[("HALB_STATE_DIR", "/dev/null/state")]);
     let start = "Error: failed to create the state file: /dev/null/state: ";

@@ -1,5 +1,6 @@
 //! The words with which it does not start: the manual's, then the cause. Each is provoked by a cause that is real.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -85,6 +86,30 @@ fn without_sockets_for_the_counters_it_does_not_start() {
     let said = fails(&mut without("udp", &inside));
     let start = "Error: failed to initialize statistics reporting: no socket for mon: ";
     assert!(said.starts_with(start), "{said}");
+}
+
+#[test]
+fn without_sockets_to_probe_with_it_does_not_start() {
+    let mut inside = start_at("127.0.0.1:0");
+    inside.args(["--set", "out1=[::1]:9"]);
+    let said = fails(&mut without("ipv6", &inside));
+    let expected = "Error: failed to initialize external health checker: no socket to probe any output with: \
+                    Operation not permitted (os error 1)";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn without_an_address_for_the_user_interface_it_does_not_start() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let mut command = start_at("127.0.0.1:0");
+    command.args(["--set", "ui=127.0.0.1", "--set"]);
+    let said = fails(command.arg(format!("ui_port={}", address.port())));
+    let expected = format!(
+        "Error: failed to initialize the user interface terminal: \
+         cannot listen on {address} (ui, ui_port): another program listens there"
+    );
+    assert_eq!(said, expected);
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! A model's threads wait for each other's wakes as workers do, so that a wake that is lost shows as a deadlock.
 #![forbid(unsafe_code)]
 
+mod bandwidth;
 mod inboxes;
 mod model;
 mod outputs;
 mod places;
 mod plane;
+mod records;
 mod snapshots;
 mod standing;
 

@@ -5,3 +5,5 @@
 pub mod output;
 #[path = "../../src/model/standing.rs"]
 pub mod standing;
+#[path = "../../src/model/time.rs"]
+pub mod time;

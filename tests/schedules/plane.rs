@@ -1,6 +1,8 @@
 //! The sources of `src/plane`, over other primitives.
 #![allow(dead_code, reason = "a part of the program's sources, used in part")]
 
+#[path = "../../src/plane/bandwidth.rs"]
+pub mod bandwidth;
 #[path = "../../src/plane/chain.rs"]
 mod chain;
 #[path = "../../src/plane/inbox.rs"]
@@ -13,6 +15,8 @@ pub mod outputs;
 pub mod places;
 #[path = "../../src/plane/queue.rs"]
 pub mod queue;
+#[path = "../../src/plane/records.rs"]
+pub mod records;
 #[path = "../../src/plane/snapshot.rs"]
 pub mod snapshot;
 #[path = "../../src/plane/standing.rs"]

@@ -520,7 +520,22 @@ impl Link {
 }
 
 impl Manner {
+    /// It takes whatever comes, at once.
+    fn quick() -> Manner {
+        Manner {
+            pipelines: false,
+            write_most: 1 << 20,
+            read_most: 1 << 20,
+            pause: 10 * MICROSECOND,
+            ill: None,
+            slow: None,
+        }
+    }
+
     fn of(profile: &Profile, random: &mut Random) -> Manner {
+        if profile.sizes.is_some() && profile.faults.client == 0 {
+            return Manner::quick();
+        }
         let unruly = profile.jitter.short > 0;
         let sizes: &[usize] = match unruly {
             true => &[1, 30, 1_000, 100_000, 100_000],

@@ -104,7 +104,7 @@ impl Ledger {
 
     fn cut_is_excused(&self, profile: &Profile, id: u64, begun: bool) -> bool {
         match profile.family {
-            Family::Calm | Family::CalmPair | Family::Places => false,
+            Family::Calm | Family::CalmPair | Family::Places | Family::Shaped => false,
             Family::Tied if profile.stop.is_none() => false,
             // A kept-alive connection may be closed just as the next request leaves; a first one may not.
             Family::Finish | Family::Tied => !begun && !self.first.contains(&id),
@@ -126,7 +126,7 @@ fn own_is_excused(profile: &Profile, status: u16) -> bool {
     let by_client = status == 408;
     let by_backend = matches!(status, 502..=504);
     match profile.family {
-        Family::Calm | Family::CalmPair | Family::Finish | Family::Tied => false,
+        Family::Calm | Family::CalmPair | Family::Finish | Family::Tied | Family::Shaped => false,
         Family::Places => status == 503 && profile.is_impatient(),
         Family::Clients => by_client,
         Family::Backends => by_backend,
@@ -137,7 +137,7 @@ fn own_is_excused(profile: &Profile, status: u16) -> bool {
 
 fn passing_is_excused(profile: &Profile) -> bool {
     match profile.family {
-        Family::Calm | Family::CalmPair => false,
+        Family::Calm | Family::CalmPair | Family::Shaped => false,
         Family::Tied => profile.stop.is_some(),
         Family::Places => profile.is_impatient(),
         Family::Clients

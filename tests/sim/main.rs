@@ -1,7 +1,7 @@
 //! The real worker in a simulated world: a faked kernel, network, clock, clients and backends, all from a
 //! seed. Nothing here waits for anything real.
 //!
-//! - `cargo test --test sim`: 32 seeds of each of the ten families, and those that once failed.
+//! - `cargo test --test sim`: 32 seeds of each of the eleven families, and those that once failed.
 //! - `SIM_SEED=17 cargo test --test sim`: seed 17 of every family (a failure names its family).
 //! - `SIM_SEEDS=0..5000 cargo test --test sim`: a long run.
 //! - `SIM_SCRIPT=crash-1234 cargo test --test sim script`: a script that the fuzzer wrote.
@@ -10,7 +10,9 @@
 
 mod backend;
 mod client;
+mod flow;
 mod ledger;
+mod lines;
 mod malformed;
 mod message;
 mod naive;
@@ -24,6 +26,7 @@ mod ring;
 mod run;
 mod scarcity;
 mod script;
+mod shaping;
 mod switches;
 mod ties;
 mod truth;
@@ -110,6 +113,11 @@ fn a_cookie_leads_to_its_output_over_every_connection() {
 #[test]
 fn places_are_kept_and_switches_obeyed() {
     family(Family::Places);
+}
+
+#[test]
+fn nobody_is_blamed_for_our_own_bandwidth() {
+    family(Family::Shaped);
 }
 
 fn family(family: Family) {

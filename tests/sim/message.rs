@@ -63,7 +63,10 @@ impl Spec {
         };
         let is_old = !plain && random.chance(150);
         let length = length(&mut random, profile.body_max);
+        let up = profile.sizes.and_then(|sizes| sizes.up(id));
+        let method = if up.is_some() { "PUT" } else { method };
         let shape = match method {
+            _ if let Some(length) = up => Shape::Length(length),
             "POST" | "PUT" if is_old || random.chance(600) => Shape::Length(length),
             "POST" | "PUT" => Shape::Chunked(length),
             _ => Shape::None,
@@ -264,7 +267,8 @@ impl Answer {
             false => random.pick(&[200, 200, 200, 200, 200, 204, 304, 404]),
         };
         let is_old = !plain && random.chance(80);
-        let length = length(&mut random, profile.body_max);
+        let drawn = length(&mut random, profile.body_max);
+        let length = profile.sizes.map_or(drawn, |sizes| sizes.down(spec.id));
         let shape = match random.below(10) {
             _ if status == 204 => Shape::None,
             0 if !plain => Shape::UntilClose(length),

@@ -117,6 +117,9 @@ pub fn empty(
     let pipes = &mut world.ports[index].pipes;
     let moved = world.conns[conn].send(pipes.front(pipe, count));
     pipes.drop_front(pipe, moved.unwrap_or(0));
+    let actor = world.conns[conn].actor;
+    world.flow.hand_over(world.now, moved.unwrap_or(0));
+    world.flow.left(world.now, actor, moved.unwrap_or(0));
     world.note(|| format!("worker {index}: empties a pipe to conn {conn}: {moved:?}"));
     world.poke(conn);
     moved

@@ -394,6 +394,8 @@ fn send(
         .take()
         .expect("a send holds its buffer until it ends");
     let result = world.conns[conn].send(&held[range.start..range.start + count]);
+    let actor = world.conns[conn].actor;
+    world.flow.left(world.now, actor, result.unwrap_or(0));
     world.poke(conn);
     Some((result.map(|count| count as u32), Some(held), true))
 }
@@ -429,6 +431,10 @@ fn take(world: &mut World, port: usize, index: usize) -> Completion {
     let operation = &mut state.operations[index];
     let done = operation.done.pop_front().expect("it was due");
     let token = operation.token;
+    if let Deed::Send { range, .. } = &operation.deed {
+        let sent = done.result.unwrap_or(0) as usize;
+        world.flow.take_back(world.now, range.len() - sent);
+    }
     if done.last {
         let operation = state.operations.remove(index);
         assert!(operation.done.is_empty(), "nothing comes behind the last");

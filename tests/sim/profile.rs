@@ -12,6 +12,9 @@ pub const MICROSECOND: u64 = 1_000;
 pub const MILLISECOND: u64 = 1_000_000;
 pub const SECOND: u64 = 1_000_000_000;
 
+/// Limits of bandwidth, from the lowest to one that few worlds reach.
+const RATES: [u64; 4] = [1_000_000, 2_000_000, 20_000_000, 250_000_000];
+
 /// The families of worlds. In the calm ones nothing excuses a request that is not answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
@@ -35,9 +38,11 @@ pub enum Family {
     Tied,
     /// The same, with places at the outputs and outputs that are switched off and on.
     Places,
+    /// Calm traffic under a limit of bandwidth, over one to three workers.
+    Shaped,
 }
 
-pub const FAMILIES: [Family; 10] = [
+pub const FAMILIES: [Family; 11] = [
     Family::Calm,
     Family::CalmPair,
     Family::Clients,
@@ -48,6 +53,7 @@ pub const FAMILIES: [Family; 10] = [
     Family::Everything,
     Family::Tied,
     Family::Places,
+    Family::Shaped,
 ];
 
 /// How unruly the kernel is, per mille. None of this excuses anything.
@@ -84,6 +90,35 @@ pub struct Faults {
     pub open: u64,
 }
 
+/// The first clients move long bodies, the others short ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub long_clients: usize,
+    pub long: usize,
+    pub short: usize,
+    /// Long bodies go up.
+    pub uploads: bool,
+}
+
+impl Sizes {
+    fn is_long(&self, id: u64) -> bool {
+        id / 1000 < self.long_clients as u64
+    }
+
+    /// The body of request `id`, if it has one.
+    pub fn up(&self, id: u64) -> Option<usize> {
+        (self.uploads && self.is_long(id)).then_some(self.long)
+    }
+
+    /// The body of its response.
+    pub fn down(&self, id: u64) -> usize {
+        match self.is_long(id) && !self.uploads {
+            true => self.long,
+            false => self.short,
+        }
+    }
+}
+
 /// One world.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -96,6 +131,8 @@ pub struct Profile {
     pub scripted: bool,
     /// Small GETs alone, over connections that last: for counting.
     pub gets_only: bool,
+    /// How long bodies are, where chance has no part in it.
+    pub sizes: Option<Sizes>,
     pub jitter: Jitter,
     pub faults: Faults,
     /// The storm is over, but not everything that began in it.
@@ -143,6 +180,8 @@ pub struct Profile {
     pub scarce: bool,
     /// The longest that an output thinks about its answer.
     pub thinks: u64,
+    /// Bits a second that HALB may send.
+    pub bandwidth: Option<u64>,
 }
 
 impl Profile {
@@ -194,7 +233,12 @@ impl Profile {
                 profile.tie(&mut random);
                 profile.contend(&mut random);
             }
+            Family::Shaped => {
+                profile.workers = random.between(1, 3) as usize;
+                profile.bandwidth = Some(random.pick(&RATES));
+            }
         }
+        profile.shape(&mut Random::of(seed, 0x5A_BE00 + family as u64));
         profile
     }
 
@@ -207,6 +251,7 @@ impl Profile {
             plain: false,
             scripted: false,
             gets_only: false,
+            sizes: None,
             jitter: Jitter::default(),
             faults: Faults::default(),
             recovers: false,
@@ -238,6 +283,7 @@ impl Profile {
             flips: false,
             scarce: false,
             thinks: 0,
+            bandwidth: None,
         }
     }
 
@@ -289,6 +335,13 @@ impl Profile {
         }
     }
 
+    /// Where anything may go wrong anyway, some worlds have a limit of bandwidth as well.
+    fn shape(&mut self, random: &mut Random) {
+        if matches!(self.family, Family::Stop | Family::Everything) && random.chance(300) {
+            self.bandwidth = Some(random.pick(&RATES));
+        }
+    }
+
     /// What came later still.
     fn starve(&mut self, random: &mut Random) {
         let others = [Family::CalmPair, Family::Finish, Family::Everything];
@@ -297,7 +350,10 @@ impl Profile {
 
     /// Nothing excuses a request that is not answered by the book.
     pub fn is_steady(&self) -> bool {
-        let calm = matches!(self.family, Family::Calm | Family::CalmPair | Family::Tied);
+        let calm = matches!(
+            self.family,
+            Family::Calm | Family::CalmPair | Family::Tied | Family::Shaped
+        );
         calm && self.stop.is_none()
     }
 

@@ -195,6 +195,7 @@ impl Ring for SimRing {
             let twice = port.is_busy(conn, Deed::writes);
             assert!(!twice, "two sends at a time on {socket:?}");
         });
+        self.with(|world| world.flow.hand_over(world.now, range.len()));
         let deed = Deed::Send {
             conn,
             buffer: Some(buffer),
@@ -379,6 +380,10 @@ impl Ring for SimRing {
     }
 
     fn wake_control(&mut self) {
+        self.with(|world| world.ports[self.index].counts.calls += 1);
+    }
+
+    fn wake_log(&mut self) {
         self.with(|world| world.ports[self.index].counts.calls += 1);
     }
 

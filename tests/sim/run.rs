@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use halb::balance::hash::HashKey;
+use halb::model::amount::Bandwidth;
 use halb::model::output::OutputId;
 use halb::model::plan::Affinity;
 use halb::model::plan::Plan;
@@ -24,7 +25,9 @@ use halb::worker::Learning;
 use halb::worker::Progress;
 use halb::worker::Worker;
 
+use crate::flow::Flow;
 use crate::ledger::Outcome;
+use crate::lines;
 use crate::port::Deed;
 use crate::port::LISTENER;
 use crate::profile::MILLISECOND;
@@ -72,6 +75,8 @@ pub struct Report {
     pub too_slow: usize,
     /// What the rings did until the first clients had ended.
     pub counts: RingCounts,
+    /// What left, while there was a limit.
+    pub flow: Flow,
 }
 
 impl Report {
@@ -177,7 +182,10 @@ impl Run {
         let profile = world.borrow().profile.clone();
         let plan = Arc::new(plan(&world.borrow()));
         let (workers, most) = (profile.workers, profile.max_connections);
-        let plane = Arc::new(Plane::with_inboxes(workers, most, profile.inbox));
+        let limit = profile.bandwidth;
+        let limit = limit.map(|bits_per_second| Bandwidth { bits_per_second });
+        let plane = Plane::with_inboxes(workers, most, profile.inbox);
+        let plane = Arc::new(plane.limited(limit));
         plane.set_maxima(&plan);
         let make = |index| Some(maker(SimRing::new(world, index), index, &plan, &plane));
         Run {
@@ -334,6 +342,7 @@ impl Run {
         let calm = profile.calmed();
         let mut report = Report {
             counts: self.counts,
+            flow: world.flow.clone(),
             ..Report::default()
         };
         for (id, outcome) in &world.ledger.outcomes {
@@ -415,6 +424,7 @@ pub fn at_rest(plane: &Plane) {
         assert_eq!(sessions, 0, "worker {index} counts sessions");
         page.outputs.iter().for_each(adds_up);
     }
+    lines::agree_with_counters(plane);
 }
 
 /// What is counted in several ways is the same in all of them.
@@ -468,6 +478,7 @@ pub fn plan(world: &World) -> Plan {
         max_connections: profile.max_connections,
         forwarded: !profile.plain,
         affinity: affinity(profile),
+        access_log: true,
         ..Plan::empty()
     }
 }

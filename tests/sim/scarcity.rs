@@ -1,4 +1,7 @@
-//! Memory that runs short and comes back: nobody may accept meanwhile, and nothing is lost.
+//! Memory that runs short and comes back: nobody may accept meanwhile, and nothing is lost. It never lasts: then slow
+//! clients would have to go.
+
+use halb::plane::Shortage;
 
 use crate::profile::MILLISECOND;
 use crate::random::Random;
@@ -32,7 +35,7 @@ impl Run {
         if now < self.scarcity.next {
             return;
         }
-        let short = !self.plane.is_memory_short();
+        let short = self.plane.shortage() == Shortage::None;
         let most = if short { SHORT } else { ENOUGH };
         self.scarcity.next = now + 1 + self.scarcity.random.below(most);
         self.find_memory(short);
@@ -42,13 +45,14 @@ impl Run {
     /// There is memory, and there will be.
     pub fn end_of_scarcity(&mut self) {
         self.scarcity.next = NEVER;
-        if self.plane.is_memory_short() {
+        if self.plane.shortage() != Shortage::None {
             self.find_memory(false);
         }
     }
 
     fn find_memory(&self, short: bool) {
-        self.plane.set_memory_short(short);
+        let shortage = if short { Shortage::New } else { Shortage::None };
+        self.plane.set_shortage(shortage);
         let mut world = self.world.borrow_mut();
         world.note(|| format!("memory is short: {short}"));
         (0..world.profile.workers).for_each(|worker| world.wake(worker));

@@ -244,7 +244,7 @@ impl End {
 pub fn is_steady(profile: &Profile) -> bool {
     let family = matches!(
         profile.family,
-        Family::Calm | Family::CalmPair | Family::Finish
+        Family::Calm | Family::CalmPair | Family::Finish | Family::Shaped
     );
     family && !profile.recovers
 }

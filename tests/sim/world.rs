@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use crate::backend::Backend;
 use crate::backend::Server;
 use crate::client::Client;
+use crate::flow::Flow;
 use crate::ledger::Ledger;
 use crate::net::Conn;
 use crate::port::Port;
@@ -37,6 +38,7 @@ pub struct World {
     pub servers: Vec<Server>,
     pub ledger: Ledger,
     pub ties: Ties,
+    pub flow: Flow,
     actors: Vec<Option<Actor>>,
     /// When each actor acts next.
     wakes: Vec<u64>,
@@ -63,6 +65,7 @@ impl World {
             servers,
             ledger: Ledger::default(),
             ties: Ties::new(profile.servers),
+            flow: Flow::new(profile.bandwidth),
             actors: Vec::new(),
             wakes: Vec::new(),
             busy_clients: 0,
@@ -73,7 +76,12 @@ impl World {
             profile,
         };
         let (clients, requests) = (world.profile.clients, world.profile.requests);
-        for _ in 0..clients {
+        let sizes = world.profile.sizes;
+        for index in 0..clients {
+            let requests = match sizes {
+                Some(sizes) if index < sizes.long_clients => 1,
+                _ => requests,
+            };
             world.add_client(requests, 0);
         }
         world
@@ -155,6 +163,7 @@ impl World {
     pub fn add_conn(&mut self, actor: usize, address: SocketAddr) -> usize {
         let capacity = match (self.profile.jitter.short, self.profile.body_max) {
             _ if self.profile.scripted => 64 * 1024, // what does not fit is never said
+            _ if self.profile.sizes.is_some() => 1 << 20,
             _ if self.profile.bulk => self.random.pick(&[4_096, 64 * 1024, 700_000]),
             (0, _) => 64 * 1024,
             (_, 10_000..) => self.random.pick(&[4_096, 64 * 1024]),

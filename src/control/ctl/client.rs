@@ -100,6 +100,11 @@ impl Client {
         })
     }
 
+    /// Where it asks.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks once.
     pub fn ask(&self, target: &str) -> Result<Reply, Unanswered> {
         let asked = async { timeout(PATIENCE, self.exchange(target)).await };

@@ -11,8 +11,10 @@ mod program;
 use crate::control::figures::Figures;
 use crate::control::metrics::format::Text;
 use crate::control::metrics::process::Process;
+use crate::control::pressure;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
+use crate::plane::Shortage;
 use crate::ring::clock;
 
 /// What the answer's `Content-Type` says.
@@ -32,6 +34,8 @@ pub fn text(figures: &Figures, shared: &Shared) -> String {
         limits: shared.limits,
         process: Process::read(),
         started_resident_bytes: shared.started_resident_bytes,
+        memory: shared.memory.get(),
+        memory_short: shared.plane.shortage() != Shortage::None,
         mon_sent: shared.mon.sent(),
         mon_dropped: shared.mon.dropped(),
         mon_connected: shared.mon.connected(),
@@ -48,6 +52,9 @@ struct Program {
     limits: Limits,
     process: Process,
     started_resident_bytes: Option<u64>,
+    /// What counts against a limit; `None` where there is none.
+    memory: Option<pressure::Reading>,
+    memory_short: bool,
     mon_sent: u64,
     mon_dropped: u64,
     mon_connected: bool,

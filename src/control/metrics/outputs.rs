@@ -232,34 +232,32 @@ fn write_traffic(text: &mut Text, outputs: &[Named<'_>]) {
 }
 
 fn write_times(text: &mut Text, outputs: &[Named<'_>]) {
-    let histograms: [(&str, &str, fn(&OutputFigures) -> &Reading); 4] = [
-        (
-            "halb_output_wait_seconds",
-            "How long requests waited for a place at an output, of those that had to.",
-            |output| &output.wait,
-        ),
-        (
-            "halb_output_connect_seconds",
-            "How long establishing a connection to an output took.",
-            |output| &output.connect,
-        ),
-        (
-            "halb_output_response_seconds",
-            "From a request's head to its response's head.",
-            |output| &output.response,
-        ),
-        (
-            "halb_output_total_seconds",
-            "From a request's head to its response's end.",
-            |output| &output.total,
-        ),
-    ];
-    for (name, help, reading) in histograms {
+    let mut histogram = |name, help, reading: fn(&OutputFigures) -> &Reading| {
         let mut family = text.histogram(name, help);
         for (name, output) in outputs {
             family.reading(&[("output", name)], reading(output));
         }
-    }
+    };
+    histogram(
+        "halb_output_wait_seconds",
+        "How long requests waited for a place at an output, of those that had to.",
+        |output| &output.wait,
+    );
+    histogram(
+        "halb_output_connect_seconds",
+        "How long establishing a connection to an output took.",
+        |output| &output.connect,
+    );
+    histogram(
+        "halb_output_response_seconds",
+        "From a request's head to its response's head.",
+        |output| &output.response,
+    );
+    histogram(
+        "halb_output_total_seconds",
+        "From a request's head to its response's end.",
+        |output| &output.total,
+    );
 }
 
 fn each(mut family: Family<'_>, outputs: &[Named<'_>], value: impl Fn(&OutputFigures) -> u64) {

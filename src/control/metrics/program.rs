@@ -47,6 +47,19 @@ fn write_memory(text: &mut Text, figures: &Figures, program: &Program) {
         "Memory that the process had when it began to serve.",
     )
     .maybe(&[], program.started_resident_bytes);
+    let memory = program.memory.as_ref();
+    text.gauge(
+        "halb_memory_used_bytes",
+        "Memory that counts against the limit: of a cgroup, the kernel's part included, or of the process.",
+    )
+    .maybe(&[], memory.map(|memory| memory.used_bytes));
+    text.gauge("halb_memory_limit_bytes", "The limit that is nearest.")
+        .maybe(&[], memory.map(|memory| memory.limit_bytes));
+    text.gauge(
+        "halb_memory_short",
+        "Whether accepting has stopped because memory is nearly full.",
+    )
+    .sample(&[], u8::from(program.memory_short));
     let more = resident
         .zip(program.started_resident_bytes)
         .map(|(now, then)| now.saturating_sub(then));

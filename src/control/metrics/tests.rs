@@ -74,6 +74,12 @@ fn program() -> Program {
             )],
         },
         started_resident_bytes: Some(8 << 20),
+        memory: Some(pressure::Reading {
+            used_bytes: 48 << 20,
+            limit_bytes: 96 << 20,
+            limit: String::new(),
+        }),
+        memory_short: true,
         mon_sent: 5,
         mon_dropped: 6,
         mon_connected: true,

@@ -125,3 +125,24 @@ fn it_stops_at_90_percent_and_goes_on_below_85() {
     pressure.short = true;
     assert_eq!(pressure.judge(None), Some(false), "the limit has gone");
 }
+
+#[test]
+fn a_shortage_lasts_after_a_second() {
+    let mut pressure = Pressure::new(Gauge::CgroupTwo(Vec::new()));
+    let full = Reading {
+        used_bytes: 95,
+        limit_bytes: 100,
+        limit: String::new(),
+    };
+    assert_eq!(pressure.shortage(), Shortage::None);
+    for _ in 0..LASTS_LOOKS {
+        pressure.judge(Some(&full));
+        assert_eq!(pressure.shortage(), Shortage::New);
+    }
+    pressure.judge(Some(&full));
+    assert_eq!(pressure.shortage(), Shortage::Lasting);
+    pressure.judge(None);
+    assert_eq!(pressure.shortage(), Shortage::None);
+    pressure.judge(Some(&full));
+    assert_eq!(pressure.shortage(), Shortage::New);
+}

@@ -8,9 +8,16 @@ mod ask;
 pub mod names;
 mod watched;
 
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -52,11 +59,29 @@ pub struct Prober {
     names_due: Instant,
 }
 
+/// Whether this process may have a socket to probe any output with. One output that it cannot probe is down; when that
+/// goes for all, nothing would ever be served.
+pub fn check(config: &Config) -> io::Result<()> {
+    // A name may lead to either family.
+    let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let mut refused = Ok(());
+    for output in config.out.values() {
+        let address = output.address.socket().unwrap_or(any);
+        match Socket::new(Domain::for_address(address), Type::STREAM, None) {
+            Ok(_) => return Ok(()),
+            Err(error) => refused = Err(error),
+        }
+    }
+    refused
+}
+
 impl Prober {
-    /// All outputs are new to it. `names_interval` after this, and then again and again, names are resolved.
+    /// All outputs are new to it. Names are resolved every `names_interval`.
     pub fn new(shared: Arc<Shared>, resolve: Resolve, names_interval: Duration) -> Prober {
         let current = shared.current();
         let now = clock::read().now;
+        let mut outputs = current.plan.outputs.iter();
+        let all_addressed = outputs.all(|output| output.address.is_some());
         let mut prober = Prober {
             asker: asker(&current.config),
             pace: Pace::from_config(&current.config),
@@ -64,7 +89,12 @@ impl Prober {
             probes: JoinSet::new(),
             names: Names::new(resolve),
             names_interval,
-            names_due: now + names_interval,
+            // One that has had no answer is asked for again at once.
+            names_due: if all_addressed {
+                now + names_interval
+            } else {
+                now
+            },
             shared,
             current,
         };

@@ -1,12 +1,15 @@
 //! Host names of outputs, resolved again and again. The system's resolver may take as long as it likes: each
 //! question has a thread of its own, and nobody waits for it, not even the end of the program.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,6 +19,7 @@ use crate::model::address::Host;
 use crate::model::address::HostPort;
 use crate::model::config::Config;
 use crate::model::plan::Plan;
+use crate::ring::clock;
 
 /// What the resolver says of a name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,21 +56,12 @@ impl Names {
 
     /// Asks for every name of the outputs, but for those whose last answer has not come yet.
     pub fn ask(&mut self, config: &Config) {
-        for output in config.out.values() {
-            let name = &output.address;
-            if matches!(name.host, Host::Address(_)) || self.asked.contains(name) {
-                continue;
-            }
-            let (resolve, say, name) = (Arc::clone(&self.resolve), self.say.clone(), name.clone());
-            let asked = name.clone();
-            let thread = thread::Builder::new().name("halb-resolver".to_owned());
-            let started = thread.spawn(move || {
-                let resolved = resolve(&name);
-                // Control may have ended meanwhile.
-                let _ = say.send((name, resolved));
-            });
-            if started.is_ok() {
-                self.asked.insert(asked);
+        for name in names(config).difference(&self.asked.clone()) {
+            let say = self.say.clone();
+            // Control may have ended when the answer comes.
+            let hear = move |name, resolved| drop(say.send((name, resolved)));
+            if ask(&self.resolve, name, hear) {
+                self.asked.insert(name.clone());
             }
         }
     }
@@ -78,6 +73,31 @@ impl Names {
         self.asked.remove(&name);
         (name, resolved)
     }
+}
+
+/// What the names of the outputs resolve to, as far as that is known after `patience`. All are asked at once.
+pub fn known_within(
+    patience: Duration,
+    config: &Config,
+    resolve: &Resolve,
+) -> BTreeMap<HostPort, SocketAddr> {
+    let begun = clock::read().now;
+    let (say, answers) = mpsc::channel();
+    for name in names(config) {
+        let say = say.clone();
+        // What comes too late nobody hears.
+        ask(resolve, &name, move |name, resolved| {
+            drop(say.send((name, resolved)));
+        });
+    }
+    drop(say);
+    let mut known = BTreeMap::new();
+    let left = || patience.saturating_sub(clock::read().now.since(begun));
+    while let Ok((name, resolved)) = answers.recv_timeout(left()) {
+        let address = moved(None, &resolved);
+        known.extend(address.map(|address| (name, address)));
+    }
+    known
 }
 
 /// The plan with what is known of `name` now; `None` when that is nothing new. An address that is still among those of
@@ -102,6 +122,28 @@ pub fn with(plan: &Plan, config: &Config, name: &HostPort, resolved: &Resolved) 
         outputs,
         ..plan.clone()
     })
+}
+
+/// The names of a configuration's outputs.
+fn names(config: &Config) -> BTreeSet<HostPort> {
+    let addresses = config.out.values().map(|output| &output.address);
+    let names = addresses.filter(|address| matches!(address.host, Host::Name(_)));
+    names.cloned().collect()
+}
+
+/// Asks on a thread of its own, and says the answer there. `false`: there is no thread to be had, and no answer.
+fn ask(
+    resolve: &Resolve,
+    name: &HostPort,
+    hear: impl FnOnce(HostPort, Resolved) + Send + 'static,
+) -> bool {
+    let (resolve, name) = (Arc::clone(resolve), name.clone());
+    let thread = thread::Builder::new().name("halb-resolver".to_owned());
+    let asking = move || {
+        let resolved = resolve(&name);
+        hear(name, resolved);
+    };
+    thread.spawn(asking).is_ok()
 }
 
 fn moved(now: Option<SocketAddr>, resolved: &Resolved) -> Option<SocketAddr> {

@@ -47,6 +47,7 @@ fn setup(desk: Arc<Desk<LearnedSession>>) -> WorkersSetup {
         small_buffers: 512,
         large_buffers: 16,
         pipes: 8,
+        bandwidth: None,
         socket_bytes: None,
         learning: Learning {
             hash: HashKey::from_bytes([3; HashKey::LENGTH]),

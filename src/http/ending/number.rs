@@ -49,6 +49,11 @@ impl Ending {
     /// How many there are.
     pub const COUNT: usize = RESPONSE_BODIES + BODY_FAULTS;
 
+    /// The one with this number.
+    pub fn from_number(number: usize) -> Option<Ending> {
+        ALL.get(number).copied()
+    }
+
     /// Below [`Ending::COUNT`], and no other's. It may differ from one version of HALB to the next.
     pub fn number(self) -> usize {
         match self {

@@ -1,8 +1,8 @@
 //! IMF-fixdate, the one form of dates that is written (RFC 9110 §5.6.7).
 
 const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed"; // the first of January 1970 was a Thursday
-const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-const DAY_SECONDS: u64 = 86_400;
+pub(crate) const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+pub(crate) const DAY_SECONDS: u64 = 86_400;
 /// 9999-12-31T23:59:59Z: the form has four digits for the year.
 const LAST: u64 = 253_402_300_799;
 
@@ -27,7 +27,7 @@ pub(super) fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
 
 /// Year, month and day of a day since 1970, reckoned in years that begin in March, so that the leap day is the last
 /// of its year, and in eras of 400 years, after which the calendar repeats.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     const ERA_DAYS: u64 = 146_097;
     const DAYS_TO_1970: u64 = 719_468; // since the first of March of year 0
     let days = days + DAYS_TO_1970;

@@ -39,7 +39,7 @@ pub static PROPERTIES: &[Property<Config>] = &[
         "out1",
         Kind::Outputs { field: |c| &mut c.out },
         "disconnected",
-        "out1 … out64: the backend of each output; port 80 when none is named",
+        "the backend of each output; port 80 when none is named",
     ),
     seed("ui", Kind::Bind { field: |c| &mut c.ui }, "127.0.0.1", "address that ui is bound to"),
     seed("ctl", Kind::Bind { field: |c| &mut c.ctl }, "127.0.0.1", "address that ctl is bound to"),

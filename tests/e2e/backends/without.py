@@ -1,6 +1,6 @@
 """Runs a program under a seccomp filter that forbids one system call: without.py CALL PROGRAM [ARGUMENT...]
 
-Container runtimes do that with io_uring_setup by default. `udp` forbids sockets for it."""
+Container runtimes do that with io_uring_setup by default. `udp` and `ipv6` forbid sockets for them."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ NUMBERS = {
     "sched_getaffinity": {"x86_64": 204, "aarch64": 123},
 }
 SOCKET = {"x86_64": 41, "aarch64": 198}
-AF_INET, SOCK_DGRAM, TYPE_MASK = 2, 2, 0xF
+AF_INET, AF_INET6, SOCK_DGRAM, TYPE_MASK = 2, 10, 2, 0xF
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | 1  # EPERM
 LOAD, EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
 NUMBER, FIRST, SECOND = 0, 16, 24  # in struct seccomp_data: the call, and the lower halves of its arguments
@@ -31,6 +31,8 @@ def steps_without(call):
             (AND, 0, 0, TYPE_MASK),
             (EQUAL, 0, 1, SOCK_DGRAM),
         ]
+    elif call == "ipv6":
+        test = [(EQUAL, 0, 3, SOCKET[platform.machine()]), (LOAD, 0, 0, FIRST), (EQUAL, 0, 1, AF_INET6)]
     else:
         test = [(EQUAL, 0, 1, NUMBERS[call][platform.machine()])]
     return [(LOAD, 0, 0, NUMBER), *test, (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)]

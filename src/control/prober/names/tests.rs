@@ -55,3 +55,27 @@ fn the_system_knows_this_machine() {
     assert!(addresses.iter().all(|address| address.ip().is_loopback()));
     assert!(addresses.iter().all(|address| address.port() == 81));
 }
+
+#[test]
+fn a_start_waits_for_names_but_not_for_one_that_hangs() {
+    let config =
+        current_of("out1 = 'web'\nout2 = 'hangs'\nout3 = '10.0.0.3'\nout4 = 'gone'").config;
+    let (_hold, held) = mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let web = address("10.0.0.8:80");
+    let resolve: Resolve = Arc::new(move |name| match name.to_string().as_str() {
+        "web:80" => Resolved::To(vec![web]),
+        "gone:80" => Resolved::Nowhere,
+        _ => {
+            let _ends = held.lock().unwrap().recv();
+            Resolved::Unknown
+        }
+    });
+    let known = known_within(Duration::from_secs(1), &config, &resolve);
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[&HostPort::parse("web", 80).unwrap()], web);
+    // Without one that hangs, no time is lost.
+    let config = current_of("out1 = 'web'\nout4 = 'gone'").config;
+    let known = known_within(Duration::MAX, &config, &resolve);
+    assert_eq!(known.len(), 1);
+}
