@@ -1,8 +1,8 @@
-//! The bandwidth that all workers share: one word, and a turn for each send.
+//! The bandwidth that all workers share: one word, and a ration for each send.
 //!
 //! Think of a line that grows with the clock, by the rate. The mark says how far it has been given out. Whoever wants to
 //! send moves the mark by its bytes and may send once the line has come to where the mark was. So a place on the line
-//! is a turn: turns are in the order of asking over all workers, and each worker knows from its own clock when its next
+//! is a ration: rations are in the order of asking over all workers, and each worker knows from its own clock when its next
 //! one comes. A mark that lags by more than the depth is pulled along: what nobody wanted is lost.
 
 use crate::model::time::Instant;
@@ -15,7 +15,7 @@ const DEPTH_SHARE: u64 = 20;
 const DEPTH_LEAST: u64 = 16 * 1024;
 /// A quantum is what the rate brings in this share of a second: half a millisecond …
 const QUANTUM_SHARE: u64 = 2000;
-/// … but at least so much, for each turn costs a send …
+/// … but at least so much, for each ration costs a send …
 const QUANTUM_LEAST: u64 = 2 * 1024;
 /// … and at most a large buffer.
 const QUANTUM_MOST: u64 = 64 * 1024;
@@ -31,9 +31,9 @@ pub struct Bucket {
     quantum: u64,
 }
 
-/// A turn: so many bytes may go once the line has come to `start`.
+/// A ration: so many bytes may go once the line has come to `start`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Turn {
+pub struct Ration {
     pub start: u64,
     pub bytes: u64,
 }
@@ -55,30 +55,30 @@ impl Bucket {
         self.depth
     }
 
-    /// The most bytes of a turn that is waited for.
+    /// The most bytes of a ration that is waited for.
     pub fn quantum(&self) -> u64 {
         self.quantum
     }
 
-    /// A turn for somebody who would send `wanted` bytes. What lies in the bucket may go at once, all of it;
+    /// A ration for somebody who would send `wanted` bytes. What lies in the bucket may go at once, all of it;
     /// who has to wait, or finds little, gets a quantum.
-    pub fn take(&self, now: Instant, wanted: u64) -> Turn {
+    pub fn take(&self, now: Instant, wanted: u64) -> Ration {
         let line = self.line(now);
-        let mut turn = Turn { start: 0, bytes: 0 };
+        let mut ration = Ration { start: 0, bytes: 0 };
         let change = |mark: u64| {
             let start = mark.max(self.lowest(line));
             let credit = line.saturating_sub(start);
             let bytes = wanted.min(credit.max(self.quantum));
-            turn = Turn { start, bytes };
+            ration = Ration { start, bytes };
             Some(start + bytes)
         };
         let relaxed = Ordering::Relaxed; // the word stands for nothing but itself
         match self.mark.fetch_update(relaxed, relaxed, change) {
-            Ok(_) | Err(_) => turn,
+            Ok(_) | Err(_) => ration,
         }
     }
 
-    /// Bytes of a turn that were not sent after all.
+    /// Bytes of a ration that were not sent after all.
     pub fn give_back(&self, bytes: u64) {
         let before = self.mark.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(before >= bytes, "what was taken is given back once");
@@ -104,7 +104,7 @@ impl Bucket {
         seconds * self.bytes_per_second + rest * self.bytes_per_second / NANOS
     }
 
-    /// Where the mark is when the bucket is full. The last turn may go into debt by a quantum, so that a long one waits
+    /// Where the mark is when the bucket is full. The last ration may go into debt by a quantum, so that a long one waits
     /// no longer than a short one; the depth holds all the same.
     fn lowest(&self, line: u64) -> u64 {
         line.saturating_sub(self.depth - self.quantum)

@@ -72,12 +72,13 @@ pub fn probe_bind(address: &SocketAddr) -> Result<Reservation, Errno> {
     hold(address)
 }
 
-/// The same beside `ours`, on which this process listens already. Where both are one port, and one of them stands for
-/// every address, nobody can bind alone: who else listens there is only found out when they do not share it.
+/// The same beside `ours`, on which this process listens already. Where both are one port of one address, or of every
+/// address, nobody can bind alone: who else listens there is only found out when they do not share it.
 pub fn probe_bind_beside(address: &SocketAddr, ours: &[SocketAddr]) -> Result<Reservation, Errno> {
     let overlaps = |our: &SocketAddr| {
         let any = our.ip().is_unspecified() || address.ip().is_unspecified();
-        our.port() == address.port() && our.is_ipv4() == address.is_ipv4() && any
+        let meets = our.port() == address.port() && our.is_ipv4() == address.is_ipv4();
+        our == address || meets && any
     };
     if ours.iter().any(overlaps) {
         hold(address)

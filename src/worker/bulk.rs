@@ -206,7 +206,7 @@ impl<R: Ring> Worker<R> {
         }
         let moved = self
             .ring
-            .empty_in_turn(&piped.pipe, sink.socket, piped.inside, token);
+            .empty_rationed(&piped.pipe, sink.socket, piped.inside, token);
         let Some(moved) = moved else {
             sink.sending = true;
             return Stretch::Waits;

@@ -200,7 +200,7 @@ impl<R: Ring> Worker<R> {
             && upstream.state == State::Busy(key)
         {
             // A session that waits for a buffer waits for the output, too: it must end some time.
-            // While a send waits for its turn, nobody else is late.
+            // While a send waits for its ration, nobody else is late.
             let held = held || self.ring.waits(upstream.stream.socket);
             let wanted = upstream.stream.sending || !(body_awaited || taking);
             let timeout = match tunnel {

@@ -1,7 +1,7 @@
-//! `[resources] bandwidth`: every send asks for its turn, and waits for it here.
+//! `[resources] bandwidth`: every send asks for its ration, and waits for it here.
 //!
 //! A worker asks its ring for sends as ever; the ring it sees is this one. With a limit, a send goes out as far as its
-//! turn reaches, and what is left comes back as with any kernel that takes a part: it asks for the next turn, behind
+//! ration reaches, and what is left comes back as with any kernel that takes a part: it asks for the next ration, behind
 //! everybody who waits already. Without a limit there is one branch, and the ring behind it.
 
 mod port;
@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use crate::model::time::Instant;
 use crate::plane::bandwidth::Bucket;
-use crate::plane::bandwidth::Turn;
+use crate::plane::bandwidth::Ration;
 use crate::ring::arena::Buffer;
 use crate::ring::port::Completion;
 use crate::ring::port::Pipe;
@@ -43,8 +43,8 @@ struct Shaping {
     queue: Queue<Waiting>,
     /// By kind and slot, how many bytes the send in flight was allowed.
     allowed: [Vec<u32>; Token::KIND_MAX as usize + 1],
-    /// Turns of pipes that came in this turn of the worker. One that is not used by the next is given back.
-    pipe_turns: Vec<(Socket, u64)>,
+    /// Rations of pipes that came in this turn of the worker. One that is not used by the next is given back.
+    pipe_rations: Vec<(Socket, u64)>,
     /// Sends that went out in this turn of the worker after they had waited.
     went_out: Vec<Token>,
     /// What waited when its socket was closed, on its way home.
@@ -65,7 +65,7 @@ impl<R: Ring> Shaped<R> {
                 bucket: Arc::clone(bucket),
                 queue: Queue::new(WAITING),
                 allowed: Default::default(),
-                pipe_turns: Vec::with_capacity(WAITING),
+                pipe_rations: Vec::with_capacity(WAITING),
                 went_out: Vec::with_capacity(WAITING),
                 ended: Vec::with_capacity(WAITING),
             })
@@ -81,16 +81,16 @@ impl<R: Ring> Shaped<R> {
         &self.ring
     }
 
-    /// Whether a send to `socket` waits for its turn. Nobody but ourselves is to blame for that time.
+    /// Whether a send to `socket` waits for its ration. Nobody but ourselves is to blame for that time.
     pub fn waits(&self, socket: Socket) -> bool {
         self.shaping
             .as_ref()
             .is_some_and(|shaping| shaping.queue.has(socket))
     }
 
-    /// Moves what may be moved of `most` bytes, which are in the pipe, to a socket. `None`: it waits for its turn, like a
+    /// Moves what may be moved of `most` bytes, which are in the pipe, to a socket. `None`: it waits for its ration, like a
     /// send, and completes with `token` when that has come.
-    pub fn empty_in_turn(
+    pub fn empty_rationed(
         &mut self,
         pipe: &Pipe,
         to: Socket,
@@ -124,12 +124,12 @@ impl Shaping {
         token: Token,
     ) {
         let now = ring.now();
-        let turn = self.bucket.take(now, range.len() as u64);
-        if self.bucket.is_due(turn.start, now) {
-            self.start(ring, socket, (buffer, range), token, turn);
+        let ration = self.bucket.take(now, range.len() as u64);
+        if self.bucket.is_due(ration.start, now) {
+            self.start(ring, socket, (buffer, range), token, ration);
         } else {
             let cargo = Some((buffer, range));
-            self.queue.push(turn, socket, Waiting { token, cargo });
+            self.queue.push(ration, socket, Waiting { token, cargo });
         }
     }
 
@@ -139,15 +139,15 @@ impl Shaping {
         socket: Socket,
         (buffer, range): (Buffer, Range<usize>),
         token: Token,
-        turn: Turn,
+        ration: Ration,
     ) {
         let slots = &mut self.allowed[usize::from(token.kind)];
         let slot = token.slot as usize;
         if slot >= slots.len() {
             slots.resize(slot + 1, 0);
         }
-        slots[slot] = turn.bytes as u32; // at most as long as a buffer
-        let end = range.start + turn.bytes as usize;
+        slots[slot] = ration.bytes as u32; // at most as long as a buffer
+        let end = range.start + ration.bytes as usize;
         ring.send(socket, buffer, range.start..end, token);
     }
 
@@ -158,26 +158,26 @@ impl Shaping {
         wanted: u64,
         token: Token,
     ) -> Option<u64> {
-        let mut turns = self.pipe_turns.iter();
-        if let Some(place) = turns.position(|(other, _)| *other == socket) {
-            let (_, bytes) = self.pipe_turns.swap_remove(place);
+        let mut rations = self.pipe_rations.iter();
+        if let Some(place) = rations.position(|(other, _)| *other == socket) {
+            let (_, bytes) = self.pipe_rations.swap_remove(place);
             let allowed = bytes.min(wanted);
             self.bucket.give_back(bytes - allowed);
             return Some(allowed);
         }
-        let turn = self.bucket.take(now, wanted);
-        if self.bucket.is_due(turn.start, now) {
-            return Some(turn.bytes);
+        let ration = self.bucket.take(now, wanted);
+        if self.bucket.is_due(ration.start, now) {
+            return Some(ration.bytes);
         }
         let waiting = Waiting { token, cargo: None };
-        self.queue.push(turn, socket, waiting);
+        self.queue.push(ration, socket, waiting);
         None
     }
 
     /// `socket` is closed: who waits to send to it need not wait any longer.
     fn end(&mut self, socket: Socket) {
-        if let Some((turn, waiting)) = self.queue.remove(socket) {
-            self.bucket.give_back(turn.bytes);
+        if let Some((ration, waiting)) = self.queue.remove(socket) {
+            self.bucket.give_back(ration.bytes);
             self.ended.push(Completion {
                 token: waiting.token,
                 result: Err(Errno::ECANCELED),
@@ -203,7 +203,7 @@ impl Shaping {
         until: Option<Instant>,
         completions: &mut Vec<Completion>,
     ) {
-        for (_, bytes) in self.pipe_turns.drain(..) {
+        for (_, bytes) in self.pipe_rations.drain(..) {
             self.bucket.give_back(bytes);
         }
         let first = completions.len();
@@ -214,16 +214,17 @@ impl Shaping {
         completions.append(&mut self.ended);
         let now = ring.now();
         let bucket = Arc::clone(&self.bucket);
-        while let Some((turn, socket, waiting)) = self.queue.pop(|start| bucket.is_due(start, now))
+        while let Some((ration, socket, waiting)) =
+            self.queue.pop(|start| bucket.is_due(start, now))
         {
             let token = waiting.token;
             match waiting.cargo {
                 Some(cargo) => {
-                    self.start(ring, socket, cargo, token, turn);
+                    self.start(ring, socket, cargo, token, ration);
                     self.went_out.push(token);
                 }
                 None => {
-                    self.pipe_turns.push((socket, turn.bytes));
+                    self.pipe_rations.push((socket, ration.bytes));
                     completions.push(Completion {
                         token,
                         result: Ok(0),
@@ -249,7 +250,7 @@ impl Shaping {
 }
 
 impl<R: Ring> Worker<R> {
-    /// Sends that had to wait for their turn have gone out: from now on it is the other side that takes its time.
+    /// Sends that had to wait for their ration have gone out: from now on it is the other side that takes its time.
     pub(super) fn on_gone_out(&mut self) {
         while let Some(token) = self.ring.take_gone_out() {
             let key = Key {

@@ -26,7 +26,7 @@ fn a_limit_that_is_not_reached_costs_nothing() {
 }
 
 #[test]
-fn waiting_for_a_turn_allocates_nothing() {
+fn waiting_for_a_ration_allocates_nothing() {
     let limit = Bandwidth::parse("250Mbps").unwrap();
     let cost = cost_on(Stand::limited(limit), LARGE, RESPONSES);
     // A send for every 15 kB, and no more.

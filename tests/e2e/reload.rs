@@ -194,82 +194,90 @@ fn inputs_come_and_go_and_connections_stay() {
     let mut node = Node::from_text(&base);
     let mut old = node.connect();
     only(&mut old, &["one"]);
-    let port = free_port();
-    node.reload(&format!(
-        "in = [\"127.0.0.1:0\", \"127.0.0.1:{port}\"]\n{base}"
-    ));
-    let second = SocketAddr::from(([127, 0, 0, 1], port));
+    let second = free();
+    node.reload(&format!("in = [\"127.0.0.1:0\", \"{second}\"]\n{base}"));
     // Each worker has one.
     let mut new: Vec<Client> = (0..20).map(|_| Client::connect(second)).collect();
     new.iter_mut().for_each(|client| only(client, &["one"]));
     only(&mut node.connect(), &["one"]);
-    node.reload(&format!("in = \"127.0.0.1:{port}\"\n{base}"));
+    node.reload(&format!("in = \"{second}\"\n{base}"));
     let error = TcpStream::connect(node.address()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     new.push(old);
-    new.iter_mut().for_each(|client| only(client, &["one"]));
-    only(&mut Client::connect(second), &["one"]);
-    // Every address instead of this one, on the same port.
-    node.reload(&format!("in = \"0.0.0.0:{port}\"\n{base}"));
     new.iter_mut().for_each(|client| only(client, &["one"]));
     only(&mut Client::connect(second), &["one"]);
     drop(new);
     node.stop();
 }
 
-/// Nobody listens there now.
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
+/// An address that nobody else on this machine uses; port 0 is no port to move to.
+fn free() -> SocketAddr {
+    let of = |name: &str| {
+        let all = node::apart();
+        let (_, value) = all.into_iter().find(|(known, _)| *known == name).unwrap();
+        value
+    };
+    SocketAddr::new(
+        of("HALB_CTL").parse().unwrap(),
+        of("HALB_CTL_PORT").parse().unwrap(),
+    )
 }
 
 #[test]
-fn ctl_moves_and_its_connections_stay() {
+fn terminals_move_and_their_connections_stay() {
     let one = Backend::named("one");
     let folder = Folder::new();
-    let [first, second] = [free_port(), free_port()];
-    let text = |port: u16| {
-        format!(
-            "in = \"127.0.0.1:0\"\nctl_port = {port}\nworkers = 1\nstate_dir = \"{}\"\n{}\
+    let all = [free(), free(), free()];
+    let [first, second, ui] = all.map(|address| address.port());
+    let here = all[0].ip();
+    let write = |ctl: u16, ui: u16| {
+        let text = format!(
+            "in = \"127.0.0.1:0\"\nctl = \"{here}\"\nui = \"{here}\"\nctl_port = {ctl}\nui_port = {ui}\nworkers = 1\nstate_dir = \"{}\"\n{}\
              resources = {{ memory = \"96MB\" }}\n",
             folder.path("state").display(),
             outputs(&[(1, &one)])
-        )
+        );
+        folder.write("halb.toml", text.as_bytes())
     };
-    let file = folder.write("halb.toml", text(first).as_bytes());
+    let file = write(first, ui);
     let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
     command.env_clear().args(["run", "-f"]).arg(&file);
     let mut process = Process::start(&mut command);
     node::listening(&mut process);
-    let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let reloads = || {
+        let mut reload = Command::new(env!("CARGO_BIN_EXE_halb"));
+        reload.env_clear().args(["reload", "-f"]).arg(&file);
+        ended(&reload.output().unwrap())
+    };
+    let at = |port: u16| SocketAddr::new(here, port);
     let mut kept = Client::connect(at(first));
     let asks_ctl = |kept: &mut Client| {
         kept.say("GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(kept.response().status, 200);
     };
     asks_ctl(&mut kept);
-    folder.write("halb.toml", text(second).as_bytes());
-    let mut reload = Command::new(env!("CARGO_BIN_EXE_halb"));
-    reload.env_clear().args(["reload", "-f"]).arg(&file);
-    let (code, out, _) = ended(&reload.output().unwrap());
-    assert_eq!(
-        code,
-        Some(0),
-        "it is asked where it is, not where it will be"
-    );
+    write(second, ui);
+    // It is asked where it is, not where it will be.
+    let (code, out, err) = reloads();
+    assert_eq!(code, Some(0), "{err}");
     assert_eq!(out, format!("ctl_port {first} → {second}\n"));
     assert_eq!(ctl(at(second), "/api/status")["code"], 0);
     let error = TcpStream::connect(at(first)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     asks_ctl(&mut kept);
-    let (code, out, _) = ended(&reload.output().unwrap());
+    write(ui, second);
+    let (code, _, err) = reloads();
+    assert_eq!(code, Some(0), "they exchange their places: {err}");
+    assert_eq!(ctl(at(ui), "/api/status")["code"], 0);
+    asks_ctl(&mut kept);
+    let (code, out, _) = reloads();
     assert_eq!((code, out.as_str()), (Some(0), "nothing changed\n"));
     process.signal(Signal::SIGTERM);
     node::ends_well(&mut process);
-    let (code, _, err) = ended(&reload.output().unwrap());
+    let (code, _, err) = reloads();
     assert_eq!(code, Some(1));
     assert!(
-        err.starts_with("halb reload: no halb answers at 127.0.0.1:"),
+        err.starts_with(&format!("halb reload: no halb answers at {here}:{ui}")),
         "{err}"
     );
 }

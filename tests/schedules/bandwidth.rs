@@ -1,4 +1,4 @@
-//! The bandwidth that workers share: turns never overlap, whoever asks when, and nothing is lost.
+//! The bandwidth that workers share: rations never overlap, whoever asks when, and nothing is lost.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use loom::thread;
 
 use crate::model::time::Instant;
 use crate::plane::bandwidth::Bucket;
-use crate::plane::bandwidth::Turn;
+use crate::plane::bandwidth::Ration;
 use crate::try_all_orders;
 
 /// 1 Mbps
@@ -16,17 +16,17 @@ fn at(ms: u64) -> Instant {
     Instant::from_nanos((1_000 + ms) * 1_000_000)
 }
 
-/// Every byte of the line belongs to one turn, and nothing between the turns was skipped.
-fn joined(mut turns: Vec<Turn>) -> u64 {
-    turns.sort_by_key(|turn| turn.start);
-    for pair in turns.windows(2) {
+/// Every byte of the line belongs to one ration, and nothing between the rations was skipped.
+fn joined(mut rations: Vec<Ration>) -> u64 {
+    rations.sort_by_key(|ration| ration.start);
+    for pair in rations.windows(2) {
         assert_eq!(pair[0].start + pair[0].bytes, pair[1].start);
     }
-    turns.iter().map(|turn| turn.bytes).sum()
+    rations.iter().map(|ration| ration.bytes).sum()
 }
 
 #[test]
-fn turns_of_two_workers_do_not_overlap() {
+fn rations_of_two_workers_do_not_overlap() {
     try_all_orders(3, || {
         let bucket = Arc::new(Bucket::new(RATE));
         let other = Arc::clone(&bucket);
@@ -48,8 +48,8 @@ fn what_one_gives_back_another_gets() {
         let before = bucket.take(at(0), 100).start;
         let other = Arc::clone(&bucket);
         let second = thread::spawn(move || {
-            let turn = other.take(at(0), 1_000);
-            other.give_back(turn.bytes);
+            let ration = other.take(at(0), 1_000);
+            other.give_back(ration.bytes);
         });
         let kept = bucket.take(at(0), 1_000).bytes;
         second.join().unwrap();

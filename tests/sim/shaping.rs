@@ -111,7 +111,7 @@ fn everybody_gets_the_same_and_nothing_is_left_over() {
                 "{told}: {bytes} bytes left, {brought} should have"
             );
             if short > 0 {
-                continue; // what the kernel does not take of a turn is for others
+                continue; // what the kernel does not take of a ration is for others
             }
             let shares = contest.shares();
             let (least, most) = (shares[0], shares[shares.len() - 1]);
@@ -147,7 +147,7 @@ fn a_short_request_waits_for_one_quantum_of_each() {
     }
 }
 
-/// Every turn takes longer than every timeout, and everybody's share is less than a client is allowed to take.
+/// Every ration is waited for longer than any timeout, and everybody's share is less than a client is allowed to take.
 #[test]
 fn nobody_is_late_while_we_are() {
     for uploads in [false, true] {
@@ -179,7 +179,7 @@ fn nobody_is_late_with_an_answer_that_waits() {
     play(&profile, &run::halb);
 }
 
-/// Once its turn has come, a client that takes nothing is as late as any other.
+/// Once its ration has come, a client that takes nothing is as late as any other.
 #[test]
 fn who_does_not_take_its_turn_is_late() {
     for seed in 0..4 {

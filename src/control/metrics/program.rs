@@ -67,7 +67,7 @@ fn write_memory(text: &mut Text, figures: &Figures, program: &Program) {
     text.gauge(
         "halb_connection_memory_bytes",
         "Memory that the process has more than when it began to serve, for each connection of a client that is open \
-         now; it keeps what it once needed.",
+         now; it keeps what it once needed, so this says something while there are many.",
     )
     .maybe(&[], each.map(|bytes| bytes as f64 / figures.connections_active as f64));
 }

@@ -33,7 +33,7 @@ use crate::control::mon::ticks;
 use crate::control::shared::Shared;
 use crate::ring::clock;
 
-/// Lines that wait for a receiver: two minutes of the seed's counters every second.
+/// Lines that wait for a receiver: some three minutes of the seed's counters every second.
 const WAITING_BYTES_MOST: usize = 256 << 10;
 /// What the kernel keeps for a receiver besides; by itself it would keep megabytes.
 const SEND_BUFFER_BYTES: u32 = 64 << 10;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use nix::errno::Errno;
 
+use crate::control;
 use crate::control::serve::Door;
 use crate::control::serve::listen;
 use crate::control::shared::Current;
@@ -36,7 +37,9 @@ impl Part for Terminal {
         if was == is {
             return Ok(None);
         }
-        let listener = listen(is, &[was]).map_err(|error| refusal(is, self.properties, error))?;
+        // Terminals may exchange their places.
+        let ours = [control::ctl_address(before), control::ui_address(before)];
+        let listener = listen(is, &ours).map_err(|error| refusal(is, self.properties, error))?;
         let door = self.door.clone();
         Ok(Some(Box::new(move || {
             // Nobody serves any more when the end has begun.

@@ -18,12 +18,12 @@ fn ms(ms: u64) -> Instant {
 
 /// Bytes, and how long until they may go.
 fn take(bucket: &Bucket, now: Instant, wanted: u64) -> (u64, Duration) {
-    let turn = bucket.take(now, wanted);
+    let ration = bucket.take(now, wanted);
     assert_eq!(
-        bucket.is_due(turn.start, now),
-        bucket.due_at(turn.start) <= now
+        bucket.is_due(ration.start, now),
+        bucket.due_at(ration.start) <= now
     );
-    (turn.bytes, bucket.due_at(turn.start).since(now))
+    (ration.bytes, bucket.due_at(ration.start).since(now))
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_truth_table() {
         (0, 64_000, SLACK - 5_000, 0), // what is left, if that is more than a quantum
         (0, 64_000, 2_048, 0),         // an empty bucket: a quantum of debt
         (0, 100, 100, 16_384),         // the next waits until the debt is paid
-        (0, 64_000, 2_048, 17_184), // and the one behind it for its turn as well, a quantum at a time
+        (0, 64_000, 2_048, 17_184), // and the one behind it for its ration as well, a quantum at a time
         (33, 64_000, 2_048, 568),   // nobody overtakes who waits
         (50, 64_000, 2_048, 0),     // 50 ms have brought 6,250 bytes: 6,244 are gone
         (60_000, 64_000, SLACK, 0), // full again, and never more than full
@@ -80,8 +80,8 @@ fn what_is_given_back_is_given_to_the_next() {
 #[test]
 fn what_is_given_back_late_does_not_deepen_the_bucket() {
     let bucket = Bucket::new(MEGABIT);
-    let turn = bucket.take(ms(0), 10_000);
-    bucket.give_back(turn.bytes);
+    let ration = bucket.take(ms(0), 10_000);
+    bucket.give_back(ration.bytes);
     let (given, _) = take(&bucket, ms(90_000), 1_000_000);
     assert_eq!(given, 16_384 - 2_048);
 }
@@ -126,9 +126,9 @@ proptest! {
         let mut sent: Vec<(Instant, u64)> = Vec::new();
         for (after, wanted) in askers {
             now += after;
-            let turn = bucket.take(at(now), wanted);
-            prop_assert!(turn.bytes > 0 && turn.bytes <= wanted);
-            sent.push((bucket.due_at(turn.start).max(at(now)), turn.bytes));
+            let ration = bucket.take(at(now), wanted);
+            prop_assert!(ration.bytes > 0 && ration.bytes <= wanted);
+            sent.push((bucket.due_at(ration.start).max(at(now)), ration.bytes));
         }
         for first in 0..sent.len() {
             let mut bytes = 0;
@@ -148,9 +148,9 @@ proptest! {
         let bucket = Bucket::new(rate);
         let (mut now, mut bytes) = (at(0), 0);
         for wanted in sizes {
-            let turn = bucket.take(now, wanted);
-            bytes += turn.bytes;
-            now = now.max(bucket.due_at(turn.start));
+            let ration = bucket.take(now, wanted);
+            bytes += ration.bytes;
+            now = now.max(bucket.due_at(ration.start));
         }
         let passed = now.since(at(0)).as_nanos();
         let brought = (passed * u128::from(rate) / u128::from(NANOS)) as u64;
@@ -159,15 +159,15 @@ proptest! {
 
     /// Turns are given in the order of asking, and do not overlap.
     #[test]
-    fn turns_follow_each_other(rate in rates(), askers in prop::collection::vec(asker(), 2..80)) {
+    fn rations_follow_each_other(rate in rates(), askers in prop::collection::vec(asker(), 2..80)) {
         let bucket = Bucket::new(rate);
         let (mut now, mut end) = (0, 0);
         for (after, wanted) in askers {
             now += after;
-            let turn = bucket.take(at(now), wanted);
-            prop_assert!(turn.start >= end);
-            prop_assert!(turn.bytes <= bucket.quantum() || bucket.is_due(turn.start + turn.bytes, at(now)));
-            end = turn.start + turn.bytes;
+            let ration = bucket.take(at(now), wanted);
+            prop_assert!(ration.start >= end);
+            prop_assert!(ration.bytes <= bucket.quantum() || bucket.is_due(ration.start + ration.bytes, at(now)));
+            end = ration.start + ration.bytes;
         }
     }
 }

@@ -28,7 +28,7 @@ impl<R: Ring> Ring for Shaped<R> {
     }
 
     fn empty(&mut self, _: &Pipe, _: Socket, _: usize) -> Result<usize, Errno> {
-        unreachable!("what is in a pipe goes in its turn: see `empty_in_turn`")
+        unreachable!("what is in a pipe is rationed: see `empty_rationed`")
     }
 
     fn cancel(&mut self, socket: Socket) {

@@ -1,8 +1,8 @@
-//! Who waits for a turn: in the order of asking, and found by its socket.
+//! Who waits for a ration: in the order of asking, and found by its socket.
 
 use std::collections::VecDeque;
 
-use crate::plane::bandwidth::Turn;
+use crate::plane::bandwidth::Ration;
 use crate::ring::port::Socket;
 
 /// All of them. What it once grew to it keeps.
@@ -15,7 +15,7 @@ pub struct Queue<T> {
 }
 
 struct Entry<T> {
-    turn: Turn,
+    ration: Ration,
     socket: Socket,
     /// `None`: it has left.
     who: Option<T>,
@@ -31,8 +31,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Somebody waits for `turn` on `socket`, where nobody else does.
-    pub fn push(&mut self, turn: Turn, socket: Socket, who: T) {
+    /// Somebody waits for `ration` on `socket`, where nobody else does.
+    pub fn push(&mut self, ration: Ration, socket: Socket, who: T) {
         let number = self.first + self.list.len() as u64;
         let place = index(socket);
         if place >= self.numbers.len() {
@@ -41,7 +41,11 @@ impl<T> Queue<T> {
         debug_assert_eq!(self.numbers[place], 0, "one at a time on a socket");
         self.numbers[place] = number;
         let who = Some(who);
-        self.list.push_back(Entry { turn, socket, who });
+        self.list.push_back(Entry {
+            ration,
+            socket,
+            who,
+        });
     }
 
     /// Whether somebody waits on `socket`.
@@ -51,35 +55,39 @@ impl<T> Queue<T> {
             .is_some_and(|number| *number > 0)
     }
 
-    /// Where the first turn begins.
+    /// Where the first ration begins.
     pub fn next(&self) -> Option<u64> {
-        self.list.front().map(|entry| entry.turn.start)
+        self.list.front().map(|entry| entry.ration.start)
     }
 
-    /// The first one, if its turn has come.
-    pub fn pop(&mut self, is_due: impl Fn(u64) -> bool) -> Option<(Turn, Socket, T)> {
+    /// The first one, if its ration has come.
+    pub fn pop(&mut self, is_due: impl Fn(u64) -> bool) -> Option<(Ration, Socket, T)> {
         let first = self.list.front()?;
-        if !is_due(first.turn.start) {
+        if !is_due(first.ration.start) {
             return None;
         }
-        let Entry { turn, socket, who } = self.list.pop_front()?;
+        let Entry {
+            ration,
+            socket,
+            who,
+        } = self.list.pop_front()?;
         self.first += 1;
         self.numbers[index(socket)] = 0;
         self.forget_gone();
-        who.map(|who| (turn, socket, who))
+        who.map(|who| (ration, socket, who))
     }
 
     /// Takes out who waits on `socket`. Those behind it move up: its bytes are not sent.
-    pub fn remove(&mut self, socket: Socket) -> Option<(Turn, T)> {
+    pub fn remove(&mut self, socket: Socket) -> Option<(Ration, T)> {
         let number = std::mem::take(self.numbers.get_mut(index(socket))?);
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         let entry = self.list.get_mut(place)?;
-        let (turn, who) = (entry.turn, entry.who.take()?);
+        let (ration, who) = (entry.ration, entry.who.take()?);
         for behind in self.list.range_mut(place + 1..) {
-            behind.turn.start = behind.turn.start.saturating_sub(turn.bytes);
+            behind.ration.start = behind.ration.start.saturating_sub(ration.bytes);
         }
         self.forget_gone();
-        Some((turn, who))
+        Some((ration, who))
     }
 
     /// The first in the list is always somebody.
@@ -101,30 +109,30 @@ mod tests {
 
     use super::*;
 
-    fn turn(start: u64) -> Turn {
-        Turn { start, bytes: 10 }
+    fn ration(start: u64) -> Ration {
+        Ration { start, bytes: 10 }
     }
 
     fn three() -> Queue<char> {
         let mut queue = Queue::new(2);
-        queue.push(turn(100), Socket(7), 'a');
-        queue.push(turn(110), Socket(4), 'b');
-        queue.push(turn(120), Socket(9), 'c');
+        queue.push(ration(100), Socket(7), 'a');
+        queue.push(ration(110), Socket(4), 'b');
+        queue.push(ration(120), Socket(9), 'c');
         queue
     }
 
     #[test]
-    fn turns_come_in_order_and_not_before() {
+    fn rations_come_in_order_and_not_before() {
         let mut queue = three();
         assert_eq!(queue.next(), Some(100));
         assert!(queue.pop(|start| start <= 99).is_none());
         assert_eq!(
             queue.pop(|start| start <= 115),
-            Some((turn(100), Socket(7), 'a'))
+            Some((ration(100), Socket(7), 'a'))
         );
         assert_eq!(
             queue.pop(|start| start <= 115),
-            Some((turn(110), Socket(4), 'b'))
+            Some((ration(110), Socket(4), 'b'))
         );
         assert!(queue.pop(|start| start <= 115).is_none());
         assert!(!queue.has(Socket(7)) && !queue.has(Socket(4)) && queue.has(Socket(9)));
@@ -133,12 +141,12 @@ mod tests {
     #[test]
     fn who_leaves_lets_those_behind_move_up() {
         let mut queue = three();
-        assert_eq!(queue.remove(Socket(4)), Some((turn(110), 'b')));
+        assert_eq!(queue.remove(Socket(4)), Some((ration(110), 'b')));
         assert_eq!(queue.remove(Socket(4)), None);
         assert_eq!(queue.remove(Socket(1000)), None);
-        assert_eq!(queue.pop(|_| true), Some((turn(100), Socket(7), 'a')));
+        assert_eq!(queue.pop(|_| true), Some((ration(100), Socket(7), 'a')));
         assert_eq!(queue.next(), Some(110), "it was 120");
-        assert_eq!(queue.pop(|_| true), Some((turn(110), Socket(9), 'c')));
+        assert_eq!(queue.pop(|_| true), Some((ration(110), Socket(9), 'c')));
         assert_eq!(queue.next(), None);
     }
 
@@ -146,11 +154,11 @@ mod tests {
     fn when_the_first_leaves_the_next_is_the_first() {
         let mut queue = three();
         queue.remove(Socket(4));
-        assert_eq!(queue.remove(Socket(7)), Some((turn(100), 'a')));
+        assert_eq!(queue.remove(Socket(7)), Some((ration(100), 'a')));
         assert_eq!(queue.next(), Some(100));
-        queue.push(turn(110), Socket(7), 'd');
-        assert_eq!(queue.remove(Socket(7)), Some((turn(110), 'd')));
-        assert_eq!(queue.pop(|_| true), Some((turn(100), Socket(9), 'c')));
+        queue.push(ration(110), Socket(7), 'd');
+        assert_eq!(queue.remove(Socket(7)), Some((ration(110), 'd')));
+        assert_eq!(queue.pop(|_| true), Some((ration(100), Socket(9), 'c')));
     }
 
     proptest! {
@@ -166,7 +174,7 @@ mod tests {
                 prop_assert_eq!(queue.has(socket), place.is_some());
                 match (deed, place) {
                     (0, None) => {
-                        queue.push(turn(end), socket, number);
+                        queue.push(ration(end), socket, number);
                         list.push((number, end));
                         end += 10;
                     }
@@ -176,12 +184,12 @@ mod tests {
                             behind.1 -= 10;
                         }
                         end -= 10;
-                        prop_assert_eq!(queue.remove(socket), Some((turn(start), number)));
+                        prop_assert_eq!(queue.remove(socket), Some((ration(start), number)));
                     }
                     (2, _) => {
                         let first = (!list.is_empty()).then(|| list.remove(0));
                         let popped = queue.pop(|_| true);
-                        prop_assert_eq!(popped.map(|(turn, _, who)| (who, turn.start)), first);
+                        prop_assert_eq!(popped.map(|(ration, _, who)| (who, ration.start)), first);
                     }
                     _ => {}
                 }
