@@ -40,6 +40,7 @@ use crate::control::state::Folder;
 use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
+use crate::daemon::budget::Budget;
 use crate::daemon::check;
 use crate::daemon::resources::Unknown;
 use crate::daemon::sizing::Sizing;
@@ -192,16 +193,7 @@ pub fn start(
 ) -> Result<Started, StartError> {
     let sizing = sizing(config)?;
     let budget = &sizing.budget;
-    let mut plan = Plan::from_config(config, addresses(config), budget.max_connections());
-    plan.pipe_responses = !paces_clients();
-    log::event(
-        "maximum",
-        &[
-            ("max_connections", &plan.max_connections),
-            ("descriptors", &budget.descriptors_sum()),
-            ("computed", budget),
-        ],
-    );
+    let plan = planned(config, budget);
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
     let (ctl, ui) = listen_all(config)?;
@@ -254,6 +246,21 @@ pub fn start(
             Err(StartError::Other(error))
         }
     }
+}
+
+/// The plan to begin with; its maximum is said.
+fn planned(config: &Config, budget: &Budget) -> Plan {
+    let mut plan = Plan::from_config(config, addresses(config), budget.max_connections());
+    plan.pipe_responses = !paces_clients();
+    log::event(
+        "maximum",
+        &[
+            ("max_connections", &plan.max_connections),
+            ("descriptors", &budget.descriptors_sum()),
+            ("computed", budget),
+        ],
+    );
+    plan
 }
 
 fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -> WorkersSetup {
