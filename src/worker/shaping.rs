@@ -31,10 +31,6 @@ use crate::worker::upstream::State;
 /// So many may wait before anything grows.
 const WAITING: usize = 256;
 
-/// What is read at once may last so many rations. It is sent on even when its client has gone meanwhile: 256 kB would keep
-/// the lowest bandwidth busy for two seconds.
-const AHEAD: u64 = 4;
-
 /// A ring whose sends keep within the bandwidth.
 pub struct Shaped<R> {
     ring: R,
@@ -83,15 +79,6 @@ impl<R: Ring> Shaped<R> {
     /// The ring behind it.
     pub fn inner(&self) -> &R {
         &self.ring
-    }
-
-    /// How much may be read at once.
-    fn reads_most(&self) -> usize {
-        let most = |shaping: &Shaping| shaping.bucket.quantum() * AHEAD;
-        let most = self.shaping.as_deref().map(most);
-        most.map_or(usize::MAX, |most| {
-            usize::try_from(most).unwrap_or(usize::MAX)
-        })
     }
 
     /// Whether a send to `socket` waits for its ration. Nobody but ourselves is to blame for that time.

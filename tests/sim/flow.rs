@@ -3,8 +3,6 @@
 /// The depth of its bucket: 50 ms, but at least 16 kB (SPEC 10).
 const DEPTH_SHARE: u64 = 20;
 const DEPTH_LEAST: u64 = 16 * 1024;
-/// What somebody who waits may send at once.
-const QUANTUM_SHARE: u64 = 2000;
 const NANOS: u128 = 1_000_000_000;
 
 /// Bytes that left over one connection.
@@ -51,14 +49,6 @@ impl Flow {
             level <= depth + 1,
             "{level} bytes more than {rate} bytes a second bring; the depth is {depth}"
         );
-    }
-
-    /// So much may be read at once: of what its sender has given up since, no more is sent on.
-    pub fn read(&self, most: usize) {
-        if let Some(rate) = self.bytes_per_second {
-            let quantum = (rate / QUANTUM_SHARE).clamp(2048, 64 * 1024);
-            assert!(most as u64 <= quantum * 4, "{most} bytes read at once");
-        }
     }
 
     /// The kernel says that it took so many of them less.

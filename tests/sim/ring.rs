@@ -180,7 +180,6 @@ impl Ring for SimRing {
             Into::Lease(buffer, range) => {
                 assert!(!range.is_empty(), "a recv into nothing");
                 assert!(range.end <= buffer.len(), "a recv behind its buffer");
-                self.with(|world| world.flow.read(range.len()));
                 Some((buffer, range))
             }
         };
@@ -296,7 +295,6 @@ impl Ring for SimRing {
 
     fn fill(&mut self, pipe: &Pipe, from: Socket, most: usize) -> Result<usize, Errno> {
         let conn = self.conn(from, "fill");
-        self.with(|world| world.flow.read(most));
         self.with(|world| pipes::fill(world, self.index, pipe, conn, most))
     }
 

@@ -1,4 +1,4 @@
-//! The port as a worker sees it: all of it is the ring's own, but for what moves bytes, ends a send, or waits.
+//! The port as a worker sees it: all of it is the ring's own, but for what sends, ends a send, or waits.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -29,22 +29,6 @@ impl<R: Ring> Ring for Shaped<R> {
 
     fn empty(&mut self, _: &Pipe, _: Socket, _: usize) -> Result<usize, Errno> {
         unreachable!("what is in a pipe is rationed: see `empty_rationed`")
-    }
-
-    fn recv(&mut self, socket: Socket, into: Into, when: Arrival, token: Token) {
-        let into = match (into, self.reads_most()) {
-            (Into::Lease(buffer, range), most) => {
-                let end = range.end.min(range.start.saturating_add(most));
-                Into::Lease(buffer, range.start..end)
-            }
-            (Into::Pick, _) => Into::Pick,
-        };
-        self.ring.recv(socket, into, when, token);
-    }
-
-    fn fill(&mut self, pipe: &Pipe, from: Socket, most: usize) -> Result<usize, Errno> {
-        let most = most.min(self.reads_most());
-        self.ring.fill(pipe, from, most)
     }
 
     fn cancel(&mut self, socket: Socket) {
@@ -92,6 +76,10 @@ impl<R: Ring> Ring for Shaped<R> {
         self.ring.connect(socket, to, token);
     }
 
+    fn recv(&mut self, socket: Socket, into: Into, when: Arrival, token: Token) {
+        self.ring.recv(socket, into, when, token);
+    }
+
     fn stop_sending(&mut self, socket: Socket) {
         self.ring.stop_sending(socket);
     }
@@ -118,6 +106,10 @@ impl<R: Ring> Ring for Shaped<R> {
 
     fn give_back_pipe(&mut self, pipe: Pipe) {
         self.ring.give_back_pipe(pipe);
+    }
+
+    fn fill(&mut self, pipe: &Pipe, from: Socket, most: usize) -> Result<usize, Errno> {
+        self.ring.fill(pipe, from, most)
     }
 
     fn peer(&mut self, socket: Socket) -> Option<SocketAddr> {
