@@ -1,7 +1,7 @@
 //! The access log: exactly one line for each request, whatever becomes of it, and nobody waits for who reads it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -151,13 +151,13 @@ fn reset(client: Client) {
 }
 
 /// The lines of a log that is complete.
-fn lines(path: &PathBuf) -> Vec<String> {
+fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "{text}");
     text.lines().map(str::to_owned).collect()
 }
 
-fn logged(path: &PathBuf, format: &str, more: &str) -> String {
+fn logged(path: &Path, format: &str, more: &str) -> String {
     let path = path.display();
     format!("access_log = \"{path}\"\nlog_format = \"{format}\"\n{SELDOM_PROBED}\n{more}")
 }
