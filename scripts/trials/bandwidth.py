@@ -3,11 +3,13 @@
 import contextlib
 import multiprocessing
 import socket
+import struct
 import sys
 import threading
 import time
 
 from stage import Stage
+from stage import end
 from stage import options
 from stage import percentile
 
@@ -34,20 +36,19 @@ def main():
         origin = Origin()
         for rate in numbers(given.rates):
             for workers in numbers(given.workers):
-                halb = start(stage, origin, rate, workers)
                 for connections in numbers(given.connections):
                     for way in ("down", "up", "both") if connections > 1 else ("down", "up"):
-                        trial(stage, given, origin, halb, (rate, workers, connections, way))
-                if workers == max(numbers(given.workers)):
-                    beside(stage, given, origin, halb, rate)
-                halb.stop()
+                        trial(stage, given, origin, (rate, workers, connections, way))
+            beside(stage, given, origin, rate)
         reach(stage, given, origin)
         origin.end()
     return stage.verdict()
 
 
-def trial(stage, given, origin, halb, setting):
+def trial(stage, given, origin, setting):
     rate, workers, connections, way = setting
+    # A fresh one: what the kernel has received of uploads that were broken off is still sent on.
+    halb = start(stage, origin, rate, workers)
     with Crowd(halb, origin, connections, way) as crowd:
         moved, took = crowd.watch(given.seconds)
     mbps = sum(moved) * 8 / took / 1e6
@@ -56,10 +57,12 @@ def trial(stage, given, origin, halb, setting):
     what = f"{rate} Mbps, {workers} workers, {connections} connections {way}"
     figures = f"{mbps:.2f} Mbps, {error:+.1%}, least to most {even:.2f}"
     stage.check(what, abs(error) <= WITHIN and even >= EVEN, figures)
+    end(halb.process)
 
 
-def beside(stage, given, origin, halb, rate):
+def beside(stage, given, origin, rate):
     """Short requests one after the other, alone and beside 16 long downloads."""
+    halb = start(stage, origin, rate, max(numbers(given.workers)))
     alone = latencies(halb, min(given.seconds, 3))
     with Crowd(halb, origin, 16, "down") as crowd:
         crowd.settle()
@@ -71,6 +74,7 @@ def beside(stage, given, origin, halb, rate):
     good = percentile(crowded, 50) <= most + percentile(alone, 50)
     figures = f"p50 and p99 alone {shown[0]}, beside 16 downloads {shown[1]}; 17 quanta each way are {most:.1f} ms"
     stage.check(f"short requests at {rate} Mbps", good, figures)
+    halb.stop()
 
 
 def reach(stage, given, origin):
@@ -113,20 +117,26 @@ class Crowd:
         self.origin = origin
         origin.forget()
         self.received = [0] * count
+        self.threads = []
         self.sockets = [socket.create_connection(halb.address) for _ in range(count)]
         self.ups = [way == "up" or (way == "both" and index % 2 == 1) for index in range(count)]
         for index in range(count):
             act = self.send if self.ups[index] else self.receive
-            threading.Thread(target=act, args=(index,), daemon=True).start()
+            self.threads.append(threading.Thread(target=act, args=(index,), daemon=True))
+            self.threads[-1].start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         for client in self.sockets:
+            # A reset: else the kernel goes on delivering what it has taken for an upload, some MB of it.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
             client.close()
+        for thread in self.threads:
+            thread.join()
 
     def moved(self):
         """Bytes of each connection, as they arrived at their other end."""

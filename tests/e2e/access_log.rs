@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -152,7 +151,7 @@ fn reset(client: Client) {
 }
 
 /// The lines of a log that is complete.
-fn lines(path: &PathBuf) -> Vec<String> {
+fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "{text}");
     text.lines().map(str::to_owned).collect()
