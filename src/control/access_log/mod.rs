@@ -55,7 +55,8 @@ struct Orders(Mutex<Ordered>);
 /// Since the thread last looked.
 #[derive(Default)]
 struct Ordered {
-    change: Option<Opened>,
+    /// One after the other: each file gets what was said while it was in force.
+    changes: Vec<Opened>,
     reopen: bool,
     stop: bool,
 }
@@ -117,7 +118,7 @@ impl AccessLog {
 
     /// From now on it is written there.
     pub fn change(&self, to: Opened) {
-        self.order(|orders| orders.change = Some(to));
+        self.order(|orders| orders.changes.push(to));
     }
 
     /// The file was moved away: the lines from now on go into a new one of that name.

@@ -90,7 +90,7 @@ impl Writer {
         loop {
             self.hear();
             let ordered = self.orders.take();
-            if let Some(opened) = ordered.change {
+            for opened in ordered.changes {
                 self.change(opened);
             }
             if ordered.reopen {

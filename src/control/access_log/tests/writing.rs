@@ -155,6 +155,25 @@ fn another_configuration_moves_the_log() {
     assert_eq!(found, [0, 1]);
 }
 
+/// The thread may hear of both at the same time.
+#[test]
+fn each_of_two_logs_in_a_row_gets_what_is_its() {
+    let folder = Scratch::new();
+    let (first, second) = (folder.0.join("first"), folder.0.join("second"));
+    let mut workers = Workers::new(1);
+    let none = Opened::of(&config(Target::None)).unwrap();
+    let log = AccessLog::begin(&workers.plane, &workers.hub, none).unwrap();
+    let to = |path: &Path| Opened::of(&config(Target::File(path.to_owned()))).unwrap();
+    let both = [to(&first), to(&second)];
+    workers.say(0);
+    log.order(|orders| orders.changes.extend(both));
+    log.finish();
+    assert_eq!(
+        (numbers(&read(&first)), read(&second)),
+        (vec![0], String::new())
+    );
+}
+
 #[test]
 fn a_reload_opens_another_log_before_it_changes_anything() {
     let folder = Scratch::new();
