@@ -175,6 +175,15 @@ pub struct Terminals {
     pub ui: SocketAddr,
 }
 
+impl Terminals {
+    fn of(ctl: &TcpListener, ui: &TcpListener) -> io::Result<Terminals> {
+        Ok(Terminals {
+            ctl: ctl.local_addr()?,
+            ui: ui.local_addr()?,
+        })
+    }
+}
+
 /// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `source` is where a
 /// reload reads the configuration again.
 pub fn start(
@@ -188,6 +197,7 @@ pub fn start(
     let secret = || random_key().map_err(StartError::Other);
     let known = Memory::read(folder, &plan, secret()?, budget.session_room());
     let (ctl, ui) = listen_all(config)?;
+    let terminals = Terminals::of(&ctl, &ui).map_err(StartError::Other)?;
     let access_log = Opened::of(config).map_err(StartError::Other)?;
     let setup = workers_setup(config, plan, &sizing, &known);
     // Before anybody can know that we listen: whoever reads the line below may order a stop at once. And not
@@ -195,11 +205,6 @@ pub fn start(
     let signals =
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
-    let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::Other);
-    let terminals = Terminals {
-        ctl: address(&ctl)?,
-        ui: address(&ui)?,
-    };
     let current = Current {
         config: Arc::new(config.clone()),
         plan: Arc::clone(workers.plan()),

@@ -15,6 +15,7 @@ mod php;
 mod process;
 mod python;
 
+mod access_log;
 mod affinity;
 mod against_nginx;
 mod answers;
@@ -46,4 +47,5 @@ mod systemd;
 mod top;
 mod tunnels;
 mod ui;
+mod unread;
 mod versions;

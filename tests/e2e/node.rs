@@ -106,9 +106,11 @@ impl Node {
         self.reloaded()
     }
 
-    /// What it says of the next reload.
+    /// What it says of the next reload. Of more than ten in a second it says only how many more there were.
     pub fn reloaded(&mut self) -> String {
-        let text = self.process.line("event=reload text=");
+        let starts = ["event=reload text=", "event=suppressed kind=reload "];
+        let line = self.process.line_of(&starts);
+        let text = line.strip_prefix(starts[0]).unwrap_or_default();
         text.trim_matches('"').to_owned()
     }
 

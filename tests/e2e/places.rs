@@ -68,6 +68,23 @@ impl Gate {
         self.arrived.recv_timeout(PATIENCE).unwrap()
     }
 
+    /// So many may go on.
+    fn open(&self, count: usize) {
+        for _ in 0..count {
+            self.go.send(()).unwrap();
+        }
+    }
+
+    /// Clients who have all places.
+    fn full(&self, node: &Node) -> Vec<Client> {
+        let mut clients = probed(node, PLACES);
+        for client in &mut clients {
+            ask(client, 0);
+            self.next();
+        }
+        clients
+    }
+
     fn most(&self) -> usize {
         self.inside.lock().unwrap().1
     }
@@ -89,6 +106,13 @@ fn ask(client: &mut Client, number: usize) {
     client.say(format!(
         "GET / HTTP/1.1\r\nHost: a.test\r\nNumber: {number}\r\n\r\n"
     ));
+}
+
+/// Each of them is answered, and leaves.
+fn served(clients: impl IntoIterator<Item = Client>) {
+    for mut client in clients {
+        assert_eq!(client.response().text(), "served");
+    }
 }
 
 fn counters(node: &Node) -> String {
@@ -115,7 +139,7 @@ fn in_order(node: &Node) -> Vec<Client> {
 fn sixty_four_share_four_places_in_the_order_they_came() {
     let gate = Gate::new();
     let node = gate.node("workers = 4");
-    let mut clients = in_order(&node);
+    let clients = in_order(&node);
     let mut first: Vec<usize> = (0..PLACES).map(|_| gate.next()).collect();
     first.sort_unstable();
     assert_eq!(first, [0, 1, 2, 3]);
@@ -136,17 +160,12 @@ fn sixty_four_share_four_places_in_the_order_they_came() {
     }
     // Who is let in is served some time; whose place it gets is the next one's in the queue.
     for number in PLACES..CLIENTS {
-        gate.go.send(()).unwrap();
+        gate.open(1);
         assert_eq!(gate.next(), number, "it was not its turn");
     }
-    for _ in 0..PLACES {
-        gate.go.send(()).unwrap();
-    }
-    for client in &mut clients {
-        assert_eq!(client.response().text(), "served");
-    }
+    gate.open(PLACES);
+    served(clients);
     assert_eq!(gate.most(), PLACES);
-    drop(clients);
     node.stop();
 }
 
@@ -161,7 +180,7 @@ fn never_a_fifth_is_inside_while_all_press_at_once() {
         }
         for _ in 0..CLIENTS {
             gate.next();
-            gate.go.send(()).unwrap();
+            gate.open(1);
         }
         for client in &mut clients {
             assert_eq!(client.response().text(), "served");
@@ -176,11 +195,7 @@ fn never_a_fifth_is_inside_while_all_press_at_once() {
 fn who_waits_longer_than_queue_timeout_gets_503_and_leaves_its_place_in_the_queue() {
     let gate = Gate::new();
     let node = gate.node("workers = 4\nqueue_timeout = 0.5");
-    let mut clients = probed(&node, PLACES);
-    for client in &mut clients {
-        ask(client, 0);
-        gate.next();
-    }
+    let clients = gate.full(&node);
     let mut waiting = probed(&node, 8);
     for client in &mut waiting {
         ask(client, 1);
@@ -190,17 +205,13 @@ fn who_waits_longer_than_queue_timeout_gets_503_and_leaves_its_place_in_the_queu
         assert_eq!(response.status, 503);
         assert!(response.field("Retry-After").is_some());
     }
-    gate.go.send(()).unwrap();
+    gate.open(1);
     let mut last = probed(&node, 1);
     ask(&mut last[0], 2);
     assert_eq!(gate.next(), 2);
-    for _ in 0..PLACES {
-        gate.go.send(()).unwrap();
-    }
-    for client in clients.iter_mut().chain(&mut last) {
-        assert_eq!(client.response().text(), "served");
-    }
-    drop((clients, waiting, last));
+    gate.open(PLACES);
+    served(clients.into_iter().chain(last));
+    drop(waiting);
     node.stop();
 }
 
@@ -208,23 +219,14 @@ fn who_waits_longer_than_queue_timeout_gets_503_and_leaves_its_place_in_the_queu
 fn who_leaves_the_queue_takes_no_place_along() {
     let gate = Gate::new();
     let node = gate.node("workers = 4");
-    let mut clients = probed(&node, PLACES);
-    for client in &mut clients {
-        ask(client, 0);
-        gate.next();
-    }
+    let clients = gate.full(&node);
     let mut leaving = probed(&node, 8);
     leaving.iter_mut().for_each(|client| ask(client, 1));
     drop(leaving);
     let mut last = probed(&node, 1);
     ask(&mut last[0], 2);
     // Whether one that left is still asked for, nobody knows before its turn comes.
-    for _ in 0..PLACES + 8 + 1 {
-        gate.go.send(()).unwrap();
-    }
-    for client in clients.iter_mut().chain(&mut last) {
-        assert_eq!(client.response().text(), "served");
-    }
-    drop((clients, last));
+    gate.open(PLACES + 8 + 1);
+    served(clients.into_iter().chain(last));
     node.stop();
 }

@@ -85,6 +85,22 @@ impl Process {
         }
     }
 
+    /// Waits for a line that begins with one of `starts`, and gives it.
+    pub fn line_of(&mut self, starts: &[&str]) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    let found = starts.iter().any(|start| line.starts_with(start));
+                    self.said.push_back(line.clone());
+                    if found {
+                        return line;
+                    }
+                }
+                Err(error) => panic!("no line {starts:?} ({error}) from {}", self.history()),
+            }
+        }
+    }
+
     /// Waits until a line, one of those before included, begins with one of `starts`; that line.
     pub fn has_said(&mut self, starts: &[impl AsRef<str> + Debug]) -> String {
         let mut looked_at = 0;

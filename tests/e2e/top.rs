@@ -55,7 +55,7 @@ impl Person {
 fn an_output_is_disabled_from_the_keyboard() {
     let backends = [Backend::named("one"), Backend::named("two")];
     let node = Node::start(&backends.each_ref().map(|backend| backend.address), "");
-    // A terminal of its own, 100 columns wide, for half a minute at most.
+    // A terminal of its own, 100 columns wide, for a minute at most.
     let program = env!("CARGO_BIN_EXE_halb");
     let file = node.file.display();
     let run =

@@ -3,9 +3,11 @@
 use std::io::Read;
 use std::io::Write;
 use std::net::Shutdown;
+use std::net::TcpStream;
 
 use halb::ring::port::Arrival;
 use halb::ring::port::Ring;
+use halb::ring::port::Socket;
 use nix::errno::Errno;
 
 use crate::rig::Rig;
@@ -13,6 +15,16 @@ use crate::rig::picked;
 use crate::rig::reset;
 use crate::rig::rest;
 use crate::rig::token;
+
+/// A socket that waits for bytes (1) and for room (2), neither of which there is.
+fn waits(rig: &mut Rig) -> (Socket, TcpStream) {
+    let (socket, peer) = rig.pair();
+    let buffer = rig.fill_up(socket);
+    rig.ring.give_back(buffer);
+    rig.ring.await_readable(socket, token(1));
+    rig.ring.await_writable(socket, token(2));
+    (socket, peer)
+}
 
 #[test]
 fn bytes_are_announced_and_stay() {
@@ -49,11 +61,7 @@ fn the_end_is_announced_to_readers() {
 #[test]
 fn a_reset_is_announced_to_readers_and_writers_and_is_still_there() {
     let mut rig = Rig::new();
-    let (socket, peer) = rig.pair();
-    let buffer = rig.fill_up(socket);
-    rig.ring.give_back(buffer);
-    rig.ring.await_readable(socket, token(1));
-    rig.ring.await_writable(socket, token(2));
+    let (socket, peer) = waits(&mut rig);
     assert!(!rig.is_done(1) && !rig.is_done(2));
     reset(peer);
     rig.ready(1);
@@ -86,11 +94,7 @@ fn room_is_announced_once_the_other_end_has_read() {
 #[test]
 fn both_waits_end_at_a_close() {
     let mut rig = Rig::new();
-    let (socket, peer) = rig.pair();
-    let buffer = rig.fill_up(socket);
-    rig.ring.give_back(buffer);
-    rig.ring.await_readable(socket, token(1));
-    rig.ring.await_writable(socket, token(2));
+    let (socket, peer) = waits(&mut rig);
     rig.submit();
     rig.ring.close(socket, true);
     for slot in 1..=2 {

@@ -200,12 +200,11 @@ fn check_links(sources: &[Source]) -> Vec<Fault> {
             for target in relative_links(text) {
                 let path = folder.join(target);
                 let plain = path.to_string_lossy().trim_end_matches('/').to_owned();
-                let is_file = find(sources, &plain).is_some();
-                if !is_file
-                    && !sources
-                        .iter()
-                        .any(|other| other.path.starts_with(&format!("{plain}/")))
-                {
+                let is_text = find(sources, &plain).is_some();
+                let is_folder = |other: &Source| other.path.starts_with(&format!("{plain}/"));
+                // Pictures, and what programs read.
+                let is_other = Path::new(env!("CARGO_MANIFEST_DIR")).join(&plain).is_file();
+                if !is_text && !is_other && !sources.iter().any(is_folder) {
                     faults.push(source.fault(line, format!("the link to {target} leads nowhere")));
                 }
             }

@@ -39,6 +39,7 @@ pub fn text(figures: &Figures, shared: &Shared) -> String {
         mon_sent: shared.mon.sent(),
         mon_dropped: shared.mon.dropped(),
         mon_connected: shared.mon.connected(),
+        log_dropped: shared.plane.log_dropped(),
     };
     render(figures, &program)
 }
@@ -58,6 +59,7 @@ struct Program {
     mon_sent: u64,
     mon_dropped: u64,
     mon_connected: bool,
+    log_dropped: u64,
 }
 
 fn render(figures: &Figures, program: &Program) -> String {

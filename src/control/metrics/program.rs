@@ -210,4 +210,9 @@ fn write_mon(text: &mut Text, program: &Program) {
         "Records or StatsD datagrams that nobody took.",
     )
     .sample(&[], program.mon_dropped);
+    text.counter(
+        "halb_log_dropped_total",
+        "Lines of the access log for which there was no room on their way.",
+    )
+    .sample(&[], program.log_dropped);
 }

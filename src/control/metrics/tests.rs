@@ -83,6 +83,7 @@ fn program() -> Program {
         mon_sent: 5,
         mon_dropped: 6,
         mon_connected: true,
+        log_dropped: 7,
     }
 }
 

@@ -55,7 +55,7 @@ enum News {
     /// The keyboard is gone, or a signal says that it is over.
     Over,
     Resized,
-    Answer(Result<Box<Reading>, String>),
+    Answer(Box<Result<Reading, String>>),
     Ordered(Order, Result<(), String>),
 }
 
@@ -141,7 +141,7 @@ fn live(machine: &mut Machine, client: Client, interval: Duration) -> io::Result
             Ok(News::Over) => Some(Request::Leave),
             Ok(News::Answer(answer)) => {
                 machine.on_time(clock::read().now);
-                machine.on_answer(answer.map(|reading| *reading));
+                machine.on_answer(*answer);
                 None
             }
             Ok(News::Ordered(order, result)) => {
@@ -188,7 +188,7 @@ fn follow(
     orders: &mpsc::Receiver<Order>,
     tell: &mpsc::Sender<News>,
 ) {
-    while tell.send(News::Answer(ask(client).map(Box::new))).is_ok() {
+    while tell.send(News::Answer(Box::new(ask(client)))).is_ok() {
         match orders.recv_timeout(interval) {
             Ok(order) => {
                 let result = carry_out(client, &order);

@@ -39,7 +39,7 @@ export function show(chosen) {
 }
 
 export function usual() {
-  return history.coarse.sessions.length < 30 ? "fine" : "coarse";
+  return history.coarse.sessions.length < 60 ? "fine" : "coarse";
 }
 
 // A point for each second. Every tenth says what the ten seconds before were like.
