@@ -350,7 +350,7 @@ fn a_reload_moves_the_log_or_refuses() {
     node.reload(&format!("{out}{SELDOM_PROBED}"));
     node.get("/unlogged");
     node.stop();
-    assert_eq!(lines(&first).len(), 1);
+    assert_eq!(lines(&first).len(), 1, "{:?}", lines(&second));
     let second = lines(&second);
     assert_eq!(second.len(), 2, "{}", second.join("\n"));
     assert!(second.iter().all(|line| line.contains("] in out/out1 ")));

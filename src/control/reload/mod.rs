@@ -257,7 +257,6 @@ impl Reloader {
             let put = || self.put_in_force(config, listen, names);
             orders.renew(put).await;
         }
-        commits.into_iter().for_each(|commit| commit());
         *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) = reserved;
         if ctl.0 != ctl.1
             && let Some(folder) = self.setup.folder.clone()
@@ -265,6 +264,8 @@ impl Reloader {
             let _ = spawn_blocking(move || whereabouts::write(&folder, ctl.1)).await;
         }
         self.await_workers().await;
+        // Now: what workers said of requests that ended before belongs into the log as it was.
+        commits.into_iter().for_each(|commit| commit());
     }
 
     /// The outputs that are new or gone: what was ordered for them was for others.
