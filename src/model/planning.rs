@@ -79,20 +79,10 @@ mod tests {
 
     use super::*;
     use crate::model::address::Host;
-    use crate::model::load;
+    use crate::model::load::sample::load_text;
 
     fn config(text: &str) -> Config {
-        let loaded = load::load(&load::Sources {
-            file: Some(load::File {
-                name: "f",
-                bytes: text.as_bytes(),
-            }),
-            environment: &[],
-            sets: &[],
-            node: None,
-            host_name: None,
-            read: &|_| Ok(b"sorry".to_vec()),
-        });
+        let loaded = load_text(text, b"sorry");
         loaded.expect("a sound configuration").config
     }
 

@@ -3,15 +3,12 @@ use std::net::SocketAddr;
 use super::*;
 use crate::balance::hash::HashKey;
 use crate::control::reload;
-use crate::control::shared::Current;
 use crate::control::shared::Limits;
+use crate::control::shared::tests::current_of;
 use crate::control::state::Folder;
 use crate::control::state::tests::Scratch;
 use crate::control::systemd::Notifier;
-use crate::model::config::Config;
-use crate::model::load;
 use crate::model::output::OutputId;
-use crate::model::plan::Plan;
 use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::plane::Plane;
@@ -25,33 +22,14 @@ struct Rig {
     plane: Arc<Plane>,
 }
 
-fn config() -> Config {
-    let sources = load::Sources {
-        file: Some(load::File {
-            name: "f",
-            bytes: TEXT.as_bytes(),
-        }),
-        environment: &[],
-        sets: &[],
-        node: None,
-        host_name: None,
-        read: &|_| Ok(Vec::new()),
-    };
-    load::load(&sources).expect("a sound configuration").config
-}
-
 fn rig(folder: Option<Arc<Folder>>) -> Rig {
-    let config = config();
-    let plan = Arc::new(Plan::from_config(&config, |_| None, 10));
+    let current = current_of(TEXT);
+    let plan = &current.plan;
     let plane = Arc::new(Plane::new(1, 10));
-    for (output, switch) in folder.iter().flat_map(|folder| orders::read(folder, &plan)) {
+    for (output, switch) in folder.iter().flat_map(|folder| orders::read(folder, plan)) {
         plane.set_switch(output, switch, |_| {});
     }
     let hub = Arc::new(Hub::new(1).unwrap());
-    let current = Current {
-        config: Arc::new(config),
-        plan,
-    };
     let limits = Limits::default();
     let shared = Arc::new(Shared::new(Arc::clone(&plane), hub, current, limits));
     let orders = Arc::new(Orders::new(Arc::clone(&shared), folder));

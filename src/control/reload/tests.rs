@@ -15,7 +15,7 @@ use crate::control::serve::door;
 use crate::control::shared::Limits;
 use crate::control::shared::tests::current_of;
 use crate::control::state::tests::Scratch;
-use crate::model::load;
+use crate::model::load::sample;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
 use crate::plane::Plane;
@@ -43,17 +43,7 @@ impl Part for Counting {
 }
 
 fn load_text(text: &str) -> Result<Loaded, Vec<String>> {
-    let loaded = load::load(&load::Sources {
-        file: Some(load::File {
-            name: "f",
-            bytes: text.as_bytes(),
-        }),
-        environment: &[],
-        sets: &[],
-        node: None,
-        host_name: None,
-        read: &|_| Ok(Vec::new()),
-    });
+    let loaded = sample::load_text(text, b"");
     loaded.map_err(|refused| refused.mistakes.iter().map(|m| m.to_string()).collect())
 }
 

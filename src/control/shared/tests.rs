@@ -1,20 +1,9 @@
 use super::*;
-use crate::model::load;
+use crate::model::load::sample::config_of;
 
 /// What a configuration file with this text puts in force.
 pub fn current_of(text: &str) -> Current {
-    let sources = load::Sources {
-        file: Some(load::File {
-            name: "f",
-            bytes: text.as_bytes(),
-        }),
-        environment: &[],
-        sets: &[],
-        node: None,
-        host_name: None,
-        read: &|_| Ok(Vec::new()),
-    };
-    let config = load::load(&sources).expect("a sound configuration").config;
+    let config = config_of(text);
     let plan = Plan::from_config(&config, |_| None, 10);
     Current {
         config: Arc::new(config),

@@ -33,6 +33,8 @@ mod tables;
 mod value;
 
 #[cfg(test)]
+pub mod sample;
+#[cfg(test)]
 mod tests;
 
 /// Everything that a configuration is made of. No disk and no environment is touched here.

@@ -1,23 +1,8 @@
 use super::*;
-use crate::model::load;
+use crate::model::load::sample::config_of;
 
 fn question(text: &str) -> Question {
-    Question::from_config(&config(text))
-}
-
-fn config(text: &str) -> Config {
-    let loaded = load::load(&load::Sources {
-        file: Some(load::File {
-            name: "f",
-            bytes: text.as_bytes(),
-        }),
-        environment: &[],
-        sets: &[],
-        node: None,
-        host_name: None,
-        read: &|_| Ok(Vec::new()),
-    });
-    loaded.expect("a sound configuration").config
+    Question::from_config(&config_of(text))
 }
 
 #[test]
@@ -99,6 +84,6 @@ fn the_lower_of_both_times_limits_a_probe() {
     for (connect, interval, wanted) in [("20", "5", 5.0), ("2", "5", 2.0), ("0", "0.5", 0.5)] {
         let text =
             format!("out1 = 'a'\nconn_timeout = {connect}\nhealthcheck_interval = {interval}\n");
-        assert_eq!(limit(&config(&text)), Duration::from_secs_f64(wanted));
+        assert_eq!(limit(&config_of(&text)), Duration::from_secs_f64(wanted));
     }
 }
