@@ -11,6 +11,7 @@ use halb::ring::arena::Buffer;
 use halb::ring::arena::HEADROOM;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
@@ -107,7 +108,7 @@ impl Relay {
             let client = Socket(i32::try_from(number).unwrap_or(-1));
             match ring.open(&self.to) {
                 Ok(origin) => self.connect(ring, client, origin),
-                Err(_) => ring.close(client, false), // out of descriptors: the client sees it at once
+                Err(_) => ring.close(client, InFlight::Nothing), // out of descriptors: the client sees it at once
             }
         }
         if completion.last {
@@ -208,9 +209,13 @@ impl Relay {
     fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
         if let Some(pair) = self.pairs.at(slot) {
             pair.closing = true;
-            let busy = pair.in_flight > 0;
+            let in_flight = if pair.in_flight > 0 {
+                InFlight::Any
+            } else {
+                InFlight::Nothing
+            };
             for socket in pair.sockets {
-                ring.close(socket, busy);
+                ring.close(socket, in_flight);
             }
         }
         self.reap(slot);

@@ -9,6 +9,7 @@ use crate::plane::Shortage;
 use crate::plane::places::Ticket;
 use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
+use crate::ring::port::InFlight;
 use crate::ring::port::Ring;
 use crate::ring::port::Socket;
 use crate::worker::Kind;
@@ -126,7 +127,7 @@ impl<R: Ring> Worker<R> {
             self.ring.peer(socket)
         };
         let Some(peer) = peer else {
-            self.ring.close(socket, false); // it has gone already, or there is no slot to keep it in
+            self.ring.close(socket, InFlight::Nothing); // it has gone already, or there is no slot to keep it in
             self.plane.sub_load(self.index);
             return;
         };

@@ -340,8 +340,8 @@ impl<R: Ring> Worker<R> {
             _ => None,
         };
         unschedule(&mut self.wheel, &mut client.stream, Owner::Client(key));
-        let busy = !client.stream.is_quiet();
-        self.ring.close(client.stream.socket, busy);
+        let in_flight = client.stream.in_flight(Kind::ClientReceive.token(key));
+        self.ring.close(client.stream.socket, in_flight);
         let (held, placed) = (client.stream.take_held(), client.placed);
         let slip = client.slip;
         self.take_back(held);

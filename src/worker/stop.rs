@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::ending::Ending;
 use crate::plane::Order;
+use crate::ring::port::InFlight;
 use crate::ring::port::Ring;
 use crate::worker::Progress;
 use crate::worker::Worker;
@@ -116,6 +117,11 @@ impl<R: Ring> Worker<R> {
         }
         let listener = &mut self.listeners[index];
         listener.closed = true;
-        self.ring.close(listener.socket, listener.accepting);
+        let in_flight = if listener.accepting {
+            InFlight::Any
+        } else {
+            InFlight::Nothing
+        };
+        self.ring.close(listener.socket, in_flight);
     }
 }

@@ -10,6 +10,7 @@ use crate::ring::arena::Buffer;
 use crate::ring::arena::HEADROOM;
 use crate::ring::arena::TAILROOM;
 use crate::ring::port::Arrival;
+use crate::ring::port::InFlight;
 use crate::ring::port::Into;
 use crate::ring::port::Ring;
 use crate::ring::port::Size;
@@ -24,6 +25,8 @@ pub struct Stream {
     pub socket: Socket,
     /// A receive is in flight.
     pub receiving: bool,
+    /// … into a buffer that the kernel is to pick.
+    picking: bool,
     /// A send (or the connect) is in flight.
     pub sending: bool,
     /// The socket is closed; what is in flight is still to come home.
@@ -73,6 +76,7 @@ impl Stream {
         Stream {
             socket,
             receiving: false,
+            picking: false,
             sending: false,
             closed: false,
             ended: false,
@@ -91,6 +95,15 @@ impl Stream {
     /// Nothing is in flight.
     pub fn is_quiet(&self) -> bool {
         !self.receiving && !self.sending
+    }
+
+    /// What is in flight, for closing the socket; `receive` is the token that receives on it have.
+    pub fn in_flight(&self, receive: Token) -> InFlight {
+        match (self.receiving, self.sending) {
+            (false, false) => InFlight::Nothing,
+            (true, false) if self.picking => InFlight::Pick(receive),
+            _ => InFlight::Any,
+        }
     }
 
     /// A buffer waits for the other side to take it.
@@ -154,6 +167,7 @@ impl Stream {
     pub fn await_readable<R: Ring>(&mut self, ring: &mut R, token: Token) {
         debug_assert!(!self.receiving && !self.closed, "as for a receive");
         self.receiving = true;
+        self.picking = false;
         ring.await_readable(self.socket, token);
     }
 
@@ -187,6 +201,7 @@ impl Stream {
             None => self.fresh(ring, when),
         };
         self.receiving = true;
+        self.picking = matches!(into, Into::Pick);
         ring.recv(self.socket, into, when, token);
         true
     }

@@ -278,8 +278,8 @@ impl<R: Ring> Worker<R> {
         upstream.state = State::Closed;
         upstream.stream.closed = true;
         unschedule(&mut self.wheel, &mut upstream.stream, Owner::Upstream(key));
-        let busy = !upstream.stream.is_quiet();
-        self.ring.close(upstream.stream.socket, busy);
+        let in_flight = upstream.stream.in_flight(Kind::UpstreamReceive.token(key));
+        self.ring.close(upstream.stream.socket, in_flight);
         let held = upstream.stream.take_held();
         self.take_back(held);
         self.forget_upstream_if_quiet(key);

@@ -14,6 +14,7 @@ use halb::ring::kernel::KernelRing;
 use halb::ring::port::Adopted;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Pipe;
 use halb::ring::port::Ring;
@@ -79,9 +80,14 @@ impl Ring for PacedRing {
         Ok(socket)
     }
 
-    fn close(&mut self, socket: Socket, busy: bool) {
+    fn close(&mut self, socket: Socket, in_flight: InFlight) {
         self.to_outputs.remove(&socket.0);
-        self.ring.close(socket, busy);
+        // What was to be picked may have become a lease here, and is not found by its name then.
+        let in_flight = match in_flight {
+            InFlight::Pick(_) => InFlight::Any,
+            other => other,
+        };
+        self.ring.close(socket, in_flight);
     }
 
     fn recv(&mut self, socket: Socket, into: Into, when: Arrival, token: Token) {

@@ -11,6 +11,7 @@ use halb::ring::inbox::Hub;
 use halb::ring::kernel::KernelRing;
 use halb::ring::kernel::RingError;
 use halb::ring::kernel::RingSetup;
+use halb::ring::port::InFlight;
 use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 use halb::ring::socket;
@@ -45,7 +46,7 @@ fn one_accept_gives_every_connection_until_it_is_cancelled() {
         assert_eq!(rig.ring.peer(socket), client.local_addr().ok());
         let wanted = libc::O_NONBLOCK | libc::O_CLOEXEC;
         assert_eq!(flags(socket) & wanted, wanted);
-        rig.ring.close(socket, false);
+        rig.ring.close(socket, InFlight::Nothing);
         rig.submit();
         assert_eq!(rest(&client), b"");
     }
@@ -54,7 +55,7 @@ fn one_accept_gives_every_connection_until_it_is_cancelled() {
     let done = rig.wait(1);
     assert!(done.last);
     assert_eq!(done.result, Err(Errno::ECANCELED));
-    rig.ring.close(listener, false);
+    rig.ring.close(listener, InFlight::Nothing);
     rig.finish();
 }
 
@@ -96,8 +97,8 @@ fn what_is_accepted_inherits_how_much_may_wait_and_keeps_it() {
     );
     rig.ring.cancel(listener);
     assert!(rig.wait(1).last);
-    rig.ring.close(socket, false);
-    rig.ring.close(listener, false);
+    rig.ring.close(socket, InFlight::Nothing);
+    rig.ring.close(listener, InFlight::Nothing);
     rig.finish();
 }
 
@@ -118,11 +119,12 @@ fn listeners_of_one_address_share_its_connections() {
         let slot = if rig.is_done(1) { 1 } else { 2 };
         let done = rig.wait(slot);
         counts[slot as usize - 1] += 1;
-        rig.ring.close(Socket(done.result.unwrap() as i32), false);
+        rig.ring
+            .close(Socket(done.result.unwrap() as i32), InFlight::Nothing);
     }
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
-    rig.ring.close(one, true);
-    rig.ring.close(two, true);
+    rig.ring.close(one, InFlight::Any);
+    rig.ring.close(two, InFlight::Any);
     assert!(rig.wait(1).last && rig.wait(2).last);
     rig.finish();
 }
@@ -147,13 +149,14 @@ fn a_full_table_ends_accepting_and_loses_nobody() {
     for _ in &clients {
         let done = rig.wait(2);
         assert!(!done.last);
-        rig.ring.close(Socket(done.result.unwrap() as i32), false);
+        rig.ring
+            .close(Socket(done.result.unwrap() as i32), InFlight::Nothing);
     }
     rig.submit();
     for client in &clients {
         assert_eq!(rest(client), b"", "accepted and closed, not dropped");
     }
-    rig.ring.close(listener, true);
+    rig.ring.close(listener, InFlight::Any);
     assert!(rig.wait(2).last);
     rig.finish();
 }
@@ -171,10 +174,10 @@ fn a_backlog_can_be_emptied_without_waiting() {
         assert_eq!(rig.ring.peer(socket), client.local_addr().ok());
         let wanted = libc::O_NONBLOCK | libc::O_CLOEXEC;
         assert_eq!(flags(socket) & wanted, wanted);
-        rig.ring.close(socket, false);
+        rig.ring.close(socket, InFlight::Nothing);
     }
     assert_eq!(rig.ring.accept_now(listener), None);
-    rig.ring.close(listener, false);
+    rig.ring.close(listener, InFlight::Nothing);
     rig.finish();
 }
 
@@ -184,7 +187,7 @@ fn a_closed_listener_refuses() {
     let (listener, address) = rig.listen();
     rig.ring.accept(listener, token(1));
     rig.submit();
-    rig.ring.close(listener, true);
+    rig.ring.close(listener, InFlight::Any);
     assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
     let refused = TcpStream::connect(address).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(libc::ECONNREFUSED));

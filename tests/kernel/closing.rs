@@ -6,6 +6,7 @@ use std::io::Write;
 
 use halb::ring::arena::LARGE_BYTES;
 use halb::ring::port::Arrival;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
@@ -23,7 +24,7 @@ fn closing_alone_ends_nothing_and_sends_no_end() {
     let (socket, mut peer) = rig.pair();
     rig.pick(socket, Arrival::Later, 1);
     rig.submit();
-    rig.ring.close(socket, false); // which is the mistake: it is busy
+    rig.ring.close(socket, InFlight::Nothing); // which is the mistake: it is busy
     rig.submit();
     peer.set_nonblocking(true).unwrap();
     let nothing = peer.read(&mut [0; 1]).unwrap_err();
@@ -43,7 +44,7 @@ fn cancel_and_close_in_one_batch_send_the_end() {
     rig.pick(socket, Arrival::Later, 1);
     rig.submit();
     let enters = rig.ring.counts().enters;
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     let done = rig.wait(1);
     assert_eq!(done.result, Err(Errno::ECANCELED));
     assert!(done.buffer.is_none());
@@ -60,12 +61,63 @@ fn an_operation_of_the_same_batch_is_ended_too() {
     let buffer = rig.ring.lease(Size::Large).unwrap();
     let into = Into::Lease(buffer, 0..100);
     rig.ring.recv(socket, into, Arrival::Later, token(1));
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     let done = rig.wait(1);
     assert_eq!(done.result, Err(Errno::ECANCELED));
     assert!(done.buffer.is_some());
     rig.home(done);
     assert_eq!(rest(&peer), b"");
+    rig.finish();
+}
+
+#[test]
+fn a_picked_receive_is_ended_by_its_name_and_no_other_is() {
+    let mut rig = Rig::new();
+    let (socket, peer) = rig.pair();
+    let (other, mut other_peer) = rig.pair();
+    rig.pick(socket, Arrival::Later, 1);
+    rig.pick(other, Arrival::Later, 2);
+    rig.submit();
+    rig.ring.close(socket, InFlight::Pick(token(1)));
+    let done = rig.wait(1);
+    assert_eq!(done.result, Err(Errno::ECANCELED));
+    assert_eq!(rest(&peer), b"", "the end arrived");
+    other_peer.write_all(b"still here").unwrap();
+    let done = rig.wait(2);
+    assert_eq!(picked(&done), b"still here");
+    rig.home(done);
+    rig.ring.close(other, InFlight::Nothing);
+    assert_eq!(rig.ring.faults().refused, 0);
+    rig.finish();
+}
+
+#[test]
+fn a_picked_receive_of_the_same_batch_is_ended_by_its_name() {
+    let mut rig = Rig::new();
+    let (socket, peer) = rig.pair();
+    rig.pick(socket, Arrival::Later, 1);
+    rig.ring.close(socket, InFlight::Pick(token(1)));
+    assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
+    assert_eq!(rest(&peer), b"", "the end arrived");
+    rig.finish();
+}
+
+#[test]
+fn a_name_that_completed_before_the_cancel_does_no_harm() {
+    let mut rig = Rig::new();
+    let (socket, mut peer) = rig.pair();
+    peer.write_all(b"won").unwrap();
+    rig.pick(socket, Arrival::Now, 1);
+    rig.ring.close(socket, InFlight::Pick(token(1)));
+    let done = rig.wait(1);
+    assert_eq!(picked(&done), b"won");
+    rig.home(done);
+    rig.submit();
+    assert_eq!(
+        rig.ring.faults().refused,
+        1,
+        "there was nothing to cancel, and it says so"
+    );
     rig.finish();
 }
 
@@ -77,7 +129,7 @@ fn both_directions_end_at_a_close() {
     rig.pick(socket, Arrival::Later, 1);
     rig.ring.send(socket, buffer, 0..LARGE_BYTES, token(2));
     rig.submit();
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
     let done = rig.wait(2);
     // A late acknowledgement may have let a part of it go.
@@ -95,7 +147,7 @@ fn both_directions_end_at_a_close() {
 fn closing_an_idle_socket_as_a_busy_one_does_no_harm() {
     let mut rig = Rig::new();
     let (socket, peer) = rig.pair();
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     rig.submit();
     assert_eq!(rest(&peer), b"");
     rig.submit();
@@ -113,7 +165,7 @@ fn a_late_completion_carries_the_token_of_the_connection_that_is_gone() {
     let (socket, _peer) = rig.pair();
     rig.pick(socket, Arrival::Later, 1);
     rig.submit();
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     rig.submit();
     let (newer, mut peer) = rig.pair();
     assert_eq!(newer, socket, "the number is used again");
@@ -128,7 +180,7 @@ fn a_late_completion_carries_the_token_of_the_connection_that_is_gone() {
     rig.home(done);
     let late = rig.wait(1);
     assert_eq!((late.token, late.result), (token(1), Err(Errno::ECANCELED)));
-    rig.ring.close(newer, false);
+    rig.ring.close(newer, InFlight::Nothing);
     rig.finish();
 }
 
@@ -138,7 +190,7 @@ fn what_completed_before_the_cancel_keeps_its_result() {
     let (socket, mut peer) = rig.pair();
     peer.write_all(b"won").unwrap();
     rig.pick(socket, Arrival::Now, 1);
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     let done = rig.wait(1);
     assert_eq!(picked(&done), b"won");
     rig.home(done);
@@ -159,8 +211,8 @@ fn cancelling_leaves_other_sockets_alone() {
     let done = rig.wait(2);
     assert_eq!(picked(&done), b"mine");
     rig.home(done);
-    rig.ring.close(one, false);
-    rig.ring.close(two, false);
+    rig.ring.close(one, InFlight::Nothing);
+    rig.ring.close(two, InFlight::Nothing);
     rig.finish();
 }
 
@@ -169,7 +221,7 @@ fn a_close_can_be_a_reset() {
     let mut rig = Rig::new();
     let (socket, mut peer) = rig.pair();
     rig.ring.reset_at_close(socket);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.submit();
     let error = peer.read(&mut [0; 1]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -185,7 +237,7 @@ fn a_reset_ends_what_is_in_flight_in_the_same_batch() {
     rig.ring.send(socket, buffer, 0..LARGE_BYTES, token(2));
     rig.submit();
     rig.ring.reset_at_close(socket);
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
     let done = rig.wait(2);
     assert!(matches!(done.result, Ok(1..) | Err(Errno::ECANCELED)));

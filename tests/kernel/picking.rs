@@ -5,6 +5,7 @@ use std::net::Shutdown;
 
 use halb::ring::arena::Buffer;
 use halb::ring::port::Arrival;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
@@ -42,7 +43,7 @@ fn a_waiting_receive_holds_no_buffer_and_gets_one_when_bytes_come() {
         assert_eq!(rig.ring.counts().buffers, 1);
         rig.home(done);
     }
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -57,7 +58,7 @@ fn bytes_that_wait_already_are_received_with_either_arrival() {
         assert_eq!(picked(&done), b"early", "{when:?}");
         rig.home(done);
     }
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -77,7 +78,7 @@ fn the_end_of_the_stream_takes_no_buffer() {
         0,
         "the one buffer is still there"
     );
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -91,7 +92,7 @@ fn a_reset_is_an_error_and_takes_no_buffer() {
     let done = rig.wait(1);
     assert_eq!(done.result, Err(Errno::ECONNRESET));
     assert!(done.buffer.is_none());
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -116,8 +117,8 @@ fn without_a_buffer_a_receive_fails_at_once_unless_it_waits_first() {
     let done = rig.wait(4);
     assert_eq!(picked(&done), b"kept", "the bytes stayed in the socket");
     rig.home(done);
-    rig.ring.close(idle, false);
-    rig.ring.close(socket, false);
+    rig.ring.close(idle, InFlight::Nothing);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -132,8 +133,8 @@ fn without_a_buffer_the_end_of_the_stream_is_hidden() {
     rig.pick(ending, Arrival::Later, 3);
     assert_eq!(rig.wait(3).result, Ok(0));
     rig.ring.give_back(other);
-    rig.ring.close(ending, false);
-    rig.ring.close(socket, false);
+    rig.ring.close(ending, InFlight::Nothing);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -156,7 +157,7 @@ fn a_leased_buffer_takes_bytes_in_the_part_it_was_given_for() {
     let done = rig.wait(2);
     assert_eq!(done.result, Ok(2), "the rest, and no waiting for more");
     rig.home(done);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -172,7 +173,7 @@ fn a_leased_buffer_comes_back_whatever_the_result() {
     assert_eq!(done.result, Ok(0));
     assert!(done.buffer.is_some());
     rig.home(done);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -197,6 +198,6 @@ fn no_operation_starts_a_kernel_thread() {
     }
     rig.ring.wake(0);
     assert_eq!(rig.wait(7).result, Ok(0));
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::net::TcpStream;
 
+use halb::ring::port::InFlight;
 use halb::ring::port::PIPE_BYTES;
 use halb::ring::port::Pipe;
 use halb::ring::port::Ring;
@@ -100,8 +101,8 @@ fn what_comes_out_is_what_went_in() {
     });
     assert!(came == sent, "{} bytes came, and not those", came.len());
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(from, false);
-    rig.ring.close(to, false);
+    rig.ring.close(from, InFlight::Nothing);
+    rig.ring.close(to, InFlight::Nothing);
     rig.finish();
 }
 
@@ -129,8 +130,8 @@ fn filling_says_what_there_is() {
         assert_eq!(fill(&mut rig, &pipe, from), Ok(0));
     }
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(from, false);
-    rig.ring.close(to, false);
+    rig.ring.close(from, InFlight::Nothing);
+    rig.ring.close(to, InFlight::Nothing);
     rig.submit();
     assert_eq!(rest(&reader), b"0123456789");
     rig.finish();
@@ -145,7 +146,7 @@ fn filling_after_a_reset_is_an_error_once() {
     assert_eq!(fill(&mut rig, &pipe, from), Err(Errno::ECONNRESET));
     assert_eq!(rig.ring.fill(&pipe, from, 100), Ok(0));
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(from, false);
+    rig.ring.close(from, InFlight::Nothing);
     rig.finish();
 }
 
@@ -167,8 +168,8 @@ fn a_full_receiver_takes_nothing_until_it_has_read() {
     let moved = rig.ring.empty(&pipe, to, inside).unwrap();
     assert!(moved > 0, "and the bytes were still in the pipe");
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(from, false);
-    rig.ring.close(to, false);
+    rig.ring.close(from, InFlight::Nothing);
+    rig.ring.close(to, InFlight::Nothing);
     rig.submit();
     assert_eq!(read + rest(&reader).len(), gone + moved);
     rig.finish();
@@ -190,8 +191,8 @@ fn emptying_after_a_reset_is_an_error_and_no_signal() {
     // splice(2) knows no MSG_NOSIGNAL: what keeps this from killing is that Rust's runtime ignores SIGPIPE.
     assert_eq!(rig.ring.empty(&pipe, to, 4), Err(Errno::EPIPE));
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(from, false);
-    rig.ring.close(to, false);
+    rig.ring.close(from, InFlight::Nothing);
+    rig.ring.close(to, InFlight::Nothing);
     rig.finish();
 }
 
@@ -216,8 +217,8 @@ fn each_direction_outlives_the_end_of_the_other() {
     second.shutdown(Shutdown::Write).unwrap();
     assert_eq!(fill(&mut rig, &pipe, two), Ok(0));
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(one, false);
-    rig.ring.close(two, false);
+    rig.ring.close(one, InFlight::Nothing);
+    rig.ring.close(two, InFlight::Nothing);
     rig.submit();
     assert_eq!(rest(&first), b"");
     rig.finish();
@@ -240,8 +241,8 @@ fn what_is_left_in_a_pipe_meets_nobody_else() {
     assert_eq!(fill(&mut rig, &pipe, from), Ok(3));
     empty(&mut rig, &pipe, to, 3);
     rig.ring.give_back_pipe(pipe);
-    rig.ring.close(from, false);
-    rig.ring.close(to, false);
+    rig.ring.close(from, InFlight::Nothing);
+    rig.ring.close(to, InFlight::Nothing);
     rig.submit();
     assert_eq!(rest(&reader), b"lenew");
     rig.finish();

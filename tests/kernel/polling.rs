@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::net::TcpStream;
 
 use halb::ring::port::Arrival;
+use halb::ring::port::InFlight;
 use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 use nix::errno::Errno;
@@ -40,7 +41,7 @@ fn bytes_are_announced_and_stay() {
     let done = rig.wait(3);
     assert_eq!(picked(&done), b"here");
     rig.home(done);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -54,7 +55,7 @@ fn the_end_is_announced_to_readers() {
     rig.ready(1);
     rig.pick(socket, Arrival::Now, 2);
     assert_eq!(rig.wait(2).result, Ok(0), "it is the end");
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -68,7 +69,7 @@ fn a_reset_is_announced_to_readers_and_writers_and_is_still_there() {
     rig.ready(2);
     rig.pick(socket, Arrival::Now, 3);
     assert_eq!(rig.wait(3).result, Err(Errno::ECONNRESET));
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -87,7 +88,7 @@ fn room_is_announced_once_the_other_end_has_read() {
     }
     rig.ready(2);
     rig.ring.give_back(buffer);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -96,7 +97,7 @@ fn both_waits_end_at_a_close() {
     let mut rig = Rig::new();
     let (socket, peer) = waits(&mut rig);
     rig.submit();
-    rig.ring.close(socket, true);
+    rig.ring.close(socket, InFlight::Any);
     for slot in 1..=2 {
         let done = rig.wait(slot);
         assert_eq!((done.result, done.last), (Err(Errno::ECANCELED), true));
@@ -116,6 +117,6 @@ fn a_wait_can_be_cancelled_and_begun_again() {
     rig.ring.await_readable(socket, token(2));
     peer.write_all(b"x").unwrap();
     rig.ready(2);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 
 use halb::ring::arena::LARGE_BYTES;
 use halb::ring::port::Arrival;
+use halb::ring::port::InFlight;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
 use nix::errno::Errno;
@@ -34,7 +35,7 @@ fn the_part_of_a_buffer_that_is_asked_for_is_sent() {
     assert_eq!(done.result, Ok(5));
     assert!(done.last);
     rig.home(done);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.submit();
     assert_eq!(rest(&peer), b"hello");
     rig.finish();
@@ -63,7 +64,7 @@ fn a_send_into_a_full_socket_completes_in_part() {
         assert!(sent < 1 << 30, "every send completed whole");
     }
     rig.ring.give_back(buffer);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.submit();
     assert_eq!(read + rest(&peer).len(), sent, "each byte arrived once");
     rig.finish();
@@ -76,7 +77,7 @@ fn a_send_that_waits_is_cancelled_with_its_buffer() {
     let buffer = rig.fill_up(socket);
     assert_eq!(buffer.len(), LARGE_BYTES, "it came back");
     rig.ring.give_back(buffer);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -95,7 +96,7 @@ fn a_send_after_a_reset_is_an_error_and_no_signal() {
     }
     // The first tells of the reset; from then on the pipe is broken, which without MSG_NOSIGNAL would kill.
     assert_eq!(results, [Err(Errno::ECONNRESET), Err(Errno::EPIPE)]);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -108,7 +109,7 @@ fn a_refused_connection_says_so() {
     let socket = rig.ring.open(&address).unwrap();
     rig.ring.connect(socket, &address, token(1));
     assert_eq!(rig.wait(1).result, Err(Errno::ECONNREFUSED));
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -129,7 +130,7 @@ fn a_connection_under_way_can_be_cancelled() {
     assert!(!rig.is_done(1));
     rig.ring.cancel(socket);
     assert_eq!(rig.wait(1).result, Err(Errno::ECANCELED));
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -152,7 +153,7 @@ fn addresses_of_one_batch_are_read_when_it_is_submitted() {
         assert_eq!(rig.ring.peer(sockets[slot as usize]), Some(address));
     }
     for socket in sockets {
-        rig.ring.close(socket, false);
+        rig.ring.close(socket, InFlight::Nothing);
     }
     rig.finish();
 }
@@ -169,7 +170,7 @@ fn after_the_end_was_sent_receiving_goes_on() {
     let done = rig.wait(1);
     assert_eq!(picked(&done), b"still here");
     rig.home(done);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -189,7 +190,7 @@ fn after_the_end_came_sending_goes_on() {
     }
     rig.ring.stop_sending(socket);
     assert_eq!(rest(&peer), b"stillstill");
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }
 
@@ -204,6 +205,6 @@ fn a_peer_that_reset_has_no_address() {
     assert_eq!(rig.wait(1).result, Err(Errno::ECONNRESET));
     assert_eq!(rig.ring.peer(socket), None);
     rig.ring.stop_sending(socket);
-    rig.ring.close(socket, false);
+    rig.ring.close(socket, InFlight::Nothing);
     rig.finish();
 }

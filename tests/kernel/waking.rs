@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use halb::ring::inbox::Hub;
 use halb::ring::port::Adopted;
 use halb::ring::port::Arrival;
+use halb::ring::port::InFlight;
 use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 use halb::ring::thread;
@@ -70,7 +71,7 @@ fn a_socket_changes_hands_between_private_tables() {
             let socket = Socket(rig.wait(1).result.unwrap() as i32);
             assert!(rig.ring.hand_over(socket, 1));
             rig.ring.wake(1);
-            rig.ring.close(listener, true);
+            rig.ring.close(listener, InFlight::Any);
             assert!(rig.wait(1).last);
             rig.finish();
         }
@@ -92,7 +93,7 @@ fn a_socket_changes_hands_between_private_tables() {
             rig.ring.send(socket, buffer, 0..9, token(3));
             let done = rig.wait(3);
             rig.home(done);
-            rig.ring.close(socket, false);
+            rig.ring.close(socket, InFlight::Nothing);
             rig.finish();
         }
     });
@@ -130,12 +131,12 @@ fn a_socket_stays_when_the_inbox_is_full() {
     rig.home(done);
     for _ in &peers {
         let socket = adopted(&mut other);
-        other.ring.close(socket, false);
+        other.ring.close(socket, InFlight::Nothing);
     }
     assert_eq!(other.ring.adopt(), None);
     assert!(rig.ring.hand_over(kept, 1), "there is room again");
     let socket = adopted(&mut other);
-    other.ring.close(socket, false);
+    other.ring.close(socket, InFlight::Nothing);
     rig.finish();
     other.finish();
 }

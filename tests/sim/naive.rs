@@ -11,6 +11,7 @@ use halb::ring::arena::Buffer;
 use halb::ring::arena::HEADROOM;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
@@ -279,10 +280,14 @@ impl Naive {
             return;
         }
         couple.closing = true;
-        let busy = couple.in_flight > 0;
+        let in_flight = if couple.in_flight > 0 {
+            InFlight::Any
+        } else {
+            InFlight::Nothing
+        };
         for (side, socket) in couple.sockets.into_iter().enumerate() {
             if !(self.flaw == Flaw::KeepsSocket && side == 1) {
-                self.ring.close(socket, busy);
+                self.ring.close(socket, in_flight);
             }
         }
     }
@@ -294,12 +299,12 @@ impl Naive {
                 self.begin(client);
             }
         }
-        self.ring.close(Socket(LISTENER), true);
+        self.ring.close(Socket(LISTENER), InFlight::Any);
         if self.flaw == Flaw::ClosesBusy {
             for slot in 0..self.couples.len() {
                 let couple = &mut self.couples[slot];
                 if couple.open {
-                    self.ring.close(couple.sockets[0], false);
+                    self.ring.close(couple.sockets[0], InFlight::Nothing);
                 }
             }
         }

@@ -13,6 +13,7 @@ use halb::ring::arena::HEADROOM;
 use halb::ring::arena::SMALL_BYTES;
 use halb::ring::arena::TAILROOM;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::RingCounts;
 use halb::ring::port::Size;
 use halb::ring::token::Token;
@@ -172,6 +173,24 @@ impl Port {
     pub fn is_busy(&self, conn: usize, like: impl Fn(&Deed) -> bool) -> bool {
         let mut operations = self.operations.iter();
         operations.any(|one| one.conn() == Some(conn) && like(&one.deed))
+    }
+
+    /// What the subject says is in flight on a connection it closes has to be true.
+    pub fn check_in_flight(&self, conn: usize, said: InFlight) {
+        let there: Vec<&Operation> = self
+            .operations
+            .iter()
+            .filter(|one| one.conn() == Some(conn))
+            .collect();
+        match (said, there.as_slice()) {
+            (InFlight::Nothing, []) | (InFlight::Any, _) => {}
+            (InFlight::Pick(token), [one])
+                if one.token == token && matches!(one.deed, Deed::Receive { into: None, .. }) => {}
+            (InFlight::Nothing, there) => {
+                panic!("conn {conn} closed as idle with {} in flight", there.len())
+            }
+            (said, there) => panic!("conn {conn} closed with {said:?} of {}", there.len()),
+        }
     }
 
     pub fn in_flight_on(&self, conn: usize) -> usize {

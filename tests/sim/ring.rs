@@ -11,6 +11,7 @@ use halb::ring::arena::Buffer;
 use halb::ring::port::Adopted;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Pipe;
 use halb::ring::port::Ring;
@@ -219,7 +220,7 @@ impl Ring for SimRing {
         });
     }
 
-    fn close(&mut self, socket: Socket, busy: bool) {
+    fn close(&mut self, socket: Socket, in_flight: InFlight) {
         let index = self.index;
         if socket.0 == LISTENER {
             self.with(|world| close_listener(world, index));
@@ -227,14 +228,10 @@ impl Ring for SimRing {
         }
         let conn = self.conn(socket, "close");
         self.with(|world| {
-            world.note(|| format!("worker {index}: closes {socket:?}, conn {conn}, busy {busy}"));
+            world.note(|| format!("worker {index}: closes {socket:?}, conn {conn}, {in_flight:?}"));
             let port = &mut world.ports[index];
             port.counts.others += 1;
-            let in_flight = port.in_flight_on(conn);
-            assert!(
-                busy || in_flight == 0,
-                "{socket:?} closed as idle with {in_flight} in flight"
-            );
+            port.check_in_flight(conn, in_flight);
             port.table.remove(&socket.0);
             cancel_on(port, conn);
             port::execute(world, index); // what was in flight ends before the socket does

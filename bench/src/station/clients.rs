@@ -14,6 +14,7 @@ use halb::ring::arena::HEADROOM;
 use halb::ring::arena::SMALL_BYTES;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
@@ -224,7 +225,8 @@ impl Clients {
         self.waiting -= usize::from(std::mem::take(&mut client.waiting));
         self.untried -= usize::from(std::mem::take(&mut client.untried));
         match &client.own {
-            None => ring.close(client.socket, client.in_flight > 0),
+            None if client.in_flight > 0 => ring.close(client.socket, InFlight::Any),
+            None => ring.close(client.socket, InFlight::Nothing),
             // It closes when it is dropped, and that is when nothing of it is in flight.
             Some(_) if client.in_flight > 0 => ring.cancel(client.socket),
             Some(_) => {}

@@ -9,6 +9,7 @@ use halb::ring::arena::LARGE_BYTES;
 use halb::ring::arena::SMALL_BYTES;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
+use halb::ring::port::InFlight;
 use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
@@ -272,7 +273,7 @@ impl Origin {
     fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
         if let Some(visitor) = self.visitors.remove(slot) {
             give_back(ring, visitor.large.map(|(buffer, _)| buffer));
-            ring.close(visitor.socket, false);
+            ring.close(visitor.socket, InFlight::Nothing);
         }
     }
 

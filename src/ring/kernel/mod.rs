@@ -69,6 +69,7 @@ use crate::ring::inbox::Taken;
 use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
 use crate::ring::port::Completion;
+use crate::ring::port::InFlight;
 use crate::ring::port::Into;
 use crate::ring::port::Pipe;
 use crate::ring::port::Ring;
@@ -407,11 +408,16 @@ impl Ring for KernelRing {
         self.start_silent(cancel_all(socket), socket);
     }
 
-    fn close(&mut self, socket: Socket, busy: bool) {
+    fn close(&mut self, socket: Socket, in_flight: InFlight) {
         // Both in one batch: an armed receive holds the file, and no FIN is sent as long as it is armed.
         self.make_room(2);
-        if busy {
-            self.start_silent(cancel_all(socket), socket);
+        match in_flight {
+            InFlight::Nothing => {}
+            InFlight::Pick(token) => {
+                let name = reap::pack(token, Holding::Pick);
+                self.start_silent(opcode::AsyncCancel::new(name).build(), socket);
+            }
+            InFlight::Any => self.start_silent(cancel_all(socket), socket),
         }
         self.start_silent(opcode::Close::new(Fd(socket.0)).build(), socket);
         self.counts.sockets -= 1;

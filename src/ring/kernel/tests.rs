@@ -80,7 +80,7 @@ fn more_than_a_batch_is_submitted_in_between() {
     assert_eq!(ring.counts().in_flight, 0);
     assert_eq!(ring.counts().recvs, u64::from(many));
     assert!(ring.counts().enters >= 2);
-    ring.close(socket, false);
+    ring.close(socket, InFlight::Nothing);
     ring.turn(Some(Instant::ZERO), &mut completions);
     assert_eq!(ring.counts().sockets, 0);
     assert_eq!(ring.faults(), Faults::default());
@@ -98,7 +98,7 @@ fn dropping_a_ring_ends_what_is_in_flight() {
     assert_eq!(ring.counts().in_flight, 0);
     ring.picks.forget(ring.gate.submitter(), &mut ring.arena);
     assert_eq!(ring.arena.away(), 0);
-    ring.close(listener, false);
+    ring.close(listener, InFlight::Nothing);
     ring.turn(Some(Instant::ZERO), &mut Vec::new());
 }
 
@@ -132,7 +132,7 @@ fn deferred_work_is_announced_and_a_turn_that_does_not_wait_runs_it() {
     ring.turn(Some(Instant::ZERO), &mut completions);
     assert_eq!(completions.len(), 1);
     ring.discard(completions.remove(0));
-    ring.close(socket, false);
+    ring.close(socket, InFlight::Nothing);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_buffer_ring_goes_round_longer_than_its_tail_counts() {
         ring.recv(socket, Into::Pick, Arrival::Now, token(2));
     }
     assert_eq!(ring.counts().starved, 0);
-    ring.close(socket, true);
+    ring.close(socket, InFlight::Any);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_full_completion_queue_ends_an_accept_and_loses_nobody() {
 fn what_the_kernel_refuses_of_the_rings_own_is_counted() {
     let mut ring = ring();
     ring.counts.sockets = 1;
-    ring.close(Socket(i32::MAX), false); // never ours: the one way to see a refusal
+    ring.close(Socket(i32::MAX), InFlight::Nothing); // never ours: the one way to see a refusal
     ring.enter(Wait::No);
     let mut completions = Vec::new();
     ring.reap(&mut completions);

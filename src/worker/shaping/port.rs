@@ -10,6 +10,7 @@ use crate::ring::arena::Buffer;
 use crate::ring::port::Adopted;
 use crate::ring::port::Arrival;
 use crate::ring::port::Completion;
+use crate::ring::port::InFlight;
 use crate::ring::port::Into;
 use crate::ring::port::Pipe;
 use crate::ring::port::Ring;
@@ -38,11 +39,11 @@ impl<R: Ring> Ring for Shaped<R> {
         self.ring.cancel(socket);
     }
 
-    fn close(&mut self, socket: Socket, busy: bool) {
+    fn close(&mut self, socket: Socket, in_flight: InFlight) {
         if let Some(shaping) = &mut self.shaping {
             shaping.end(socket);
         }
-        self.ring.close(socket, busy);
+        self.ring.close(socket, in_flight);
     }
 
     fn turn(&mut self, until: Option<Instant>, completions: &mut Vec<Completion>) {
