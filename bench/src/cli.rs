@@ -9,9 +9,10 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::compare::Plan;
-use crate::compare::contender::Contender;
 use crate::compare::contender::Programs;
-use crate::compare::figures::Scene;
+use crate::record::contender::Contender;
+use crate::record::run::Part;
+use crate::record::run::Scene;
 use crate::station::order::Kind;
 use crate::trouble::Trouble;
 use crate::trouble::While;
@@ -84,7 +85,7 @@ pub struct CompareOptions {
         value_delimiter = ',',
         default_value = "relay,halb,haproxy,nginx"
     )]
-    only: Vec<Contender>,
+    only: Vec<String>,
     /// Also a table with a new connection for every request.
     #[arg(long)]
     new_connections: bool,
@@ -136,10 +137,12 @@ impl CompareOptions {
             let text = format!("at most {CONNECTIONS_MAX} connections, {IDLE_MAX} idle ones");
             return Err(Trouble::new(text));
         }
-        let mut contenders = self.only.clone();
-        contenders.push(Contender::Direct); // its figures are needed to read all others
-        contenders.sort_unstable();
-        contenders.dedup();
+        // The direct run's figures are needed to read all others.
+        let order = ["direct", "relay", "halb", "haproxy", "nginx"];
+        let wanted =
+            |name: &&&str| **name == "direct" || self.only.iter().any(|only| only == **name);
+        let contenders = order.iter().filter(wanted);
+        let contenders: Vec<Contender> = contenders.map(|name| Contender::named(name)).collect();
         let halb = match &self.halb {
             Some(path) => path.clone(),
             None => beside_this("halb")?,
@@ -178,9 +181,12 @@ impl CompareOptions {
         for kind in kinds {
             for body_bytes in &self.bytes {
                 let with = |connections: &usize| Scene {
+                    part: Part::Requests,
                     kind,
                     connections: *connections,
                     body_bytes: *body_bytes,
+                    offered: None,
+                    allotment: None,
                 };
                 scenes.extend(self.connections.iter().map(with));
             }
@@ -209,7 +215,7 @@ mod tests {
     #[test]
     fn the_direct_run_always_takes_part_and_comes_first() {
         let plan = plan(&["--only", "nginx,halb", "--bytes", "128,65536"]).unwrap();
-        let expected = [Contender::Direct, Contender::Halb, Contender::Nginx];
+        let expected = [Contender::DIRECT, Contender::HALB, Contender::NGINX];
         assert_eq!(plan.contenders, expected);
         assert_eq!(plan.scenes.len(), 6);
         assert_eq!(plan.idle_connections, None);

@@ -1,6 +1,6 @@
 //! The harness: HALB beside its peers on one machine.
 //!
-//! - [`compare`] runs everybody in turns and condenses the figures; [`conductor`] is its line to
+//! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
@@ -11,12 +11,14 @@
     reason = "a harness measures real time, and talks to the person who runs it"
 )]
 
+mod allotment;
 mod cli;
 mod compare;
-mod conductor;
+mod crew;
 mod interrupt;
 mod machine;
 mod process;
+mod record;
 mod relay;
 mod ring;
 mod slots;
@@ -35,7 +37,7 @@ use crate::cli::Verb;
 use crate::station::order::Hello;
 use crate::trouble::Trouble;
 
-/// Standard input, through which the station talks with its conductor.
+/// Standard input, through which the station talks with its crew.
 const CONDUCTOR: Socket = Socket(0);
 
 /// 0: all is well; 1: faults or an interruption, the report says which; 2: it could not be done.
@@ -68,7 +70,8 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             let mut ring = ring::open()?;
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any)?;
-            station::serve(&mut ring, listener, CONDUCTOR, &Hello { origin })?;
+            let process = std::process::id().cast_signed();
+            station::serve(&mut ring, listener, CONDUCTOR, Hello { origin, process })?;
             Ok(true)
         }
         Verb::Pinned { core, command } => {

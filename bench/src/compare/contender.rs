@@ -13,42 +13,15 @@ use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use serde::Serialize;
-
 use crate::machine::process::tree;
 use crate::process::Deadline;
 use crate::process::Running;
+use crate::record::contender::Contender;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
 /// A program must answer its first request within this.
 const READY_LIMIT: Duration = Duration::from_secs(15);
-
-/// In the order in which they take turns.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Contender {
-    /// The load straight to the origin: what everybody's figures are compared with.
-    Direct,
-    /// The relay without parsing.
-    Relay,
-    Halb,
-    Haproxy,
-    Nginx,
-}
-
-impl Contender {
-    pub fn name(self) -> &'static str {
-        match self {
-            Contender::Direct => "direct",
-            Contender::Relay => "relay",
-            Contender::Halb => "halb",
-            Contender::Haproxy => "haproxy",
-            Contender::Nginx => "nginx",
-        }
-    }
-}
 
 /// Where the programs are, and what they are to do.
 pub struct Programs {
@@ -85,13 +58,13 @@ impl Programs {
     /// Starts one and waits until it has answered a request through to the origin.
     pub fn start(
         &self,
-        contender: Contender,
+        contender: &Contender,
         origin: SocketAddr,
         folder: &Path,
     ) -> Result<Started, Trouble> {
-        if contender == Contender::Direct {
+        if *contender == Contender::DIRECT {
             return Ok(Started {
-                contender,
+                contender: contender.clone(),
                 target: origin,
                 processes: Vec::new(),
                 running: None,
@@ -104,7 +77,7 @@ impl Programs {
             Running::start(name, self.core, &program, &arguments, Stdio::null(), folder)?;
         await_answer(target, &mut running, name)?;
         Ok(Started {
-            contender,
+            contender: contender.clone(),
             target,
             processes: tree(running.process())?,
             running: Some(running),
@@ -112,12 +85,12 @@ impl Programs {
     }
 
     /// What the program says about its version, in one line.
-    pub fn version(&self, contender: Contender) -> String {
-        let (program, option) = match contender {
-            Contender::Direct | Contender::Relay => return env!("CARGO_PKG_VERSION").to_owned(),
-            Contender::Halb => (&self.halb, "--version"),
-            Contender::Haproxy => (&self.haproxy, "-v"),
-            Contender::Nginx => (&self.nginx, "-v"),
+    pub fn version(&self, contender: &Contender) -> String {
+        let (program, option) = match contender.name() {
+            "halb" => (&self.halb, "--version"),
+            "haproxy" => (&self.haproxy, "-v"),
+            "nginx" => (&self.nginx, "-v"),
+            _ => return env!("CARGO_PKG_VERSION").to_owned(),
         };
         let Ok(output) = Command::new(program).arg(option).output() else {
             return "unknown".to_owned();
@@ -130,7 +103,7 @@ impl Programs {
 
     fn command(
         &self,
-        contender: Contender,
+        contender: &Contender,
         listen: SocketAddr,
         origin: SocketAddr,
         folder: &Path,
@@ -142,24 +115,24 @@ impl Programs {
             Ok(path.display().to_string())
         };
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        Ok(match contender {
-            Contender::Direct | Contender::Relay => {
-                let own = std::env::current_exe().during("finding this program")?;
-                let (listen, origin) = (listen.to_string(), origin.to_string());
-                (own, words(&["relay", "--listen", &listen, "--to", &origin]))
-            }
-            Contender::Halb => {
+        Ok(match contender.name() {
+            "halb" => {
                 let file = written("halb.toml", include_str!("../../peers/halb.toml"))?;
                 (self.halb.clone(), words(&["run", "-f", &file]))
             }
-            Contender::Haproxy => {
+            "haproxy" => {
                 let file = written("haproxy.cfg", include_str!("../../peers/haproxy.cfg"))?;
                 (self.haproxy.clone(), words(&["-db", "-f", &file]))
             }
-            Contender::Nginx => {
+            "nginx" => {
                 let file = written("nginx.conf", include_str!("../../peers/nginx.conf"))?;
                 let folder = folder.display().to_string();
                 (self.nginx.clone(), words(&["-p", &folder, "-c", &file]))
+            }
+            _ => {
+                let own = std::env::current_exe().during("finding this program")?;
+                let (listen, origin) = (listen.to_string(), origin.to_string());
+                (own, words(&["relay", "--listen", &listen, "--to", &origin]))
             }
         })
     }
@@ -268,8 +241,8 @@ mod tests {
         };
         let folder = tempfile::tempdir().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 8000));
-        for contender in [Contender::Halb, Contender::Haproxy, Contender::Nginx] {
-            let command = programs.command(contender, address, address, folder.path());
+        for contender in [Contender::HALB, Contender::HAPROXY, Contender::NGINX] {
+            let command = programs.command(&contender, address, address, folder.path());
             assert!(!command.unwrap().1.is_empty());
         }
         let nginx = std::fs::read_to_string(folder.path().join("nginx.conf")).unwrap();

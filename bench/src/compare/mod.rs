@@ -1,28 +1,31 @@
 //! `halb-bench compare`: everybody does the same job on the same core, in turns, and is counted twice.
 
 pub mod contender;
-pub mod figures;
-pub mod report;
-pub mod surroundings;
 pub mod table;
 
 use std::io::IsTerminal;
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::compare::contender::Contender;
 use crate::compare::contender::Programs;
 use crate::compare::contender::Started;
-use crate::compare::figures::Cores;
-use crate::compare::figures::Run;
-use crate::compare::figures::Scene;
-use crate::compare::report::IdleFigure;
-use crate::compare::report::Report;
-use crate::compare::report::cells;
-use crate::compare::surroundings::Surroundings;
-use crate::conductor::Conductor;
-use crate::conductor::Reply;
+use crate::crew::Crew;
+use crate::crew::Reply;
 use crate::interrupt::Interrupt;
+use crate::machine::memory;
+use crate::record;
+use crate::record::Record;
+use crate::record::cell::cells;
+use crate::record::contender::Contender;
+use crate::record::memory::Doing;
+use crate::record::memory::MemoryFigure;
+use crate::record::run::Cores;
+use crate::record::run::Part;
+use crate::record::run::Run;
+use crate::record::run::Scene;
+use crate::record::surroundings::Surroundings;
+use crate::station::order::Asked;
+use crate::station::order::Gate;
 use crate::station::order::Kind;
 use crate::station::order::Load;
 use crate::station::order::Order;
@@ -58,37 +61,37 @@ pub fn run(plan: &Plan) -> Result<bool, Trouble> {
     let folder = tempfile::tempdir().during("making a folder for the run")?;
     let mut comparison = Comparison {
         plan,
-        report: Report {
+        report: record::Comparison {
+            form: record::FORM,
             complete: false,
             surroundings: Surroundings::find(&plan.programs, &plan.contenders),
+            targets: Vec::new(),
             cells: Vec::new(),
-            idle: Vec::new(),
+            memory: Vec::new(),
             runs: Vec::new(),
         },
         progress: Progress::new(plan),
     };
-    let mut conductor = Conductor::start(plan.load_core, folder.path(), &interrupt)?;
+    let mut crew = Crew::start(plan.load_core, 1, folder.path(), &interrupt)?;
     let mut started = Vec::new();
     for contender in &plan.contenders {
-        let one = plan
-            .programs
-            .start(*contender, conductor.origin, folder.path());
+        let one = plan.programs.start(contender, crew.origin, folder.path());
         started.push(one?);
     }
-    let end = comparison.measure(&mut conductor, &mut started, &interrupt);
+    let end = comparison.measure(&mut crew, &mut started, &interrupt);
     comparison.finish(end)
 }
 
 struct Comparison<'a> {
     plan: &'a Plan,
-    report: Report,
+    report: record::Comparison,
     progress: Progress,
 }
 
 impl Comparison<'_> {
     fn measure(
         &mut self,
-        conductor: &mut Conductor,
+        crew: &mut Crew,
         started: &mut [Started],
         interrupt: &Interrupt,
     ) -> Result<Next, Trouble> {
@@ -97,14 +100,15 @@ impl Comparison<'_> {
                 let mut direct = None;
                 for one in started.iter_mut() {
                     let order = self.order(scene, one);
-                    self.progress.tell(one.contender, scene, round);
-                    let Reply::Done(outcome) = conductor.order(&order, interrupt)? else {
+                    self.progress.tell(&one.contender, scene, round);
+                    let Reply::Done(outcome) = crew.order(&order, &mut |_| Ok(()), interrupt)?
+                    else {
                         return Ok(Next::Stop);
                     };
                     let run = self
                         .run_of(outcome, one, scene, round)?
                         .less(direct.as_ref());
-                    if run.contender == Contender::Direct {
+                    if run.contender == Contender::DIRECT {
                         direct = Some(run.clone());
                     }
                     self.report.runs.push(run);
@@ -114,12 +118,12 @@ impl Comparison<'_> {
                 }
             }
         }
-        self.idle(conductor, started, interrupt)
+        self.idle(crew, started, interrupt)
     }
 
     fn idle(
         &mut self,
-        conductor: &mut Conductor,
+        crew: &mut Crew,
         started: &mut [Started],
         interrupt: &Interrupt,
     ) -> Result<Next, Trouble> {
@@ -127,22 +131,38 @@ impl Comparison<'_> {
             return Ok(Next::GoOn);
         };
         let scene = Scene {
+            part: Part::Memory,
             kind: Kind::Idle,
             connections,
             body_bytes: 128,
+            offered: None,
+            allotment: None,
         };
         for one in started.iter_mut() {
-            if one.contender == Contender::Direct {
+            if one.contender == Contender::DIRECT {
                 continue;
             }
-            self.progress.tell(one.contender, scene, 0);
+            self.progress.tell(&one.contender, scene, 0);
             let mut order = self.order(scene, one);
-            order.head_bytes = self.plan.idle_head_bytes;
-            match conductor.order(&order, interrupt)? {
+            order.asked.head_bytes = self.plan.idle_head_bytes;
+            let mut readings = Vec::new();
+            let mut read = |_: Gate| {
+                readings.push(memory::of(&one.processes)?);
+                Ok(())
+            };
+            match crew.order(&order, &mut read, interrupt)? {
                 Reply::Interrupted => return Ok(Next::Stop),
-                Reply::Done(Outcome::Idle(idle)) => {
-                    let figure = IdleFigure::of(one.contender, connections, idle);
-                    self.report.idle.push(figure);
+                Reply::Done(Outcome::Held(held)) => {
+                    let at = |index: usize| readings.get(index).copied().unwrap_or_default();
+                    let memory = (at(0), at(1));
+                    let figure = MemoryFigure::of(
+                        one.contender.clone(),
+                        Doing::Idle,
+                        connections,
+                        held,
+                        memory,
+                    );
+                    self.report.memory.push(figure);
                 }
                 Reply::Done(Outcome::Failed(reason)) => {
                     let name = one.contender.name();
@@ -164,11 +184,18 @@ impl Comparison<'_> {
             target: one.target,
             kind: scene.kind,
             connections: scene.connections,
-            body_bytes: scene.body_bytes,
-            head_bytes: self.plan.head_bytes,
+            asked: Asked {
+                body_bytes: scene.body_bytes,
+                head_bytes: self.plan.head_bytes,
+                ..Asked::default()
+            },
+            rate: scene.offered.unwrap_or(0.0),
+            moving: 0,
+            first_source: 0,
             warm_ms: self.plan.warm_ms,
             measure_ms: self.plan.measure_ms,
             watch: one.processes.clone(),
+            crew: Vec::new(),
         }
     }
 
@@ -186,14 +213,21 @@ impl Comparison<'_> {
                 faults: [(reason, 1)].into(),
                 ..Load::default()
             },
-            Outcome::Idle(_) => return Err(Trouble::new("the station did another job")),
+            Outcome::Held(_) => return Err(Trouble::new("the station did another job")),
         };
         let same_tree = one.check()?;
         let cores = Cores {
             proxy: self.plan.programs.core,
             load: self.plan.load_core,
         };
-        Ok(Run::of(one.contender, scene, round, load, cores, same_tree))
+        Ok(Run::of(
+            one.contender.clone(),
+            scene,
+            round,
+            load,
+            cores,
+            same_tree,
+        ))
     }
 
     /// Gives out what there is, also when it is not all.
@@ -204,15 +238,17 @@ impl Comparison<'_> {
             let new = cells(*scene, &self.report.runs, &self.plan.contenders);
             self.report.cells.extend(new);
         }
+        let sound = self.report.complete
+            && self.report.runs.iter().all(|run| run.faults.is_empty())
+            && self.report.memory.iter().all(MemoryFigure::sound);
         print(&table::render(&self.report))?;
         if let Some(path) = &self.plan.json {
-            let text = serde_json::to_vec_pretty(&self.report).during("writing the report")?;
+            let text = serde_json::to_vec_pretty(&Record::Compare(self.report))
+                .during("writing the report")?;
             std::fs::write(path, text).during("writing the report")?;
         }
         end?;
-        let sound = self.report.runs.iter().all(|run| run.faults.is_empty())
-            && self.report.idle.iter().all(IdleFigure::sound);
-        Ok(self.report.complete && sound)
+        Ok(sound)
     }
 }
 
@@ -229,7 +265,7 @@ impl Progress {
         let proxies = plan
             .contenders
             .iter()
-            .filter(|one| **one != Contender::Direct);
+            .filter(|one| **one != Contender::DIRECT);
         Progress {
             done: 0,
             total: plan.scenes.len() * plan.rounds * plan.contenders.len() + idle * proxies.count(),
@@ -237,7 +273,7 @@ impl Progress {
         }
     }
 
-    fn tell(&mut self, contender: Contender, scene: Scene, round: usize) {
+    fn tell(&mut self, contender: &Contender, scene: Scene, round: usize) {
         self.done += 1;
         let (end, start) = if self.terminal {
             ("", "\r\x1b[K")

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::compare::contender::Contender;
-use crate::compare::figures::Mark;
-use crate::compare::figures::Scene;
-use crate::compare::report::Cell;
-use crate::compare::report::IdleFigure;
-use crate::compare::report::Report;
+use crate::record::Comparison;
+use crate::record::cell::Cell;
+use crate::record::contender::Contender;
+use crate::record::memory::MemoryFigure;
+use crate::record::run::Mark;
+use crate::record::run::Scene;
 use crate::station::order::Kind;
 use crate::stats::Summary;
 
@@ -16,7 +16,7 @@ const BULK_BYTES: u64 = 32 * 1024;
 const MEGABYTE: f64 = 1_000_000.0;
 
 /// The whole report as text.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Comparison) -> String {
     let mut text = String::new();
     // Writing into a string cannot fail; the results are of no use here.
     let _infallible = surroundings(&mut text, report);
@@ -34,12 +34,12 @@ pub fn render(report: &Report) -> String {
             .collect();
         let _infallible = scene_table(&mut text, scene, &cells);
     }
-    let _infallible = idle_table(&mut text, &report.idle);
+    let _infallible = idle_table(&mut text, &report.memory);
     let _infallible = legend(&mut text, report);
     text
 }
 
-fn surroundings(text: &mut String, report: &Report) -> std::fmt::Result {
+fn surroundings(text: &mut String, report: &Comparison) -> std::fmt::Result {
     let here = &report.surroundings;
     writeln!(
         text,
@@ -62,7 +62,8 @@ fn scene_table(text: &mut String, scene: Scene, cells: &[&Cell]) -> std::fmt::Re
     let kind = match scene.kind {
         Kind::Keep => "kept-alive connections",
         Kind::Fresh => "at a time, each request on a new connection",
-        Kind::Idle => "idle connections",
+        Kind::Offered => "connections, at a fixed rate",
+        Kind::Idle | Kind::Hold => "held connections",
     };
     let rounds = cells.iter().map(|cell| cell.rounds).max().unwrap_or(0);
     writeln!(
@@ -113,7 +114,7 @@ fn per_megabyte(text: &mut String, scene: Scene, cells: &[&Cell]) -> std::fmt::R
     let megabytes = scene.body_bytes as f64 / MEGABYTE;
     for cell in cells
         .iter()
-        .filter(|cell| cell.contender != Contender::Direct)
+        .filter(|cell| cell.contender != Contender::DIRECT)
     {
         let each = |summary: Option<Summary>| {
             summary.map_or("-".to_owned(), |it| format!("{:.1}", it.median / megabytes))
@@ -132,12 +133,15 @@ fn per_megabyte(text: &mut String, scene: Scene, cells: &[&Cell]) -> std::fmt::R
 fn ratios(text: &mut String, cells: &[&Cell]) -> std::fmt::Result {
     let mut lines = Vec::new();
     for cell in cells {
-        let others = cell.ratios.iter().filter(|ratio| match cell.contender {
-            Contender::Halb => true,
-            Contender::Haproxy => ratio.to != Contender::Halb,
-            Contender::Direct | Contender::Relay | Contender::Nginx => false,
-        });
-        lines.extend(others.map(|ratio| (cell.contender, ratio)));
+        let others = cell
+            .ratios
+            .iter()
+            .filter(|ratio| match cell.contender.name() {
+                "halb" => true,
+                "haproxy" => ratio.to != Contender::HALB,
+                _ => false,
+            });
+        lines.extend(others.map(|ratio| (cell.contender.clone(), ratio)));
     }
     if lines.is_empty() {
         return Ok(());
@@ -161,7 +165,7 @@ fn ratios(text: &mut String, cells: &[&Cell]) -> std::fmt::Result {
     Ok(())
 }
 
-fn idle_table(text: &mut String, figures: &[IdleFigure]) -> std::fmt::Result {
+fn idle_table(text: &mut String, figures: &[MemoryFigure]) -> std::fmt::Result {
     if figures.is_empty() {
         return Ok(());
     }
@@ -181,16 +185,16 @@ fn idle_table(text: &mut String, figures: &[IdleFigure]) -> std::fmt::Result {
             figure.contender.name(),
             figure.rss_bytes_each,
             figure.pss_bytes_each,
-            figure.idle.held,
-            figure.idle.answered_again,
-            figure.idle.during.rss_bytes / 1024,
+            figure.held,
+            figure.answered_again,
+            figure.during.rss_bytes / 1024,
             if figure.sound() { "" } else { "E" },
         )?;
     }
     Ok(())
 }
 
-fn legend(text: &mut String, report: &Report) -> std::fmt::Result {
+fn legend(text: &mut String, report: &Comparison) -> std::fmt::Result {
     let mut marks: Vec<Mark> = report
         .cells
         .iter()

@@ -8,13 +8,11 @@ use halb::model::time::Instant;
 use halb::ring::port::Arrival;
 use halb::ring::port::Ring;
 
-use crate::machine::memory;
-use crate::machine::memory::Memory;
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
 use crate::station::clients::Fault;
 use crate::station::clients::Faults;
-use crate::station::order::Idle;
+use crate::station::order::Held;
 use crate::station::order::Order;
 use crate::station::order::Outcome;
 
@@ -47,7 +45,7 @@ pub struct IdleJob {
     opened: usize,
     warm: HashSet<u32>,
     again: Vec<u32>,
-    result: Idle,
+    result: Held,
     faults: Faults,
     failure: Option<String>,
 }
@@ -66,7 +64,7 @@ impl IdleJob {
             opened: 0,
             warm: HashSet::new(),
             again: Vec::new(),
-            result: Idle::default(),
+            result: Held::default(),
             faults: Faults::default(),
             failure: None,
         };
@@ -129,7 +127,6 @@ impl IdleJob {
             Phase::Warming { until } if now >= until => self.enter(ring, Phase::Resting),
             Phase::Resting if quiet => {
                 self.warm = self.clients.used().into_iter().collect();
-                self.result.before = self.memory();
                 self.opened = 0;
                 self.enter(ring, Phase::Filling);
             }
@@ -156,7 +153,6 @@ impl IdleJob {
             self.open(ring);
         }
         if quiet && self.opened == self.order.connections {
-            self.result.during = self.memory();
             let used = self.clients.used();
             let held = used.iter().filter(|slot| !self.warm.contains(slot));
             self.result.held = held.count() as u64;
@@ -203,16 +199,6 @@ impl IdleJob {
         self.phase = Phase::Closing;
     }
 
-    fn memory(&mut self) -> Memory {
-        match memory::of(&self.order.watch) {
-            Ok(memory) => memory,
-            Err(trouble) => {
-                self.failure = Some(trouble.to_string());
-                Memory::default()
-            }
-        }
-    }
-
     fn finish(&mut self) -> Outcome {
         self.phase = Phase::Over;
         let faults = std::mem::take(&mut self.faults).into_map();
@@ -220,6 +206,6 @@ impl IdleJob {
             return Outcome::Failed(format!("{failure}; faults: {faults:?}"));
         }
         self.result.faults = faults;
-        Outcome::Idle(std::mem::take(&mut self.result))
+        Outcome::Held(std::mem::take(&mut self.result))
     }
 }

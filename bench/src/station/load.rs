@@ -271,6 +271,8 @@ impl LoadJob {
             faults,
             window: std::mem::take(&mut self.window),
             latency: quantiles(&self.latency),
+            spectrum: Vec::new(),
+            unsent: 0,
         })
     }
 }

@@ -1,5 +1,5 @@
 //! The station: load generator and origin in one process, on one ring, on one core. It does what the
-//! conductor orders and says what came of it.
+//! crew orders and says what came of it.
 //!
 //! One process for both, because two would wake each other for every batch: that costs time which is then
 //! missing to keep a proxy busy.
@@ -34,6 +34,8 @@ use crate::station::order::Hello;
 use crate::station::order::Kind;
 use crate::station::order::Order;
 use crate::station::order::Outcome;
+use crate::station::order::Said;
+use crate::station::order::Told;
 use crate::station::origin::Origin;
 use crate::station::pattern::Pattern;
 use crate::trouble::Trouble;
@@ -47,7 +49,7 @@ pub fn serve<R: Ring>(
     ring: &mut R,
     listener: Socket,
     conductor: Socket,
-    hello: &Hello,
+    hello: Hello,
 ) -> Result<(), Trouble> {
     let mut station = Station {
         pattern: Pattern::new(),
@@ -57,7 +59,7 @@ pub fn serve<R: Ring>(
         job: None,
         over: false,
     };
-    station.say(ring, hello)?;
+    station.say(ring, &Said::Hello(hello))?;
     station.listen(ring);
     let mut completions = Vec::new();
     while !station.over {
@@ -139,7 +141,7 @@ impl Station {
         };
         self.job = None;
         let strange = std::mem::take(&mut self.origin.faults);
-        if let Outcome::Load(order::Load { faults, .. }) | Outcome::Idle(order::Idle { faults, .. }) =
+        if let Outcome::Load(order::Load { faults, .. }) | Outcome::Held(order::Held { faults, .. }) =
             &mut outcome
             && strange > 0
         {
@@ -148,7 +150,7 @@ impl Station {
                 strange,
             );
         }
-        self.say(ring, &outcome)
+        self.say(ring, &Said::Done(outcome))
     }
 
     fn on_order_bytes<R: Ring>(
@@ -165,9 +167,12 @@ impl Station {
             .extend_from_slice(&buffer[HEADROOM..HEADROOM + count]);
         ring.give_back(buffer);
         if let Some(line) = self.received.strip_suffix(b"\n") {
-            let order: Order = serde_json::from_slice(line).during("understanding an order")?;
+            let told: Told = serde_json::from_slice(line).during("understanding an order")?;
             self.received.clear();
-            self.begin(ring, order)?;
+            match told {
+                Told::Order(order) => self.begin(ring, order)?,
+                Told::Pass => {}
+            }
         }
         self.listen(ring);
         Ok(())
@@ -176,16 +181,20 @@ impl Station {
     fn begin<R: Ring>(&mut self, ring: &mut R, order: Order) -> Result<(), Trouble> {
         let clients = Clients::new(Question {
             target: order.target,
-            body_bytes: order.body_bytes,
-            head_bytes: order.head_bytes,
+            body_bytes: order.asked.body_bytes,
+            head_bytes: order.asked.head_bytes,
             fresh: order.kind == Kind::Fresh,
         });
         match order.kind {
-            Kind::Idle => self.job = Some(Job::Idle(IdleJob::start(ring, order, clients))),
-            Kind::Keep | Kind::Fresh => match LoadJob::start(ring, order, clients) {
-                Ok(job) => self.job = Some(Job::Load(job)),
-                Err(reason) => self.say(ring, &Outcome::Failed(reason))?,
-            },
+            Kind::Idle | Kind::Hold => {
+                self.job = Some(Job::Idle(IdleJob::start(ring, order, clients)))
+            }
+            Kind::Keep | Kind::Fresh | Kind::Offered => {
+                match LoadJob::start(ring, order, clients) {
+                    Ok(job) => self.job = Some(Job::Load(job)),
+                    Err(reason) => self.say(ring, &Said::Done(Outcome::Failed(reason)))?,
+                }
+            }
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
-//! What the conductor asks of the station, and what it gets: one line of JSON each, over one socket.
+//! What a crew asks of its stations, and what it gets: one line of JSON each, over one socket.
+//!
+//! A job may have gates: the station says that it has reached one and waits until the crew lets it pass. So several
+//! stations begin together, and the crew reads time and memory in between.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,17 +13,62 @@ use crate::machine::cpu;
 use crate::machine::cpu::Core;
 use crate::machine::cpu::CoreUse;
 use crate::machine::cpu::between;
-use crate::machine::memory::Memory;
 use crate::machine::monotonic_nanos;
 use crate::machine::process::Spent;
 use crate::machine::process::spent;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
-/// The first line the station writes.
+/// What a crew tells a station.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    Order(Order),
+    /// Pass the gate that was reached.
+    Pass,
+}
+
+/// What a station says.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Said {
+    /// Its first line.
+    Hello(Hello),
+    Reached(Gate),
+    Done(Outcome),
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Hello {
     pub origin: SocketAddr,
+    pub process: i32,
+}
+
+/// Where a job waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// All connections stand (`Keep`, `Fresh`, `Offered`), or the warm-up of a memory job is over (`Idle`, `Hold`).
+    Ready,
+    /// Of `Idle` and `Hold`: all connections are open and do what they are to do.
+    Filled,
+}
+
+/// What is asked of the origin: `GET /N`, or `POST /N` with a body, with the words of [`Asked::target`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Asked {
+    /// Length of the response's body.
+    pub body_bytes: u64,
+    /// Length of a request's head, where that is more than the least.
+    pub head_bytes: usize,
+    /// Length of the request's body; 0: a GET.
+    pub upload_bytes: u64,
+    /// The origin answers after so long.
+    pub delay_ms: u64,
+    /// The response comes in chunks, without Content-Length.
+    pub chunked: bool,
+    /// The origin sends so many bytes of the body, once a second, and not faster; 0: as fast as they go.
+    pub pace_bytes_s: u64,
 }
 
 /// One run.
@@ -29,13 +77,20 @@ pub struct Order {
     pub target: SocketAddr,
     pub kind: Kind,
     pub connections: usize,
-    pub body_bytes: u64,
-    /// Length of a request's head, where that is more than the least.
-    pub head_bytes: usize,
+    pub asked: Asked,
+    /// Of `Offered`: requests per second, at fixed times, whether or not earlier ones are answered.
+    pub rate: f64,
+    /// Of `Hold`: so many of the connections have a response under way, the others idle.
+    pub moving: usize,
+    /// The first of this station's source addresses, so that no two stations use the same (`Fresh`, or more than 20,000
+    /// connections to one address).
+    pub first_source: u32,
     pub warm_ms: u64,
     pub measure_ms: u64,
-    /// Processes whose time and memory are read at the ends of the window.
+    /// Processes whose time is read at the ends of the window; the first station of a crew does that.
     pub watch: Vec<i32>,
+    /// All stations' processes, likewise.
+    pub crew: Vec<i32>,
 }
 
 /// How connections are used.
@@ -45,20 +100,24 @@ pub enum Kind {
     Keep,
     /// A connection for every request.
     Fresh,
+    /// Kept alive, requests at a fixed rate: latency counts from when a request was due.
+    Offered,
     /// One request each, then idle.
     Idle,
+    /// As `Idle`, but some have a response under way.
+    Hold,
 }
 
 /// The outcome of one run.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Outcome {
     Load(Load),
-    Idle(Idle),
+    Held(Held),
     /// The station could not do it; the sentence says why.
     Failed(String),
 }
 
-/// What a closed loop did within its window.
+/// What a loop did within its window.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Load {
     pub answered: u64,
@@ -66,6 +125,11 @@ pub struct Load {
     pub faults: BTreeMap<String, u64>,
     pub window: Window,
     pub latency: Latency,
+    /// How often each time was seen: (highest nanoseconds of the class, count), in order. What quantiles of several
+    /// stations together are made from.
+    pub spectrum: Vec<(u64, u64)>,
+    /// Of `Offered`: requests that were due and could not be sent, because every connection was still waiting, at the end.
+    pub unsent: u64,
 }
 
 /// Quantiles of the time from a question to the last byte of its answer.
@@ -78,18 +142,16 @@ pub struct Latency {
     pub max_us: f64,
 }
 
-/// What idle connections cost.
+/// What became of connections that were held.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Idle {
+pub struct Held {
     /// Connections that stayed open.
     pub held: u64,
     /// Of those, the ones that answered once more afterwards.
     pub answered_again: u64,
+    /// Of `Hold`: those whose response under way came to its right end.
+    pub moved: u64,
     pub faults: BTreeMap<String, u64>,
-    /// After the warm-up, before the connections.
-    pub before: Memory,
-    /// With all of them idle.
-    pub during: Memory,
 }
 
 /// What was spent between the two ends of a window.

@@ -16,6 +16,7 @@ use std::thread;
 
 use super::*;
 use crate::ring;
+use crate::station::order::Asked;
 
 /// A station on a thread of its own, and the line to it.
 struct Place {
@@ -32,22 +33,25 @@ impl Place {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any).unwrap();
             let conductor = Socket(theirs.as_raw_fd());
-            serve(&mut ring, listener, conductor, &Hello { origin }).unwrap();
+            let hello = Hello { origin, process: 0 };
+            serve(&mut ring, listener, conductor, hello).unwrap();
         });
         let mut place = Place {
             line: BufReader::new(ours),
             thread,
             origin: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
-        let hello: Hello = serde_json::from_str(&place.hear()).unwrap();
-        place.origin = hello.origin;
+        match place.hear() {
+            Said::Hello(hello) => place.origin = hello.origin,
+            said => panic!("{said:?}"),
+        }
         place
     }
 
-    fn hear(&mut self) -> String {
+    fn hear(&mut self) -> Said {
         let mut line = String::new();
         self.line.read_line(&mut line).unwrap();
-        line
+        serde_json::from_str(&line).unwrap()
     }
 
     fn order(&mut self, target: SocketAddr, kind: Kind) -> Outcome {
@@ -55,16 +59,26 @@ impl Place {
             target,
             kind,
             connections: 4,
-            body_bytes: 128,
-            head_bytes: 200,
+            asked: Asked {
+                body_bytes: 128,
+                head_bytes: 200,
+                ..Asked::default()
+            },
+            rate: 0.0,
+            moving: 0,
+            first_source: 0,
             warm_ms: 10,
             measure_ms: 50,
             watch: Vec::new(),
+            crew: Vec::new(),
         };
-        let mut text = serde_json::to_vec(&order).unwrap();
+        let mut text = serde_json::to_vec(&Told::Order(order)).unwrap();
         text.push(b'\n');
         self.line.get_ref().write_all(&text).unwrap();
-        serde_json::from_str(&self.hear()).unwrap()
+        match self.hear() {
+            Said::Done(outcome) => outcome,
+            said => panic!("{said:?}"),
+        }
     }
 
     /// Hangs up and waits until the station has gone.
@@ -124,7 +138,7 @@ fn judged(answer: Option<Vec<u8>>) -> String {
     match outcome {
         Outcome::Failed(reason) => reason,
         Outcome::Load(load) => format!("{:?}", load.faults),
-        Outcome::Idle(_) => "another job".to_owned(),
+        Outcome::Held(_) => "another job".to_owned(),
     }
 }
 
@@ -139,7 +153,7 @@ fn the_origin_itself_is_clean_in_every_kind() {
         assert!(load.answered > 0);
         assert_eq!(load.faults.len(), 0, "{:?}", load.faults);
     }
-    let Outcome::Idle(idle) = place.order(origin, Kind::Idle) else {
+    let Outcome::Held(idle) = place.order(origin, Kind::Idle) else {
         panic!("idling did not end well");
     };
     assert_eq!((idle.held, idle.answered_again), (4, 4));

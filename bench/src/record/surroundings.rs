@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde::Serialize;
 
-use crate::compare::contender::Contender;
 use crate::compare::contender::Programs;
+use crate::record::contender::Contender;
 
 /// The machine, the programs, and what looks wrong before the first run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Surroundings {
     pub kernel: String,
     pub processor: String,
@@ -26,7 +27,7 @@ impl Surroundings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let versions = contenders
             .iter()
-            .map(|contender| (contender.name().to_owned(), programs.version(*contender)));
+            .map(|contender| (contender.name().to_owned(), programs.version(contender)));
         Surroundings {
             kernel: line("/proc/sys/kernel/osrelease"),
             processor: field("/proc/cpuinfo", "model name"),

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
+use serde::Deserialize;
 use serde::Serialize;
 
-use crate::compare::contender::Contender;
+use crate::allotment::Allotment;
+use crate::record::contender::Contender;
 use crate::station::order::Kind;
 use crate::station::order::Load;
 
@@ -15,16 +18,41 @@ const OTHERS_MAX: f64 = 0.05;
 /// More than this of one core, taken by the host, spoils a run.
 const STOLEN_MAX: f64 = 0.01;
 
+/// What a scene is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// CPU per small request on kept-alive connections.
+    Requests,
+    /// The same with more and more connections.
+    Growth,
+    /// CPU per megabyte.
+    Bodies,
+    /// A connection for every request.
+    Fresh,
+    /// Latency at fixed offered rates.
+    Rates,
+    /// The most that a small allotment carries.
+    Quota,
+    /// Memory of idle and of active connections.
+    Memory,
+}
+
 /// One load, whoever carries it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Scene {
+    pub part: Part,
     pub kind: Kind,
     pub connections: usize,
     pub body_bytes: u64,
+    /// Requests per second, where a fixed rate is offered.
+    pub offered: Option<f64>,
+    /// What each contender is allowed, where it is less than a core.
+    pub allotment: Option<Allotment>,
 }
 
 /// Why a figure is to be taken with care, one letter each in the tables.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// Requests failed.
@@ -65,7 +93,7 @@ impl Mark {
 }
 
 /// One run, condensed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     pub contender: Contender,
     pub scene: Scene,
@@ -126,7 +154,7 @@ impl Run {
             let found = window.cores.get(core);
             found.map_or(0.0, |core| core.busy_ns as f64 / wall)
         };
-        let own = contender != Contender::Direct;
+        let own = contender != Contender::DIRECT;
         let mut run = Run {
             contender,
             scene,
@@ -157,7 +185,7 @@ impl Run {
     /// Takes the direct run of the same round into account.
     pub fn less(mut self, direct: Option<&Run>) -> Run {
         let clean = direct.filter(|direct| !direct.marks.contains(&Mark::Errors));
-        if let (Some(direct), false) = (clean, self.contender == Contender::Direct) {
+        if let (Some(direct), false) = (clean, self.contender == Contender::DIRECT) {
             self.beyond_us = Some(self.machine_us - direct.machine_us);
             self.known_beyond_us = Some(self.known_us - direct.known_us);
         }
@@ -165,7 +193,7 @@ impl Run {
     }
 
     fn find_marks(&self, same_tree: bool) -> Vec<Mark> {
-        let generator_full = self.contender != Contender::Direct
+        let generator_full = self.contender != Contender::DIRECT
             && self.load_core >= SATURATED
             && self.proxy_core < SATURATED;
         let all = [
@@ -190,9 +218,12 @@ mod tests {
     use crate::station::order::Window;
 
     const SCENE: Scene = Scene {
+        part: Part::Requests,
         kind: Kind::Keep,
         connections: 64,
         body_bytes: 128,
+        offered: None,
+        allotment: None,
     };
 
     fn load(proxy_busy_ns: u64, load_busy_ns: u64) -> Load {
@@ -220,7 +251,7 @@ mod tests {
     }
 
     fn run(load: Load, same_tree: bool) -> Run {
-        run_of(Contender::Halb, load, same_tree)
+        run_of(Contender::HALB, load, same_tree)
     }
 
     fn run_of(contender: Contender, load: Load, same_tree: bool) -> Run {
@@ -232,7 +263,7 @@ mod tests {
     fn a_request_costs_what_was_spent_divided_by_requests() {
         let mut straight = load(0, 40_000_000);
         straight.window.watched = Spent::default();
-        let direct = run_of(Contender::Direct, straight, true);
+        let direct = run_of(Contender::DIRECT, straight, true);
         assert_eq!(direct.process_us, None);
         let run = run(load(21_000_000, 50_000_000), true).less(Some(&direct));
         assert!((run.rate - 10_000.0).abs() < 1e-6);
