@@ -58,6 +58,7 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
+        Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
             let (listener, address) = ring::listen(&mut ring, &listen)?;

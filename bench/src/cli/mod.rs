@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::compare::CompareOptions;
+use crate::report::ReportOptions;
 
 /// HALB beside its peers, on one machine.
 #[derive(Parser)]
@@ -21,6 +22,8 @@ pub struct CommandLine {
 pub enum Verb {
     /// Everybody does the same job on the same core, in turns; CPU is counted twice.
     Compare(CompareOptions),
+    /// One page of HTML from what `compare` and `verify` have written.
+    Report(ReportOptions),
     /// Only the origin: `GET /N` is answered with N bytes.
     Origin {
         #[arg(long, default_value = "127.0.0.1:0")]
