@@ -1,6 +1,7 @@
 //! Who is compared, and how each is started. A further proxy is one more variant and one more file in
 //! `bench/peers`.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -84,8 +85,13 @@ impl Programs {
         })
     }
 
-    /// What the program says about its version, in one line.
-    pub fn version(&self, contender: &Contender) -> String {
+    /// What each program says about its version.
+    pub fn versions(&self, contenders: &[Contender]) -> BTreeMap<String, String> {
+        let of = |contender: &Contender| (contender.name().to_owned(), self.version(contender));
+        contenders.iter().map(of).collect()
+    }
+
+    fn version(&self, contender: &Contender) -> String {
         let (program, option) = match contender.name() {
             "halb" => (&self.halb, "--version"),
             "haproxy" => (&self.haproxy, "-v"),

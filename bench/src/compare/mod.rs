@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::machine::memory;
 use crate::record;
 use crate::record::Record;
-use crate::record::cell::cells;
+use crate::record::cell;
 use crate::record::contender::Contender;
 use crate::record::memory::Doing;
 use crate::record::memory::MemoryFigure;
@@ -64,7 +64,7 @@ pub fn run(plan: &Plan) -> Result<bool, Trouble> {
         report: record::Comparison {
             form: record::FORM,
             complete: false,
-            surroundings: Surroundings::find(&plan.programs, &plan.contenders),
+            surroundings: Surroundings::find(plan.programs.versions(&plan.contenders)),
             targets: Vec::new(),
             cells: Vec::new(),
             memory: Vec::new(),
@@ -234,10 +234,7 @@ impl Comparison<'_> {
     fn finish(mut self, end: Result<Next, Trouble>) -> Result<bool, Trouble> {
         self.progress.end();
         self.report.complete = matches!(end, Ok(Next::GoOn));
-        for scene in &self.plan.scenes {
-            let new = cells(*scene, &self.report.runs, &self.plan.contenders);
-            self.report.cells.extend(new);
-        }
+        self.report.cells = cell::all(&self.report.runs);
         let sound = self.report.complete
             && self.report.runs.iter().all(|run| run.faults.is_empty())
             && self.report.memory.iter().all(MemoryFigure::sound);
