@@ -10,6 +10,7 @@ use clap::Subcommand;
 
 use crate::compare::Plan;
 use crate::compare::contender::Programs;
+use crate::process::Pinned;
 use crate::record::contender::Contender;
 use crate::record::run::Part;
 use crate::record::run::Scene;
@@ -44,14 +45,9 @@ pub enum Verb {
     /// Generator and origin, ordered through standard input (a socket); started by the others.
     #[command(hide = true)]
     Station,
-    /// Becomes another program, bound to one core; started by the others.
+    /// Becomes another program, bound to cores and perhaps in a cgroup; started by the others.
     #[command(hide = true)]
-    Pinned {
-        #[arg(long)]
-        core: usize,
-        #[arg(last = true)]
-        command: Vec<String>,
-    },
+    Pinned(Pinned),
 }
 
 /// Generator and origin share a process, and each connection may need a descriptor on both ends, beside those

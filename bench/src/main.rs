@@ -74,8 +74,8 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             station::serve(&mut ring, listener, CONDUCTOR, Hello { origin, process })?;
             Ok(true)
         }
-        Verb::Pinned { core, command } => {
-            process::become_pinned(core, &command)?;
+        Verb::Pinned(pinned) => {
+            pinned.become_program()?;
             Ok(true)
         }
     }
