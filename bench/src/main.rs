@@ -18,6 +18,7 @@ mod crew;
 mod interrupt;
 mod machine;
 mod process;
+mod progress;
 mod record;
 mod relay;
 mod ring;

@@ -28,6 +28,8 @@ pub struct Cell {
     pub proxy_core: Option<Summary>,
     pub load_core: Option<Summary>,
     pub faults: u64,
+    /// Of all rounds.
+    pub unsent: u64,
     /// Marks of any round.
     pub marks: Vec<Mark>,
     pub ratios: Vec<Ratio>,
@@ -89,6 +91,7 @@ impl Runs<'_> {
             p999_us: condense(|run| Some(run.p999_us)),
             proxy_core: condense(|run| Some(run.proxy_core)),
             load_core: condense(|run| Some(run.load_core)),
+            unsent: own.iter().map(|run| run.unsent).sum(),
             faults: own.iter().flat_map(|run| run.faults.values()).sum(),
             marks,
             ratios: others.map(|other| self.ratio(contender, other)).collect(),

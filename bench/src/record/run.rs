@@ -114,6 +114,8 @@ pub struct Run {
     /// The same, less that of the direct run of this round: sees work that moved to the generator's core, and
     /// not what others do on the machine.
     pub known_beyond_us: Option<f64>,
+    /// At a fixed rate: requests that were due and could not be sent.
+    pub unsent: u64,
     pub p50_us: f64,
     pub p90_us: f64,
     pub p99_us: f64,
@@ -167,6 +169,7 @@ impl Run {
             beyond_us: None,
             known_us: each_us(known as f64),
             known_beyond_us: None,
+            unsent: load.unsent,
             p50_us: load.latency.p50_us,
             p90_us: load.latency.p90_us,
             p99_us: load.latency.p99_us,

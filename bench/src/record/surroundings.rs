@@ -1,6 +1,7 @@
 //! What a figure was measured on. Without it a figure means nothing elsewhere.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -11,6 +12,8 @@ use crate::record::contender::Contender;
 /// The machine, the programs, and what looks wrong before the first run.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Surroundings {
+    /// When the measurement began, in seconds since 1970 (UTC).
+    pub unix_s: u64,
     pub kernel: String,
     pub processor: String,
     pub cores: usize,
@@ -29,6 +32,7 @@ impl Surroundings {
             .iter()
             .map(|contender| (contender.name().to_owned(), programs.version(contender)));
         Surroundings {
+            unix_s: unix_s(),
             kernel: line("/proc/sys/kernel/osrelease"),
             processor: field("/proc/cpuinfo", "model name"),
             cores,
@@ -39,6 +43,12 @@ impl Surroundings {
             warnings: warnings(),
         }
     }
+}
+
+/// A clock that stands before 1970 is no reason to stop.
+fn unix_s() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// What is known to spoil figures and can be seen beforehand.

@@ -1,54 +1,18 @@
-//! The command line.
+//! The options of `halb-bench compare`.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::Parser;
-use clap::Subcommand;
 
 use crate::compare::Plan;
 use crate::compare::contender::Programs;
-use crate::process::Pinned;
 use crate::record::contender::Contender;
 use crate::record::run::Part;
 use crate::record::run::Scene;
 use crate::station::order::Kind;
 use crate::trouble::Trouble;
 use crate::trouble::While;
-
-/// HALB beside its peers, on one machine.
-#[derive(Parser)]
-#[command(version)]
-pub struct CommandLine {
-    #[command(subcommand)]
-    pub verb: Verb,
-}
-
-#[derive(Subcommand)]
-pub enum Verb {
-    /// Everybody does the same job on the same core, in turns; CPU is counted twice.
-    Compare(CompareOptions),
-    /// Only the origin: `GET /N` is answered with N bytes.
-    Origin {
-        #[arg(long, default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-    },
-    /// The relay without parsing: every connection goes to one address.
-    Relay {
-        #[arg(long)]
-        listen: SocketAddr,
-        #[arg(long)]
-        to: SocketAddr,
-    },
-    /// Generator and origin, ordered through standard input (a socket); started by the others.
-    #[command(hide = true)]
-    Station,
-    /// Becomes another program, bound to cores and perhaps in a cgroup; started by the others.
-    #[command(hide = true)]
-    Pinned(Pinned),
-}
 
 /// Generator and origin share a process, and each connection may need a descriptor on both ends, beside those
 /// that contenders keep in their pools: more does not fit into 20,000.
@@ -198,7 +162,11 @@ fn beside_this(name: &str) -> Result<PathBuf, Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::CommandLine;
+    use crate::cli::Verb;
 
     fn plan(arguments: &[&str]) -> Result<Plan, Trouble> {
         let words = ["halb-bench", "compare"].iter().chain(arguments);

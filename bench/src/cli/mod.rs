@@ -1,0 +1,43 @@
+//! The command line: one file for each verb's options.
+
+pub mod compare;
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::cli::compare::CompareOptions;
+use crate::process::Pinned;
+
+/// HALB beside its peers, on one machine.
+#[derive(Parser)]
+#[command(version)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Everybody does the same job on the same core, in turns; CPU is counted twice.
+    Compare(CompareOptions),
+    /// Only the origin: `GET /N` is answered with N bytes.
+    Origin {
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// The relay without parsing: every connection goes to one address.
+    Relay {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        to: SocketAddr,
+    },
+    /// Generator and origin, ordered through standard input (a socket); started by the others.
+    #[command(hide = true)]
+    Station,
+    /// Becomes another program, bound to cores and perhaps in a cgroup; started by the others.
+    #[command(hide = true)]
+    Pinned(Pinned),
+}
