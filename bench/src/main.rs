@@ -18,6 +18,7 @@ mod crew;
 mod interrupt;
 mod machine;
 mod process;
+mod progress;
 mod record;
 mod relay;
 mod ring;
@@ -74,8 +75,8 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             station::serve(&mut ring, listener, CONDUCTOR, Hello { origin, process })?;
             Ok(true)
         }
-        Verb::Pinned { core, command } => {
-            process::become_pinned(core, &command)?;
+        Verb::Pinned(pinned) => {
+            pinned.become_program()?;
             Ok(true)
         }
     }

@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::compare::CompareOptions;
+use crate::process::Pinned;
 
 /// HALB beside its peers, on one machine.
 #[derive(Parser)]
@@ -36,12 +37,7 @@ pub enum Verb {
     /// Generator and origin, ordered through standard input (a socket); started by the others.
     #[command(hide = true)]
     Station,
-    /// Becomes another program, bound to one core; started by the others.
+    /// Becomes another program, bound to cores and perhaps in a cgroup; started by the others.
     #[command(hide = true)]
-    Pinned {
-        #[arg(long)]
-        core: usize,
-        #[arg(last = true)]
-        command: Vec<String>,
-    },
+    Pinned(Pinned),
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::machine::process::tree;
 use crate::process::Deadline;
+use crate::process::Place;
 use crate::process::Running;
 use crate::record::contender::Contender;
 use crate::trouble::Trouble;
@@ -74,8 +75,14 @@ impl Programs {
         let target = free_address()?;
         let (program, arguments) = self.command(contender, target, origin, folder)?;
         let name = contender.name();
-        let mut running =
-            Running::start(name, self.core, &program, &arguments, Stdio::null(), folder)?;
+        let mut running = Running::start(
+            name,
+            Place::on(&[self.core]),
+            &program,
+            &arguments,
+            Stdio::null(),
+            folder,
+        )?;
         await_answer(target, &mut running, name)?;
         Ok(Started {
             contender: contender.clone(),

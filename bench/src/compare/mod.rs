@@ -3,7 +3,6 @@
 pub mod contender;
 pub mod table;
 
-use std::io::IsTerminal;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use crate::crew::Crew;
 use crate::crew::Reply;
 use crate::interrupt::Interrupt;
 use crate::machine::memory;
+use crate::progress::Progress;
 use crate::record;
 use crate::record::Record;
 use crate::record::cell;
@@ -70,7 +70,7 @@ pub fn run(plan: &Plan) -> Result<bool, Trouble> {
             memory: Vec::new(),
             runs: Vec::new(),
         },
-        progress: Progress::new(plan),
+        progress: Progress::new(steps(plan)),
     };
     let mut crew = Crew::start(plan.load_core, 1, folder.path(), &interrupt)?;
     let mut started = Vec::new();
@@ -100,7 +100,7 @@ impl Comparison<'_> {
                 let mut direct = None;
                 for one in started.iter_mut() {
                     let order = self.order(scene, one);
-                    self.progress.tell(&one.contender, scene, round);
+                    self.progress.tell(&words(&one.contender, scene, round));
                     let Reply::Done(outcome) = crew.order(&order, &mut |_| Ok(()), interrupt)?
                     else {
                         return Ok(Next::Stop);
@@ -142,7 +142,7 @@ impl Comparison<'_> {
             if one.contender == Contender::DIRECT {
                 continue;
             }
-            self.progress.tell(&one.contender, scene, 0);
+            self.progress.tell(&words(&one.contender, scene, 0));
             let mut order = self.order(scene, one);
             order.asked.head_bytes = self.plan.idle_head_bytes;
             let mut readings = Vec::new();
@@ -249,56 +249,25 @@ impl Comparison<'_> {
     }
 }
 
-/// One line that says where the comparison is, on standard error.
-struct Progress {
-    done: usize,
-    total: usize,
-    terminal: bool,
+/// So many runs will be told of.
+fn steps(plan: &Plan) -> usize {
+    let idle = usize::from(plan.idle_connections.is_some());
+    let proxies = plan
+        .contenders
+        .iter()
+        .filter(|one| **one != Contender::DIRECT);
+    plan.scenes.len() * plan.rounds * plan.contenders.len() + idle * proxies.count()
 }
 
-impl Progress {
-    fn new(plan: &Plan) -> Progress {
-        let idle = usize::from(plan.idle_connections.is_some());
-        let proxies = plan
-            .contenders
-            .iter()
-            .filter(|one| **one != Contender::DIRECT);
-        Progress {
-            done: 0,
-            total: plan.scenes.len() * plan.rounds * plan.contenders.len() + idle * proxies.count(),
-            terminal: std::io::stderr().is_terminal(),
-        }
-    }
-
-    fn tell(&mut self, contender: &Contender, scene: Scene, round: usize) {
-        self.done += 1;
-        let (end, start) = if self.terminal {
-            ("", "\r\x1b[K")
-        } else {
-            ("\n", "")
-        };
-        let text = format!(
-            "{start}[{}/{}] {:?}, {} connections, {} bytes, round {}: {}{end}",
-            self.done,
-            self.total,
-            scene.kind,
-            scene.connections,
-            scene.body_bytes,
-            round + 1,
-            contender.name()
-        );
-        let mut stderr = std::io::stderr();
-        // Progress that cannot be shown is no reason to stop.
-        let _shown = stderr
-            .write_all(text.as_bytes())
-            .and_then(|()| stderr.flush());
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            let _shown = std::io::stderr().write_all(b"\r\x1b[K");
-        }
-    }
+/// What a run is, in a few words.
+fn words(contender: &Contender, scene: Scene, round: usize) -> String {
+    format!(
+        "{:?}, {} connections, {} bytes, round {}: {contender}",
+        scene.kind,
+        scene.connections,
+        scene.body_bytes,
+        round + 1
+    )
 }
 
 /// Writes to standard output.

@@ -1,6 +1,7 @@
 //! What a figure was measured on. Without it a figure means nothing elsewhere.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -8,6 +9,8 @@ use serde::Serialize;
 /// The machine, the programs, and what looks wrong before the first run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Surroundings {
+    /// When the measurement began, in seconds since 1970 (UTC).
+    pub unix_s: u64,
     pub kernel: String,
     pub processor: String,
     pub cores: usize,
@@ -27,6 +30,7 @@ impl Surroundings {
     /// Of this machine, now. `versions`: what each program says of itself, by name.
     pub fn find(versions: BTreeMap<String, String>) -> Surroundings {
         Surroundings {
+            unix_s: unix_s(),
             kernel: line("/proc/sys/kernel/osrelease"),
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -39,6 +43,12 @@ impl Surroundings {
             warnings: Vec::new(),
         }
     }
+}
+
+/// A clock that stands before 1970 is no reason to stop.
+fn unix_s() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn line(path: &str) -> String {
