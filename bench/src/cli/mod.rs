@@ -21,7 +21,7 @@ pub struct CommandLine {
 #[derive(Subcommand)]
 pub enum Verb {
     /// Everybody does the same job on the same core, in turns; CPU is counted twice.
-    Compare(CompareOptions),
+    Compare(Box<CompareOptions>),
     /// Only the origin: `GET /N` is answered with N bytes.
     Origin {
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -33,6 +33,9 @@ pub enum Verb {
         listen: SocketAddr,
         #[arg(long)]
         to: SocketAddr,
+        /// Each has as many descriptors as a process; a connection needs two.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
     },
     /// Generator and origin, ordered through standard input (a socket); started by the others.
     #[command(hide = true)]
