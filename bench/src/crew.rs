@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::interrupt::Interrupt;
 use crate::interrupt::Woken;
 use crate::process::Deadline;
+use crate::process::Place;
 use crate::process::Running;
 use crate::station::order::Gate;
 use crate::station::order::Order;
@@ -54,7 +55,14 @@ impl Crew {
         let own = std::env::current_exe().during("finding this program")?;
         let stdin = Stdio::from(OwnedFd::from(theirs));
         let arguments = ["station".to_owned()];
-        let running = Running::start("station", core, &own, &arguments, stdin, folder)?;
+        let running = Running::start(
+            "station",
+            Place::on(&[core]),
+            &own,
+            &arguments,
+            stdin,
+            folder,
+        )?;
         let mut crew = Crew {
             running,
             line: BufReader::new(ours),

@@ -65,11 +65,11 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             compare::print(&format!("http://{address}/128\n"))?;
             station::serve_origin(&mut ring, listener)
         }
-        Verb::Relay { listen, to } => {
-            let mut ring = ring::open()?;
-            let (listener, _) = ring::listen(&mut ring, &listen)?;
-            relay::run(&mut ring, listener, to)
-        }
+        Verb::Relay {
+            listen,
+            to,
+            threads,
+        } => Err(relay::serve(listen, to, threads)),
         Verb::Station => {
             let mut ring = ring::open()?;
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -78,8 +78,8 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             station::serve(&mut ring, listener, CONDUCTOR, Hello { origin, process })?;
             Ok(true)
         }
-        Verb::Pinned { core, command } => {
-            process::become_pinned(core, &command)?;
+        Verb::Pinned(pinned) => {
+            pinned.become_program()?;
             Ok(true)
         }
     }

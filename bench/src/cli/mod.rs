@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::compare::CompareOptions;
+use crate::process::Pinned;
 use crate::report::ReportOptions;
 
 /// HALB beside its peers, on one machine.
@@ -21,7 +22,7 @@ pub struct CommandLine {
 #[derive(Subcommand)]
 pub enum Verb {
     /// Everybody does the same job on the same core, in turns; CPU is counted twice.
-    Compare(CompareOptions),
+    Compare(Box<CompareOptions>),
     /// One page of HTML from what `compare` and `verify` have written.
     Report(ReportOptions),
     /// Only the origin: `GET /N` is answered with N bytes.
@@ -35,16 +36,14 @@ pub enum Verb {
         listen: SocketAddr,
         #[arg(long)]
         to: SocketAddr,
+        /// Each has as many descriptors as a process; a connection needs two.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
     },
     /// Generator and origin, ordered through standard input (a socket); started by the others.
     #[command(hide = true)]
     Station,
-    /// Becomes another program, bound to one core; started by the others.
+    /// Becomes another program, bound to cores and perhaps in a cgroup; started by the others.
     #[command(hide = true)]
-    Pinned {
-        #[arg(long)]
-        core: usize,
-        #[arg(last = true)]
-        command: Vec<String>,
-    },
+    Pinned(Pinned),
 }

@@ -7,7 +7,7 @@ use crate::machine::memory::Memory;
 use crate::record::Comparison;
 use crate::record::FORM;
 use crate::record::Verification;
-use crate::record::cell::cells;
+use crate::record::cell;
 use crate::record::check::Check;
 use crate::record::contender::Contender;
 use crate::record::memory::Doing;
@@ -43,8 +43,8 @@ pub fn small() -> Comparison {
     record.complete = false;
     record.memory.clear();
     record.targets.clear();
-    let command = ["halb-bench", "compare", "--quick"];
-    record.surroundings.command = command.map(str::to_owned).to_vec();
+    record.surroundings.quick = true;
+    record.surroundings.doubtful = true;
     record.surroundings.warnings = vec!["the machine is <not> quiet & loud".to_owned()];
     record
 }
@@ -84,10 +84,6 @@ pub fn verification() -> Verification {
 }
 
 fn of(scenes: &[Scene], contenders: &[(&str, f64)]) -> Comparison {
-    let names: Vec<Contender> = contenders
-        .iter()
-        .map(|one| Contender::named(one.0))
-        .collect();
     let mut runs = Vec::new();
     for scene in scenes {
         for round in 0..ROUNDS {
@@ -103,10 +99,7 @@ fn of(scenes: &[Scene], contenders: &[(&str, f64)]) -> Comparison {
         complete: true,
         surroundings: surroundings("compare"),
         targets: targets(),
-        cells: scenes
-            .iter()
-            .flat_map(|scene| cells(*scene, &runs, &names))
-            .collect(),
+        cells: cell::all(&runs),
         memory: memory(contenders),
         runs,
     }
@@ -128,7 +121,7 @@ fn surroundings(verb: &str) -> Surroundings {
         congestion_control: "cubic".to_owned(),
         versions: versions.into(),
         command: vec!["halb-bench".to_owned(), verb.to_owned()],
-        warnings: Vec::new(),
+        ..Surroundings::default()
     }
 }
 
@@ -197,6 +190,9 @@ fn run(name: &str, small_us: f64, scene: Scene, round: usize) -> Run {
     let used = rate / limit;
     let wait = |factor: f64| 40.0 + factor * process_us / (1.02 - used.min(1.0));
     let full = scene.offered.is_none() && process_us < station_us && own;
+    let behind = scene.offered.is_some_and(|offered| rate < 0.98 * offered);
+    let marks = [(full, Mark::GeneratorFull), (behind, Mark::Overloaded)];
+    let marks = marks.into_iter().filter(|(found, _)| *found);
     Run {
         contender: Contender::named(name),
         scene,
@@ -219,11 +215,7 @@ fn run(name: &str, small_us: f64, scene: Scene, round: usize) -> Run {
         load_core: (rate * station_us / 1e6).min(1.0),
         others: 0.01,
         stolen: 0.0,
-        marks: if full {
-            vec![Mark::GeneratorFull]
-        } else {
-            Vec::new()
-        },
+        marks: marks.map(|(_, mark)| mark).collect(),
     }
 }
 
@@ -238,6 +230,7 @@ fn memory(contenders: &[(&str, f64)]) -> Vec<MemoryFigure> {
             let held = Held {
                 held: connections as u64,
                 answered_again: connections as u64 - u64::from(*name == "nginx"),
+                moved: connections as u64,
                 ..Held::default()
             };
             let before = Memory {

@@ -40,9 +40,13 @@ pub fn alarms(here: &Surroundings, complete: bool) -> Vec<(&'static str, String)
         let text = "it did not come to its end; this is what there was";
         alarms.push(("PARTIAL", text.to_owned()));
     }
-    if here.command.iter().any(|word| word == "--quick") {
-        let text = "short runs, to see that all works; no figures to quote";
+    if here.quick {
+        let text = "few and short rounds, fewer loads; no ground for a claim";
         alarms.push(("QUICK", text.to_owned()));
+    }
+    if here.doubtful {
+        let text = "the machine or a program was not fit for it, see below; no ground for a claim";
+        alarms.push(("DOUBTFUL", text.to_owned()));
     }
     let warnings = here.warnings.iter();
     alarms.extend(warnings.map(|warning| ("WARNING", warning.clone())));

@@ -4,6 +4,7 @@ use crate::record::Comparison;
 use crate::record::cell::Cell;
 use crate::record::contender::Contender;
 use crate::record::memory::Doing;
+use crate::record::run::Mark;
 use crate::record::run::Part;
 use crate::record::run::Scene;
 use crate::report::tables::scenes::BULK_BYTES;
@@ -14,8 +15,6 @@ use crate::report::words::grouped;
 use crate::station::order::Kind;
 use crate::stats::Summary;
 
-/// Who answers less than this part of what is offered does not keep up.
-const KEEPS_UP: f64 = 0.98;
 /// What growth is told against, where it was measured.
 const GROWTH_FROM: usize = 64;
 
@@ -122,8 +121,8 @@ fn latency(cells: &[Cell]) -> Picked {
         ("p99.9", |cell| cell.p999_us),
     ];
     let plots = offered(cells, &figures, "µs, logarithmic", Range::Logarithmic);
-    let text = "From when a request was due to the last byte of its answer. A hollow sign: less than 98 % of what \
-                was offered was answered. Thin bars: from the least to the most of all rounds.";
+    let text = "From when a request was due to the last byte of its answer. A hollow sign: more was \
+                offered than it carries. Thin bars: from the least to the most of all rounds.";
     picked("Latency against offered load", text, plots)
 }
 
@@ -176,11 +175,10 @@ fn offered(
         for (name, figure) in figures {
             let point = |cell: &Cell| {
                 let offered = cell.scene.offered?;
-                let answered = cell.rate.map_or(0.0, |rate| rate.median);
                 Some(Point {
                     x: offered / 1000.0,
                     y: figure(cell)?,
-                    kept_up: answered >= KEEPS_UP * offered,
+                    kept_up: !cell.marks.contains(&Mark::Overloaded),
                 })
             };
             let lines = Lines {
@@ -226,6 +224,7 @@ fn requests(cells: &[Cell]) -> Picked {
         matches!(scene.part, Part::Requests | Part::Fresh)
             && matches!(scene.kind, Kind::Keep | Kind::Fresh)
             && scene.body_bytes < BULK_BYTES
+            && scene.allotment.is_none()
     };
     let scenes: Vec<Scene> = scenes_of(cells).into_iter().filter(here).collect();
     let plots = both_counts(cells, &scenes, "µs per request", |cell, count| count(cell));
@@ -359,7 +358,7 @@ fn growth(cells: &[Cell]) -> Picked {
 
 fn quota(cells: &[Cell]) -> Picked {
     let scenes = scenes_of(cells).into_iter();
-    let scenes: Vec<Scene> = scenes.filter(|scene| scene.part == Part::Quota).collect();
+    let scenes: Vec<Scene> = scenes.filter(|scene| scene.allotment.is_some()).collect();
     // The direct run is not bound by anybody's allotment.
     let groups = bars(cells, &scenes, |cell| {
         (cell.contender != Contender::DIRECT)

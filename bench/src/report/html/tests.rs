@@ -150,6 +150,7 @@ fn what_must_not_be_overlooked_is_said() {
     for alarm in [
         "<p class=\"alarm\" data-kind=\"PARTIAL\">",
         "<p class=\"alarm\" data-kind=\"QUICK\">",
+        "<p class=\"alarm\" data-kind=\"DOUBTFUL\">",
         "<b>WARNING</b> the machine is &lt;not&gt; quiet &amp; loud",
     ] {
         assert!(page.contains(alarm), "{alarm}");

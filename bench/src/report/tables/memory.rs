@@ -38,6 +38,7 @@ fn with(title: &str, rows: Vec<Vec<Entry>>) -> Table {
         figure("PSS each"),
         figure("held"),
         figure("answered again"),
+        figure("moved"),
         figure("RSS then kB"),
         words("marks"),
     ];
@@ -48,6 +49,11 @@ fn with(title: &str, rows: Vec<Vec<Entry>>) -> Table {
 
 fn row(figure: &MemoryFigure) -> Vec<Entry> {
     let marks: &[Mark] = if figure.sound() { &[] } else { &[Mark::Errors] };
+    // Idle connections have nothing under way.
+    let moved = match figure.doing {
+        Doing::Idle => Entry::Text("-".to_owned()),
+        Doing::Transfer => Entry::Text(grouped(figure.moved as f64, 0)),
+    };
     let count = |value: u64| Entry::Text(grouped(value as f64, 0));
     vec![
         Entry::Contender(figure.contender.name().to_owned()),
@@ -56,6 +62,7 @@ fn row(figure: &MemoryFigure) -> Vec<Entry> {
         Entry::Text(grouped(figure.pss_bytes_each, 0)),
         count(figure.held),
         count(figure.answered_again),
+        moved,
         count(figure.during.rss_bytes / 1024),
         Entry::Marks(letters(marks)),
     ]

@@ -7,6 +7,7 @@ use crate::report::tables::Table;
 use crate::report::tables::cells_of;
 use crate::report::tables::figure;
 use crate::report::tables::scenes;
+use crate::report::tables::scenes::told;
 use crate::report::tables::scenes_of;
 use crate::report::tables::words;
 use crate::report::words::grouped;
@@ -25,7 +26,11 @@ pub fn tables(cells: &[Cell]) -> Vec<Table> {
             None => groups.push(vec![scene]),
         }
     }
-    groups.iter().map(|scenes| table(scenes, cells)).collect()
+    let both = groups.iter().flat_map(|scenes| {
+        let ratios = ratios(scenes, cells);
+        std::iter::once(table(scenes, cells)).chain(ratios)
+    });
+    both.collect()
 }
 
 /// The same load but for its rate.
@@ -83,4 +88,37 @@ fn row(offered: Option<f64>, cell: &Cell) -> Vec<Entry> {
         Entry::Text(percent(cell.proxy_core)),
         Entry::Marks(letters(&cell.marks)),
     ]
+}
+
+/// One against the other at each rate; none where nobody can be compared.
+fn ratios(scenes: &[Scene], cells: &[Cell]) -> Option<Table> {
+    let columns = vec![
+        figure("offered/s"),
+        words(""),
+        figure("p99"),
+        figure("process"),
+        figure("process+generator"),
+        figure("whole machine"),
+    ];
+    let title = format!("Ratios, {}", scenes::title(scenes[0]));
+    let mut table = Table::new(title, columns);
+    for scene in scenes {
+        let mut offered = scene.offered;
+        for cell in cells_of(cells, *scene) {
+            let others = cell.ratios.iter().filter(|ratio| told(cell, ratio));
+            table.rows.extend(others.map(|ratio| {
+                // The rate once for all who were offered it.
+                let offered = offered.take();
+                vec![
+                    Entry::Text(offered.map_or(String::new(), |rate| grouped(rate, 0))),
+                    Entry::Text(format!("{} / {}", cell.contender, ratio.to)),
+                    Entry::Text(median(ratio.p99, 3)),
+                    Entry::Text(median(ratio.process, 3)),
+                    Entry::Text(median(ratio.known, 3)),
+                    Entry::Text(median(ratio.machine, 3)),
+                ]
+            }));
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
 }

@@ -52,6 +52,9 @@ pub fn title(scene: Scene) -> String {
         text += &format!(", at {}", allowed(allotment));
     }
     // What the words before do not tell already.
+    if scene.part == Part::Rates && scene.offered.is_none() {
+        text += " (the most that the rates below are parts of)";
+    }
     if matches!(scene.part, Part::Growth | Part::Bodies) {
         text += &format!(" ({})", part_word(scene.part));
     }
@@ -130,7 +133,7 @@ pub fn ratios(scene: Scene, cells: &[&Cell]) -> Option<Table> {
 }
 
 /// HALB's to everybody; of the others only the distance to the floor, or the table would drown them.
-fn told(cell: &Cell, ratio: &Ratio) -> bool {
+pub fn told(cell: &Cell, ratio: &Ratio) -> bool {
     let floor = ratio.to == Contender::RELAY && cell.contender != Contender::RELAY;
     cell.contender == Contender::HALB || floor
 }
