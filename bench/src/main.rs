@@ -3,6 +3,7 @@
 //! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
+//! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
 #![forbid(unsafe_code)]
 #![allow(
@@ -21,6 +22,7 @@ mod process;
 mod progress;
 mod record;
 mod relay;
+mod report;
 mod ring;
 mod slots;
 mod station;

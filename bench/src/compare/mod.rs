@@ -1,7 +1,6 @@
 //! `halb-bench compare`: everybody does the same job on the same core, in turns, and is counted twice.
 
 pub mod contender;
-pub mod table;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,6 +23,7 @@ use crate::record::run::Part;
 use crate::record::run::Run;
 use crate::record::run::Scene;
 use crate::record::surroundings::Surroundings;
+use crate::report::text;
 use crate::station::order::Asked;
 use crate::station::order::Gate;
 use crate::station::order::Kind;
@@ -238,7 +238,7 @@ impl Comparison<'_> {
         let sound = self.report.complete
             && self.report.runs.iter().all(|run| run.faults.is_empty())
             && self.report.memory.iter().all(MemoryFigure::sound);
-        print(&table::render(&self.report))?;
+        print(&text::comparison(&self.report))?;
         if let Some(path) = &self.plan.json {
             let text = serde_json::to_vec_pretty(&Record::Compare(self.report))
                 .during("writing the report")?;
