@@ -2,6 +2,7 @@
 //!
 //! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
+//! - [`verify`] tries whether this machine carries what HALB promises, in cgroups ([`allotment`]).
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
 //! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
@@ -28,6 +29,7 @@ mod slots;
 mod station;
 mod stats;
 mod trouble;
+mod verify;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
+        Verb::Verify(options) => verify::run(&options.plan()?),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
             let (listener, address) = ring::listen(&mut ring, &listen)?;

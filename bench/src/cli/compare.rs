@@ -155,7 +155,7 @@ impl CompareOptions {
     }
 }
 
-fn beside_this(name: &str) -> Result<PathBuf, Trouble> {
+pub fn beside_this(name: &str) -> Result<PathBuf, Trouble> {
     let own = std::env::current_exe().during("finding this program")?;
     Ok(own.parent().unwrap_or(Path::new(".")).join(name))
 }

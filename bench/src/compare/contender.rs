@@ -195,12 +195,13 @@ fn choose_lines(template: &str, marks: &[(&str, bool)]) -> String {
 
 /// An address of this host that nobody listens on. Another program could take it before it is used; then the
 /// contender says so when it starts.
-fn free_address() -> Result<SocketAddr, Trouble> {
+pub fn free_address() -> Result<SocketAddr, Trouble> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).during("looking for a free port")?;
     listener.local_addr().during("looking for a free port")
 }
 
-fn await_answer(target: SocketAddr, running: &mut Running, name: &str) -> Result<(), Trouble> {
+/// Waits until the program answers a request through to the origin.
+pub fn await_answer(target: SocketAddr, running: &mut Running, name: &str) -> Result<(), Trouble> {
     let deadline = Deadline::after(READY_LIMIT);
     loop {
         running.check()?;

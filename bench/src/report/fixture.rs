@@ -7,7 +7,7 @@ use crate::machine::memory::Memory;
 use crate::record::Comparison;
 use crate::record::FORM;
 use crate::record::Verification;
-use crate::record::cell::cells;
+use crate::record::cell;
 use crate::record::check::Check;
 use crate::record::contender::Contender;
 use crate::record::memory::Doing;
@@ -84,10 +84,6 @@ pub fn verification() -> Verification {
 }
 
 fn of(scenes: &[Scene], contenders: &[(&str, f64)]) -> Comparison {
-    let names: Vec<Contender> = contenders
-        .iter()
-        .map(|one| Contender::named(one.0))
-        .collect();
     let mut runs = Vec::new();
     for scene in scenes {
         for round in 0..ROUNDS {
@@ -103,10 +99,7 @@ fn of(scenes: &[Scene], contenders: &[(&str, f64)]) -> Comparison {
         complete: true,
         surroundings: surroundings("compare"),
         targets: targets(),
-        cells: scenes
-            .iter()
-            .flat_map(|scene| cells(*scene, &runs, &names))
-            .collect(),
+        cells: cell::all(&runs),
         memory: memory(contenders),
         runs,
     }
@@ -128,6 +121,8 @@ fn surroundings(verb: &str) -> Surroundings {
         congestion_control: "cubic".to_owned(),
         versions: versions.into(),
         command: vec!["halb-bench".to_owned(), verb.to_owned()],
+        quick: false,
+        doubtful: false,
         warnings: Vec::new(),
     }
 }

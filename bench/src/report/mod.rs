@@ -7,4 +7,4 @@
 mod fixture;
 mod tables;
 pub mod text;
-mod words;
+pub mod words;
