@@ -43,7 +43,7 @@ use crate::station::order::Hello;
 use crate::trouble::Trouble;
 
 /// Standard input, through which the station talks with its crew.
-const CONDUCTOR: Socket = Socket(0);
+const CREW: Socket = Socket(0);
 
 /// 0: all is well; 1: faults or an interruption, the report says which; 2: it could not be done.
 fn main() -> ExitCode {
@@ -72,12 +72,14 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             let (listener, _) = ring::listen(&mut ring, &listen)?;
             relay::run(&mut ring, listener, to)
         }
+        Verb::Crew { core, stations } => crew::trial::run(core, stations),
         Verb::Station => {
+            crew::share::raise_limit()?;
             let mut ring = ring::open()?;
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any)?;
             let process = std::process::id().cast_signed();
-            station::serve(&mut ring, listener, CONDUCTOR, Hello { origin, process })?;
+            station::serve(&mut ring, listener, CREW, Hello { origin, process })?;
             Ok(true)
         }
         Verb::Pinned(pinned) => {

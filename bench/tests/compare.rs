@@ -54,7 +54,7 @@ fn every_kind_of_run_is_measured_without_faults() {
         assert_eq!(run["beyond_us"].is_number(), relay, "{run}");
     }
 
-    let idle = &report["idle"][0];
+    let idle = &report["memory"][0];
     assert_eq!(idle["held"], 100);
     assert_eq!(idle["answered_again"], 100);
 

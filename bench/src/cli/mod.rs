@@ -41,6 +41,14 @@ pub enum Verb {
     /// Generator and origin, ordered through standard input (a socket); started by the others.
     #[command(hide = true)]
     Station,
+    /// A crew that carries out orders from standard input, one line of JSON each: for trials and tests.
+    #[command(hide = true)]
+    Crew {
+        #[arg(long)]
+        core: usize,
+        #[arg(long, default_value_t = 1)]
+        stations: usize,
+    },
     /// Becomes another program, bound to cores and perhaps in a cgroup; started by the others.
     #[command(hide = true)]
     Pinned(Pinned),
