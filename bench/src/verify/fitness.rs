@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use nix::sys::resource::Resource;
-use nix::sys::resource::getrlimit;
-use nix::sys::resource::setrlimit;
-
 use crate::allotment::Group;
+use crate::crew::Crew;
+use crate::crew::share::Need;
 use crate::machine::cpu;
 use crate::machine::monotonic_nanos;
 use crate::process::Deadline;
+use crate::station::order::Kind;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 use crate::verify::Plan;
@@ -19,12 +18,10 @@ use crate::verify::wanted::Wanted;
 const LOOK: Duration = Duration::from_secs(1);
 /// More than this of one core, used by others, and a failed check would prove nothing.
 const OTHERS_MAX: f64 = 0.15;
-/// What a station has open besides connections.
-const SPARE_FILES: u64 = 1000;
-/// HALB's workers have a table of descriptors each, and there are at most so many.
+/// HALB starts at most so many workers for the sake of their descriptors: each has a table of its own.
 const WORKERS_MAX: u64 = 16;
-/// Stations, each a process, that hold the sessions together.
-const STATIONS_MAX: u64 = 16;
+/// What a worker has open besides connections, of which a session in transfer needs two.
+const WORKER_FILES: u64 = 712;
 
 /// Refuses what would make the verdicts worthless; what the person wants to overlook comes back as warnings.
 pub fn check(plan: &Plan) -> Result<Vec<String>, Trouble> {
@@ -61,32 +58,25 @@ fn overlook(
     Ok(())
 }
 
-/// Lets this process and all that it starts have as many descriptors as it may, and says how many that is.
-pub fn raise_files() -> Result<u64, Trouble> {
-    let (_, hard) =
-        getrlimit(Resource::RLIMIT_NOFILE).during("asking how many files may be open")?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).during("raising the limit of open files")?;
-    Ok(hard)
-}
-
-/// How many stations hold all sessions when each process may have `files` open. The first one is also the origin of
-/// all that are in transfer.
+/// How many stations hold all sessions. Refuses when HALB may not have as many connections.
 pub fn stations(files: u64, wanted: &Wanted) -> Result<usize, Trouble> {
-    let (sessions, moving) = (wanted.sessions as u64, wanted.moving as u64);
-    // Everybody who waits has a connection to the origin, in the same process.
-    let most_waiting = 2 * wanted.outstanding.max(wanted.more_outstanding) as u64;
-    let least = (moving + sessions.div_ceil(STATIONS_MAX))
-        .max(most_waiting)
-        .max(2 * sessions / WORKERS_MAX)
-        + SPARE_FILES;
-    if files < least {
+    let workers = WORKERS_MAX * files.saturating_sub(WORKER_FILES) / 2;
+    if workers < wanted.sessions as u64 {
+        let least = 2 * (wanted.sessions as u64).div_ceil(WORKERS_MAX) + WORKER_FILES;
         return Err(Trouble::new(format!(
             "a process may have {files} files open, and {least} are needed: raise the hard limit (`ulimit -Hn`, \
              LimitNOFILE= in a unit)"
         )));
     }
-    let count = sessions.div_ceil(files - SPARE_FILES - moving).max(1);
-    usize::try_from(count).during("counting stations")
+    let need = |kind, moving| Need {
+        kind,
+        connections: wanted.sessions,
+        moving,
+        direct: false,
+    };
+    let idle = Crew::needed(need(Kind::Idle, 0))?;
+    let moving = Crew::needed(need(Kind::Hold, wanted.moving))?;
+    Ok(idle.max(moving))
 }
 
 /// The part of one core that is used while we do nothing.

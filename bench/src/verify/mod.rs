@@ -14,6 +14,7 @@ pub mod wanted;
 use std::path::PathBuf;
 
 use crate::compare::print;
+use crate::crew::share;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::record;
@@ -43,7 +44,7 @@ pub struct Plan {
 /// Verifies, and gives the report out. The answer says whether all checks were made and passed.
 pub fn run(plan: &Plan) -> Result<bool, Trouble> {
     let version = plan.program.version()?;
-    let stations = fitness::stations(fitness::raise_files()?, &plan.wanted)?;
+    let stations = fitness::stations(share::descriptors()? as u64, &plan.wanted)?;
     let warnings = fitness::check(plan)?;
     let interrupt = Interrupt::hold()?;
     let folder = tempfile::tempdir().during("making a folder for the run")?;
