@@ -9,7 +9,6 @@ pub mod contender;
 mod held;
 pub mod refusal;
 pub mod stages;
-pub mod table;
 mod turns;
 
 use std::io::Write;
@@ -34,6 +33,7 @@ use crate::record::contender::Contender;
 use crate::record::memory::MemoryFigure;
 use crate::record::surroundings::Surroundings;
 use crate::record::target;
+use crate::report::text;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
@@ -157,7 +157,7 @@ impl Comparison<'_> {
         };
         let mut started = vec![Started::direct(crew.origin)];
         for adapter in &self.plan.cast.adapters {
-            started.push(self.plan.cast.start(adapter, &scenery, self.interrupt)?);
+            started.push(self.plan.cast.start(adapter, &scenery)?);
         }
         match &stage.work {
             Work::Loads(scenes) => {
@@ -191,7 +191,7 @@ impl Comparison<'_> {
         let sound = self.report.complete
             && self.report.runs.iter().all(|run| run.faults.is_empty())
             && self.report.memory.iter().all(MemoryFigure::sound);
-        print(&table::render(&self.report))?;
+        print(&text::comparison(&self.report))?;
         if let Some(path) = &self.plan.json {
             let text = serde_json::to_vec_pretty(&Record::Compare(self.report))
                 .during("writing the report")?;

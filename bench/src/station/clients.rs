@@ -25,6 +25,8 @@ use socket2::Domain;
 use socket2::Type;
 
 use crate::slots::Slots;
+use crate::station::give_back;
+use crate::station::order::SOURCES_EACH;
 use crate::station::pattern::Pattern;
 use crate::station::response::Progress;
 use crate::station::response::Response;
@@ -36,8 +38,7 @@ pub const SEND: u8 = 5;
 
 /// Answers longer than this are received in large buffers, as a browser would.
 const SHORT_BYTES: u64 = 3 * 1024;
-/// Source addresses used in turn where every request is a connection: 2^16 of 127/8, so that no pair of
-/// address and port is used again while the kernel still remembers it.
+/// Source addresses of all stations together: 127.1.0.0/16.
 const SOURCES: u32 = 1 << 16;
 
 /// Why an exchange failed.
@@ -75,6 +76,8 @@ pub struct Question {
     pub head_bytes: usize,
     /// Every request has a connection of its own.
     pub fresh: bool,
+    /// The first source address ([`crate::station::order::Order`]).
+    pub first_source: u32,
 }
 
 struct Client {
@@ -137,12 +140,12 @@ impl Clients {
 
     /// Opens one more connection; [`Event::Connected`] follows, or [`Event::Failed`].
     pub fn open<R: Ring>(&mut self, ring: &mut R, now: Instant) -> Result<(), Fault> {
-        let (socket, own) = if self.question.fresh {
-            self.sources_used = (self.sources_used + 1) % SOURCES;
-            let own = open_from(source(self.sources_used)).map_err(Fault::Open)?;
-            (Socket(own.as_raw_fd()), Some(own))
-        } else {
-            (ring.open(&self.question.target).map_err(Fault::Open)?, None)
+        let (socket, own) = match self.source() {
+            Some(source) => {
+                let own = open_from(source).map_err(Fault::Open)?;
+                (Socket(own.as_raw_fd()), Some(own))
+            }
+            None => (ring.open(&self.question.target).map_err(Fault::Open)?, None),
         };
         let slot = self.table.insert(Client {
             socket,
@@ -165,12 +168,25 @@ impl Clients {
         Ok(())
     }
 
+    /// Where the next connection comes from; `None`: wherever the kernel likes.
+    fn source(&mut self) -> Option<Ipv4Addr> {
+        let first = self.question.first_source;
+        if !self.question.fresh && first == 0 {
+            return None;
+        }
+        self.sources_used = (self.sources_used + 1) % SOURCES_EACH;
+        Some(source(first + self.sources_used))
+    }
+
     /// Sends the question and listens for the answer.
     pub fn ask<R: Ring>(&mut self, ring: &mut R, slot: u32, now: Instant) {
         let token = self.table.token(SEND, slot);
         let Some(client) = self.table.at(slot) else {
             return;
         };
+        if client.closing {
+            return;
+        }
         if !self.question.fresh {
             client.since = now;
         }
@@ -377,12 +393,6 @@ impl Faults {
     }
 }
 
-fn give_back<R: Ring>(ring: &mut R, buffer: Option<Buffer>) {
-    if let Some(buffer) = buffer {
-        ring.give_back(buffer);
-    }
-}
-
 /// The request, with a head of exactly `head_bytes` when that is more than it needs.
 fn request(question: &Question) -> Vec<u8> {
     let connection = if question.fresh {
@@ -433,6 +443,7 @@ mod tests {
             body_bytes: 128,
             head_bytes,
             fresh,
+            first_source: 0,
         }
     }
 

@@ -11,13 +11,15 @@ use crate::station::clients::Clients;
 use crate::station::clients::Event;
 use crate::station::clients::Fault;
 use crate::station::clients::Faults;
+use crate::station::order::Gate;
 use crate::station::order::Kind;
-use crate::station::order::Latency;
 use crate::station::order::Load;
 use crate::station::order::Order;
 use crate::station::order::Outcome;
 use crate::station::order::Reading;
+use crate::station::order::Said;
 use crate::station::order::Window;
+use crate::station::times;
 
 /// Connections at a time that wait for their first answer. The kernel completes a handshake long before a
 /// proxy accepts; without this bound the backlogs of the proxy and of the origin overflow, and what the kernel
@@ -29,19 +31,30 @@ const OPENING_LIMIT: Duration = Duration::from_secs(20);
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// A run with so many faults is over: it measures nothing.
 const FAULTS_MAX: u64 = 1000;
-/// The slowest answer a histogram tells apart.
-const SLOWEST_NS: u64 = 60_000_000_000;
 
 enum Phase {
-    Opening { until: Instant },
-    Warming { until: Instant },
-    Measuring { until: Instant, start: Reading },
-    Draining { until: Instant },
+    Opening {
+        until: Instant,
+    },
+    /// Everything stands; the crew has not been told yet, or not said yet that it may go on.
+    AtGate {
+        told: bool,
+    },
+    Warming {
+        until: Instant,
+    },
+    Measuring {
+        until: Instant,
+        start: Reading,
+    },
+    Draining {
+        until: Instant,
+    },
     Closing,
     Over,
 }
 
-/// One run of the closed loop.
+/// One run.
 pub struct LoadJob {
     order: Order,
     clients: Clients,
@@ -59,7 +72,7 @@ pub struct LoadJob {
 
 impl LoadJob {
     pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> Result<LoadJob, String> {
-        let latency = Histogram::new_with_bounds(1, SLOWEST_NS, 3);
+        let latency = times::histogram()?;
         let mut job = LoadJob {
             order,
             clients,
@@ -69,12 +82,14 @@ impl LoadJob {
             active: 0,
             resting: Vec::new(),
             answered: 0,
-            latency: latency.map_err(|error| error.to_string())?,
+            latency,
             faults: Faults::default(),
             window: Window::default(),
             failure: None,
         };
-        job.top_up(ring);
+        if job.order.kind != Kind::Fresh {
+            job.top_up(ring);
+        }
         Ok(job)
     }
 
@@ -85,6 +100,8 @@ impl LoadJob {
     /// When [`LoadJob::on_time`] wants to be called next, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
+            Phase::AtGate { told: false } => Some(Instant::ZERO),
+            Phase::AtGate { told: true } => None,
             Phase::Opening { until }
             | Phase::Warming { until }
             | Phase::Measuring { until, .. } => Some(until),
@@ -107,7 +124,7 @@ impl LoadJob {
             Event::Answered { slot, nanos } => self.on_answer(ring, slot, nanos),
             Event::Ended(slot) => {
                 // Expected where each request has its own connection, and only there.
-                if self.order.kind == Kind::Keep {
+                if self.order.kind != Kind::Fresh {
                     self.faults.add(Fault::Ended);
                 }
                 self.close(ring, slot);
@@ -122,13 +139,17 @@ impl LoadJob {
     }
 
     /// Called after every turn: phases follow one another here.
-    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Outcome> {
+    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Said> {
         let now = ring.now();
         match &self.phase {
             Phase::Opening { until } => self.opened(ring, now, *until),
+            Phase::AtGate { told: false } => {
+                self.phase = Phase::AtGate { told: true };
+                return Some(Said::Reached(Gate::Ready));
+            }
             Phase::Warming { until } if now >= *until && self.resting.is_empty() => self.begin(now),
             Phase::Measuring { until, start } if now >= *until => {
-                match Reading::take(&self.order.watch) {
+                match Reading::take(&self.order) {
                     Ok(end) => self.window = Window::between(start, &end),
                     Err(trouble) => self.failure = Some(trouble.to_string()),
                 }
@@ -137,8 +158,9 @@ impl LoadJob {
             Phase::Draining { until } if now >= *until || self.clients.waiting() == 0 => {
                 self.settle(ring);
             }
-            Phase::Closing if self.clients.live() == 0 => return Some(self.finish()),
-            Phase::Warming { .. }
+            Phase::Closing if self.clients.live() == 0 => return Some(Said::Done(self.finish())),
+            Phase::AtGate { told: true }
+            | Phase::Warming { .. }
             | Phase::Measuring { .. }
             | Phase::Draining { .. }
             | Phase::Closing
@@ -150,16 +172,34 @@ impl LoadJob {
     fn opened<R: Ring>(&mut self, ring: &mut R, now: Instant, until: Instant) {
         let untried = self.clients.untried();
         let all = self.active >= self.order.connections;
-        if all && (self.order.kind == Kind::Fresh || untried == 0) {
-            self.phase = Phase::Warming {
-                until: now + Duration::from_millis(self.order.warm_ms),
-            };
-            for _ in 0..UNTRIED_MAX {
-                self.rouse(ring);
-            }
+        // Where every request has its own connection, none is needed before.
+        if self.order.kind == Kind::Fresh || all && untried == 0 {
+            self.phase = Phase::AtGate { told: false };
         } else if now >= until {
             let (wanted, stood) = (self.order.connections, self.active - untried);
             self.failure = Some(format!("{stood} of {wanted} connections stood"));
+            self.drain(ring);
+        }
+    }
+
+    /// The crew lets it begin.
+    pub fn pass<R: Ring>(&mut self, ring: &mut R) {
+        let Phase::AtGate { .. } = self.phase else {
+            return;
+        };
+        self.phase = Phase::Warming {
+            until: ring.now() + Duration::from_millis(self.order.warm_ms),
+        };
+        self.top_up(ring);
+        for _ in 0..UNTRIED_MAX {
+            self.rouse(ring);
+        }
+    }
+
+    /// The crew ends it.
+    pub fn stop<R: Ring>(&mut self, ring: &mut R) {
+        if self.running() {
+            self.failure = Some("stopped".to_owned());
             self.drain(ring);
         }
     }
@@ -173,7 +213,7 @@ impl LoadJob {
     }
 
     fn begin(&mut self, now: Instant) {
-        match Reading::take(&self.order.watch) {
+        match Reading::take(&self.order) {
             Ok(start) => {
                 self.answered = 0;
                 self.latency.reset();
@@ -199,7 +239,7 @@ impl LoadJob {
             return self.clients.listen(ring, slot, Arrival::Now);
         }
         match self.phase {
-            Phase::Opening { .. } => {
+            Phase::Opening { .. } | Phase::AtGate { .. } => {
                 self.resting.push(slot);
                 self.top_up(ring);
             }
@@ -214,7 +254,10 @@ impl LoadJob {
 
     fn running(&self) -> bool {
         match self.phase {
-            Phase::Opening { .. } | Phase::Warming { .. } | Phase::Measuring { .. } => true,
+            Phase::Opening { .. }
+            | Phase::AtGate { .. }
+            | Phase::Warming { .. }
+            | Phase::Measuring { .. } => true,
             Phase::Draining { .. } | Phase::Closing | Phase::Over => false,
         }
     }
@@ -270,37 +313,9 @@ impl LoadJob {
             answered: self.answered,
             faults,
             window: std::mem::take(&mut self.window),
-            latency: quantiles(&self.latency),
-            spectrum: Vec::new(),
+            latency: times::quantiles(&self.latency),
+            spectrum: times::spectrum(&self.latency),
             unsent: 0,
         })
-    }
-}
-
-fn quantiles(histogram: &Histogram<u64>) -> Latency {
-    let micros = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
-    Latency {
-        p50_us: micros(0.5),
-        p90_us: micros(0.9),
-        p99_us: micros(0.99),
-        p999_us: micros(0.999),
-        max_us: histogram.max() as f64 / 1000.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_in_microseconds() {
-        let mut histogram = Histogram::<u64>::new_with_bounds(1, SLOWEST_NS, 3).unwrap();
-        for micros in 1..=1000_u64 {
-            histogram.saturating_record(micros * 1000);
-        }
-        let latency = quantiles(&histogram);
-        assert!((latency.p50_us - 500.0).abs() < 2.0);
-        assert!((latency.p99_us - 990.0).abs() < 2.0);
-        assert!((latency.max_us - 1000.0).abs() < 2.0);
     }
 }

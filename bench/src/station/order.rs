@@ -26,6 +26,8 @@ pub enum Told {
     Order(Order),
     /// Pass the gate that was reached.
     Pass,
+    /// End now: another station could not go on. The answer is [`Said::Done`], with a failure.
+    Stop,
 }
 
 /// What a station says.
@@ -71,6 +73,10 @@ pub struct Asked {
     pub pace_bytes_s: u64,
 }
 
+/// Source addresses of one station: so many that, with a connection for every request, no pair of address and port
+/// is used again while the kernel still remembers it.
+pub const SOURCES_EACH: u32 = 1 << 13;
+
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
@@ -82,8 +88,8 @@ pub struct Order {
     pub rate: f64,
     /// Of `Hold`: so many of the connections have a response under way, the others idle.
     pub moving: usize,
-    /// The first of this station's source addresses, so that no two stations use the same (`Fresh`, or more than 20,000
-    /// connections to one address).
+    /// The station's connections come from [`SOURCES_EACH`] addresses from this one on, by turns; the crew sees to it
+    /// that no two stations have the same. Kept connections leave the choice to the kernel where this is 0.
     pub first_source: u32,
     pub warm_ms: u64,
     pub measure_ms: u64,
@@ -160,7 +166,7 @@ pub struct Window {
     pub wall_ns: u64,
     /// By the watched processes.
     pub watched: Spent,
-    /// By the station: generator and origin.
+    /// By all stations: generator and origin.
     pub station: Spent,
     /// Core by core, by whomever.
     pub cores: Vec<CoreUse>,
@@ -187,13 +193,12 @@ impl Window {
 }
 
 impl Reading {
-    /// Reads everything, now.
-    pub fn take(watch: &[i32]) -> Result<Reading, Trouble> {
-        let own = i32::try_from(std::process::id()).during("naming this process")?;
+    /// Reads everything that the order names, now.
+    pub fn take(order: &Order) -> Result<Reading, Trouble> {
         Ok(Reading {
             at_ns: monotonic_nanos().during("reading the clock")?,
-            watched: spent(watch)?,
-            station: spent(&[own])?,
+            watched: spent(&order.watch)?,
+            station: spent(&order.crew)?,
             cores: cpu::read()?,
         })
     }

@@ -18,6 +18,7 @@ use memchr::memmem;
 use nix::errno::Errno;
 
 use crate::slots::Slots;
+use crate::station::give_back;
 use crate::station::pattern::PERIOD;
 use crate::station::pattern::Pattern;
 
@@ -335,12 +336,6 @@ fn turned<R: Ring>(
     };
     buffer[..head].copy_from_slice(&answer.start[..head]);
     Some(buffer)
-}
-
-fn give_back<R: Ring>(ring: &mut R, buffer: Option<Buffer>) {
-    if let Some(buffer) = buffer {
-        ring.give_back(buffer);
-    }
 }
 
 /// Not a request the generator made.

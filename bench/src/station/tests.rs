@@ -32,9 +32,9 @@ impl Place {
             let mut ring = ring::open().unwrap();
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any).unwrap();
-            let conductor = Socket(theirs.as_raw_fd());
+            let line = Socket(theirs.as_raw_fd());
             let hello = Hello { origin, process: 0 };
-            serve(&mut ring, listener, conductor, hello).unwrap();
+            serve(&mut ring, listener, line, hello).unwrap();
         });
         let mut place = Place {
             line: BufReader::new(ours),
@@ -72,13 +72,20 @@ impl Place {
             watch: Vec::new(),
             crew: Vec::new(),
         };
-        let mut text = serde_json::to_vec(&Told::Order(order)).unwrap();
+        self.tell(&Told::Order(order));
+        loop {
+            match self.hear() {
+                Said::Done(outcome) => return outcome,
+                Said::Reached(_) => self.tell(&Told::Pass),
+                said => panic!("{said:?}"),
+            }
+        }
+    }
+
+    fn tell(&self, told: &Told) {
+        let mut text = serde_json::to_vec(told).unwrap();
         text.push(b'\n');
         self.line.get_ref().write_all(&text).unwrap();
-        match self.hear() {
-            Said::Done(outcome) => outcome,
-            said => panic!("{said:?}"),
-        }
     }
 
     /// Hangs up and waits until the station has gone.

@@ -1,5 +1,5 @@
-//! Idle connections: warm up with a few, read the memory, open the many with one exchange each, read again,
-//! and let every one of them answer once more, so that nobody can win by closing.
+//! Connections that are held: warm up with a few, open the many with one exchange each, wait while the crew reads
+//! the memory, and let every one of them answer once more, so that nobody can win by closing.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,14 +12,16 @@ use crate::station::clients::Clients;
 use crate::station::clients::Event;
 use crate::station::clients::Fault;
 use crate::station::clients::Faults;
+use crate::station::order::Gate;
 use crate::station::order::Held;
 use crate::station::order::Order;
 use crate::station::order::Outcome;
+use crate::station::order::Said;
 
 /// Connections of the warm-up, and exchanges at a time later: pools and tables reach their size before the
 /// first reading.
-const WARM: usize = 64;
-/// Each phase must end within this.
+pub const WARM: usize = 64;
+/// Each phase must end within this; waiting for the crew is none.
 const PHASE_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,14 +31,19 @@ enum Phase {
     },
     /// The warm-up's last answers are due.
     Resting,
+    /// The crew has not been told yet, or not said yet that it may go on.
+    AtGate {
+        gate: Gate,
+        told: bool,
+    },
     Filling,
     AskingAgain,
     Closing,
     Over,
 }
 
-/// One measurement of idle connections.
-pub struct IdleJob {
+/// One measurement of connections that are held.
+pub struct HeldJob {
     order: Order,
     clients: Clients,
     phase: Phase,
@@ -50,10 +57,10 @@ pub struct IdleJob {
     failure: Option<String>,
 }
 
-impl IdleJob {
-    pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> IdleJob {
+impl HeldJob {
+    pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> HeldJob {
         let now = ring.now();
-        let mut job = IdleJob {
+        let mut job = HeldJob {
             phase: Phase::Warming {
                 until: now + Duration::from_millis(order.warm_ms),
             },
@@ -78,14 +85,15 @@ impl IdleJob {
         &mut self.clients
     }
 
-    /// When [`IdleJob::on_time`] wants to be called next, if nothing happens before.
+    /// When [`HeldJob::on_time`] wants to be called next, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Warming { until } => Some(until),
             Phase::Resting if self.clients.waiting() == 0 => Some(Instant::ZERO),
             Phase::Closing if self.clients.live() == 0 => Some(Instant::ZERO),
+            Phase::AtGate { told: false, .. } => Some(Instant::ZERO),
             Phase::Resting | Phase::Filling | Phase::AskingAgain => Some(self.limit),
-            Phase::Closing | Phase::Over => None,
+            Phase::AtGate { .. } | Phase::Closing | Phase::Over => None,
         }
     }
 
@@ -120,7 +128,7 @@ impl IdleJob {
     }
 
     /// Called after every turn: phases follow one another here.
-    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Outcome> {
+    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Said> {
         let now = ring.now();
         let quiet = self.opening == 0 && self.clients.waiting() == 0;
         match self.phase {
@@ -128,21 +136,73 @@ impl IdleJob {
             Phase::Resting if quiet => {
                 self.warm = self.clients.used().into_iter().collect();
                 self.opened = 0;
-                self.enter(ring, Phase::Filling);
+                self.reach(Gate::Ready);
             }
             Phase::Filling => self.fill(ring, quiet),
             Phase::AskingAgain => self.ask_again(ring, quiet),
-            Phase::Closing if self.clients.live() == 0 => return Some(self.finish()),
-            Phase::Warming { .. } | Phase::Resting | Phase::Closing | Phase::Over => {}
+            Phase::Closing if self.clients.live() == 0 => return Some(Said::Done(self.finish())),
+            Phase::AtGate { .. }
+            | Phase::Warming { .. }
+            | Phase::Resting
+            | Phase::Closing
+            | Phase::Over => {}
         }
-        let open = self.phase != Phase::Closing && self.phase != Phase::Over;
-        if open && (self.failure.is_some() || now >= self.limit) {
+        if let Phase::AtGate { gate, told: false } = self.phase {
+            self.phase = Phase::AtGate { gate, told: true };
+            return Some(Said::Reached(gate));
+        }
+        let late = self.bounded() && now >= self.limit;
+        if self.open_still() && (self.failure.is_some() || late) {
             let failure = self.failure.take();
             let reason = failure.unwrap_or_else(|| format!("not done after {PHASE_LIMIT:?}"));
             self.failure = Some(reason);
             self.close_all(ring);
         }
         None
+    }
+
+    /// The crew lets it go on.
+    pub fn pass<R: Ring>(&mut self, ring: &mut R) {
+        match self.phase {
+            Phase::AtGate {
+                gate: Gate::Ready, ..
+            } => self.enter(ring, Phase::Filling),
+            Phase::AtGate {
+                gate: Gate::Filled, ..
+            } => {
+                let used = self.clients.used();
+                let held = used.iter().filter(|slot| !self.warm.contains(slot));
+                self.result.held = held.count() as u64;
+                self.again = used;
+                self.enter(ring, Phase::AskingAgain);
+            }
+            Phase::Warming { .. }
+            | Phase::Resting
+            | Phase::Filling
+            | Phase::AskingAgain
+            | Phase::Closing
+            | Phase::Over => {}
+        }
+    }
+
+    /// The crew ends it.
+    pub fn stop<R: Ring>(&mut self, ring: &mut R) {
+        if self.open_still() {
+            self.failure = Some("stopped".to_owned());
+            self.close_all(ring);
+        }
+    }
+
+    fn open_still(&self) -> bool {
+        self.phase != Phase::Closing && self.phase != Phase::Over
+    }
+
+    fn bounded(&self) -> bool {
+        !matches!(self.phase, Phase::AtGate { .. })
+    }
+
+    fn reach(&mut self, gate: Gate) {
+        self.phase = Phase::AtGate { gate, told: false };
     }
 
     fn fill<R: Ring>(&mut self, ring: &mut R, quiet: bool) {
@@ -153,11 +213,7 @@ impl IdleJob {
             self.open(ring);
         }
         if quiet && self.opened == self.order.connections {
-            let used = self.clients.used();
-            let held = used.iter().filter(|slot| !self.warm.contains(slot));
-            self.result.held = held.count() as u64;
-            self.again = used;
-            self.enter(ring, Phase::AskingAgain);
+            self.reach(Gate::Filled);
         }
     }
 
@@ -188,7 +244,11 @@ impl IdleJob {
         match phase {
             Phase::Filling => self.fill(ring, false),
             Phase::AskingAgain => self.ask_again(ring, false),
-            Phase::Warming { .. } | Phase::Resting | Phase::Closing | Phase::Over => {}
+            Phase::Warming { .. }
+            | Phase::Resting
+            | Phase::AtGate { .. }
+            | Phase::Closing
+            | Phase::Over => {}
         }
     }
 
