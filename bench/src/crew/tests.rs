@@ -156,6 +156,7 @@ fn loads_add_up_and_the_first_tells_the_window() {
         let mut load = Load {
             answered,
             unsent: 2,
+            late_p99_us: nanos as f64,
             faults: [("Ended".to_owned(), 1)].into(),
             latency: times::quantiles(&times),
             spectrum: times::spectrum(&times),
@@ -170,6 +171,7 @@ fn loads_add_up_and_the_first_tells_the_window() {
     };
     assert_eq!((sum.answered, sum.unsent, sum.window.wall_ns), (100, 4, 5));
     assert_eq!(sum.faults["Ended"], 2);
+    assert!((sum.late_p99_us - 9_000.0).abs() < 1e-9, "the latest");
     let near = |micros: f64, wanted: f64| (micros - wanted).abs() < wanted / 500.0;
     assert!(near(sum.latency.p50_us, 1.0), "{:?}", sum.latency);
     assert!(near(sum.latency.p90_us, 1.0), "{:?}", sum.latency);

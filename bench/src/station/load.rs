@@ -1,5 +1,7 @@
-//! The closed loop: so many connections, each asking again as soon as it is answered.
+//! Load: so many connections, each asking again as soon as it is answered (the closed loop), or whenever a request is
+//! due and it is free (the open loop).
 
+use std::ops::Range;
 use std::time::Duration;
 
 use halb::model::time::Instant;
@@ -11,6 +13,7 @@ use crate::station::clients::Clients;
 use crate::station::clients::Event;
 use crate::station::clients::Fault;
 use crate::station::clients::Faults;
+use crate::station::offered::Offered;
 use crate::station::order::Gate;
 use crate::station::order::Kind;
 use crate::station::order::Load;
@@ -63,6 +66,11 @@ pub struct LoadJob {
     active: usize,
     /// Connections that had their first answer and rest until all have.
     resting: Vec<u32>,
+    /// Of the open loop.
+    offered: Option<Offered>,
+    /// Of the open loop: those that were due from here on, and before there, count.
+    counted: Range<Instant>,
+    unsent: u64,
     answered: u64,
     latency: Histogram<u64>,
     faults: Faults,
@@ -73,6 +81,10 @@ pub struct LoadJob {
 impl LoadJob {
     pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> Result<LoadJob, String> {
         let latency = times::histogram()?;
+        let offered = match order.kind {
+            Kind::Offered => Some(Offered::new(order.rate)?),
+            Kind::Keep | Kind::Fresh | Kind::Idle | Kind::Hold => None,
+        };
         let mut job = LoadJob {
             order,
             clients,
@@ -81,6 +93,9 @@ impl LoadJob {
             },
             active: 0,
             resting: Vec::new(),
+            offered,
+            counted: Instant::ZERO..Instant::ZERO,
+            unsent: 0,
             answered: 0,
             latency,
             faults: Faults::default(),
@@ -102,9 +117,11 @@ impl LoadJob {
         match self.phase {
             Phase::AtGate { told: false } => Some(Instant::ZERO),
             Phase::AtGate { told: true } => None,
-            Phase::Opening { until }
-            | Phase::Warming { until }
-            | Phase::Measuring { until, .. } => Some(until),
+            Phase::Opening { until } => Some(until),
+            Phase::Warming { until } | Phase::Measuring { until, .. } => {
+                let due = self.offered.as_ref().and_then(Offered::next_at);
+                Some(due.map_or(until, |due| due.min(until)))
+            }
             Phase::Draining { .. } if self.clients.waiting() == 0 => Some(Instant::ZERO),
             Phase::Draining { until } => Some(until),
             Phase::Closing if self.clients.live() == 0 => Some(Instant::ZERO),
@@ -114,13 +131,13 @@ impl LoadJob {
 
     pub fn on_event<R: Ring>(&mut self, ring: &mut R, event: Event) {
         match event {
-            Event::Connected(slot) => {
-                if self.running() {
-                    self.clients.ask(ring, slot, ring.now());
-                } else {
-                    self.close(ring, slot);
+            Event::Connected(slot) if !self.running() => self.close(ring, slot),
+            Event::Connected(slot) => match (&self.phase, &mut self.offered) {
+                (Phase::Warming { .. } | Phase::Measuring { .. }, Some(offered)) => {
+                    offered.free(slot, ring.now());
                 }
-            }
+                _ => self.clients.ask(ring, slot, ring.now()),
+            },
             Event::Answered { slot, nanos } => self.on_answer(ring, slot, nanos),
             Event::Ended(slot) => {
                 // Expected where each request has its own connection, and only there.
@@ -141,6 +158,7 @@ impl LoadJob {
     /// Called after every turn: phases follow one another here.
     pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Said> {
         let now = ring.now();
+        self.send_due(ring, now);
         match &self.phase {
             Phase::Opening { until } => self.opened(ring, now, *until),
             Phase::AtGate { told: false } => {
@@ -153,6 +171,7 @@ impl LoadJob {
                     Ok(end) => self.window = Window::between(start, &end),
                     Err(trouble) => self.failure = Some(trouble.to_string()),
                 }
+                self.count_unsent();
                 self.drain(ring);
             }
             Phase::Draining { until } if now >= *until || self.clients.waiting() == 0 => {
@@ -167,6 +186,36 @@ impl LoadJob {
             | Phase::Over => {}
         }
         None
+    }
+
+    /// Sends what is due, as far as connections are free for it.
+    fn send_due<R: Ring>(&mut self, ring: &mut R, now: Instant) {
+        let until = match &self.phase {
+            Phase::Warming { .. } => now,
+            Phase::Measuring { until, .. } => now.min(*until),
+            _ => return,
+        };
+        let Some(offered) = &mut self.offered else {
+            return;
+        };
+        while let Some((slot, due)) = offered.next(until) {
+            self.clients.ask(ring, slot, due);
+        }
+    }
+
+    /// What was due and is not sent at the end has waited at least until then.
+    fn count_unsent(&mut self) {
+        let Some(offered) = &self.offered else {
+            return;
+        };
+        for due in offered.overdue(self.counted.end) {
+            self.unsent += 1;
+            if self.counted.contains(&due) {
+                let waited = self.counted.end.since(due).as_nanos();
+                let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+                self.latency.saturating_record(waited);
+            }
+        }
     }
 
     fn opened<R: Ring>(&mut self, ring: &mut R, now: Instant, until: Instant) {
@@ -190,6 +239,12 @@ impl LoadJob {
         self.phase = Phase::Warming {
             until: ring.now() + Duration::from_millis(self.order.warm_ms),
         };
+        if let Some(offered) = &mut self.offered {
+            for slot in self.resting.drain(..) {
+                offered.free(slot, ring.now());
+            }
+            return offered.begin(ring.now());
+        }
         self.top_up(ring);
         for _ in 0..UNTRIED_MAX {
             self.rouse(ring);
@@ -217,10 +272,12 @@ impl LoadJob {
             Ok(start) => {
                 self.answered = 0;
                 self.latency.reset();
-                self.phase = Phase::Measuring {
-                    until: now + Duration::from_millis(self.order.measure_ms),
-                    start,
-                };
+                if let Some(offered) = &mut self.offered {
+                    offered.reset();
+                }
+                let until = now + Duration::from_millis(self.order.measure_ms);
+                self.counted = now..until;
+                self.phase = Phase::Measuring { until, start };
             }
             Err(trouble) => {
                 self.failure = Some(trouble.to_string());
@@ -230,8 +287,18 @@ impl LoadJob {
     }
 
     fn on_answer<R: Ring>(&mut self, ring: &mut R, slot: u32, nanos: u64) {
-        if let Phase::Measuring { .. } = self.phase {
-            self.answered += 1;
+        let measuring = matches!(self.phase, Phase::Measuring { .. });
+        self.answered += u64::from(measuring);
+        let counts = match self.offered {
+            // It counts in the window in which it was due, whenever the answer comes.
+            Some(_) => {
+                let now = ring.now().as_nanos();
+                let due = Instant::from_nanos(now.saturating_sub(nanos));
+                self.counted.contains(&due)
+            }
+            None => measuring,
+        };
+        if counts {
             self.latency.saturating_record(nanos);
         }
         if self.order.kind == Kind::Fresh {
@@ -242,6 +309,11 @@ impl LoadJob {
             Phase::Opening { .. } | Phase::AtGate { .. } => {
                 self.resting.push(slot);
                 self.top_up(ring);
+            }
+            Phase::Warming { .. } | Phase::Measuring { .. }
+                if let Some(offered) = &mut self.offered =>
+            {
+                offered.free(slot, ring.now());
             }
             Phase::Warming { .. } => {
                 self.clients.ask(ring, slot, ring.now());
@@ -285,6 +357,10 @@ impl LoadJob {
     fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
         self.clients.close(ring, slot);
         self.active -= 1;
+        self.resting.retain(|resting| *resting != slot);
+        if let Some(offered) = &mut self.offered {
+            offered.gone(slot);
+        }
     }
 
     fn drain<R: Ring>(&mut self, ring: &mut R) {
@@ -315,7 +391,8 @@ impl LoadJob {
             window: std::mem::take(&mut self.window),
             latency: times::quantiles(&self.latency),
             spectrum: times::spectrum(&self.latency),
-            unsent: 0,
+            unsent: self.unsent,
+            late_p99_us: self.offered.as_ref().map_or(0.0, Offered::late_p99_us),
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod held;
 pub mod line;
 pub mod load;
+pub mod offered;
 pub mod order;
 pub mod origin;
 pub mod pattern;
@@ -85,7 +86,7 @@ pub fn serve_origin<R: Ring>(ring: &mut R, listener: Socket) -> ! {
 }
 
 enum Job {
-    Load(LoadJob),
+    Load(Box<LoadJob>),
     Held(HeldJob),
 }
 
@@ -176,7 +177,7 @@ impl Station {
             }
             Kind::Keep | Kind::Fresh | Kind::Offered => {
                 match LoadJob::start(ring, order, clients) {
-                    Ok(job) => self.job = Some(Job::Load(job)),
+                    Ok(job) => self.job = Some(Job::Load(Box::new(job))),
                     Err(reason) => {
                         let said = Said::Done(Outcome::Failed(reason));
                         self.line.say(ring, &said)?;

@@ -106,7 +106,7 @@ pub enum Kind {
     Keep,
     /// A connection for every request.
     Fresh,
-    /// Kept alive, requests at a fixed rate: latency counts from when a request was due.
+    /// Kept alive, requests at a fixed rate; one that finds no free connection waits for one.
     Offered,
     /// One request each, then idle.
     Idle,
@@ -136,9 +136,13 @@ pub struct Load {
     pub spectrum: Vec<(u64, u64)>,
     /// Of `Offered`: requests that were due and could not be sent, because every connection was still waiting, at the end.
     pub unsent: u64,
+    /// Of `Offered`: 99 of 100 requests were sent within so long after they were due and a connection was free. When this is
+    /// not small beside the latency, the generator was late and not the proxy.
+    pub late_p99_us: f64,
 }
 
-/// Quantiles of the time from a question to the last byte of its answer.
+/// Quantiles of the time from a question to the last byte of its answer. Of `Offered`: from when the question was due, for
+/// all that were due within the window; what was never sent counts with the time it had waited at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     pub p50_us: f64,

@@ -1,5 +1,7 @@
 //! The station against servers that do not do as they should: each fault has to be seen.
 
+mod offered;
+
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -54,24 +56,7 @@ impl Place {
         serde_json::from_str(&line).unwrap()
     }
 
-    fn order(&mut self, target: SocketAddr, kind: Kind) -> Outcome {
-        let order = Order {
-            target,
-            kind,
-            connections: 4,
-            asked: Asked {
-                body_bytes: 128,
-                head_bytes: 200,
-                ..Asked::default()
-            },
-            rate: 0.0,
-            moving: 0,
-            first_source: 0,
-            warm_ms: 10,
-            measure_ms: 50,
-            watch: Vec::new(),
-            crew: Vec::new(),
-        };
+    fn order(&mut self, order: Order) -> Outcome {
         self.tell(&Told::Order(order));
         loop {
             match self.hear() {
@@ -92,6 +77,27 @@ impl Place {
     fn leave(self) {
         drop(self.line);
         self.thread.join().unwrap();
+    }
+}
+
+/// Small and short.
+fn order(target: SocketAddr, kind: Kind) -> Order {
+    Order {
+        target,
+        kind,
+        connections: 4,
+        asked: Asked {
+            body_bytes: 128,
+            head_bytes: 200,
+            ..Asked::default()
+        },
+        rate: 1000.0,
+        moving: 0,
+        first_source: 0,
+        warm_ms: 10,
+        measure_ms: 50,
+        watch: Vec::new(),
+        crew: Vec::new(),
     }
 }
 
@@ -139,7 +145,7 @@ impl Liar {
 fn judged(answer: Option<Vec<u8>>) -> String {
     let liar = Liar::new(answer);
     let mut place = Place::new();
-    let outcome = place.order(liar.address, Kind::Keep);
+    let outcome = place.order(order(liar.address, Kind::Keep));
     place.leave();
     liar.leave();
     match outcome {
@@ -153,14 +159,14 @@ fn judged(answer: Option<Vec<u8>>) -> String {
 fn the_origin_itself_is_clean_in_every_kind() {
     let mut place = Place::new();
     let origin = place.origin;
-    for kind in [Kind::Keep, Kind::Fresh] {
-        let Outcome::Load(load) = place.order(origin, kind) else {
+    for kind in [Kind::Keep, Kind::Fresh, Kind::Offered] {
+        let Outcome::Load(load) = place.order(order(origin, kind)) else {
             panic!("{kind:?} did not end well");
         };
         assert!(load.answered > 0);
         assert_eq!(load.faults.len(), 0, "{:?}", load.faults);
     }
-    let Outcome::Held(idle) = place.order(origin, Kind::Idle) else {
+    let Outcome::Held(idle) = place.order(order(origin, Kind::Idle)) else {
         panic!("idling did not end well");
     };
     assert_eq!((idle.held, idle.answered_again), (4, 4));
@@ -197,7 +203,7 @@ fn a_port_where_nobody_listens_is_seen() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let mut place = Place::new();
-    let Outcome::Failed(reason) = place.order(address, Kind::Keep) else {
+    let Outcome::Failed(reason) = place.order(order(address, Kind::Keep)) else {
         panic!("nobody answered, and that went well");
     };
     place.leave();
