@@ -67,11 +67,11 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             compare::print(&format!("http://{address}/128\n"))?;
             station::serve_origin(&mut ring, listener)
         }
-        Verb::Relay { listen, to } => {
-            let mut ring = ring::open()?;
-            let (listener, _) = ring::listen(&mut ring, &listen)?;
-            relay::run(&mut ring, listener, to)
-        }
+        Verb::Relay {
+            listen,
+            to,
+            threads,
+        } => Err(relay::serve(listen, to, threads)),
         Verb::Crew { core, stations } => crew::trial::run(core, stations),
         Verb::Station => {
             crew::share::raise_limit()?;

@@ -23,7 +23,7 @@ pub struct CommandLine {
 #[derive(Subcommand)]
 pub enum Verb {
     /// Everybody does the same job on the same core, in turns; CPU is counted twice.
-    Compare(CompareOptions),
+    Compare(Box<CompareOptions>),
     /// Whether this machine carries what HALB promises; in less than five minutes.
     Verify(VerifyOptions),
     /// Only the origin: `GET /N` is answered with N bytes.
@@ -37,6 +37,9 @@ pub enum Verb {
         listen: SocketAddr,
         #[arg(long)]
         to: SocketAddr,
+        /// Each has as many descriptors as a process; a connection needs two.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
     },
     /// Generator and origin, ordered through standard input (a socket); started by the others.
     #[command(hide = true)]

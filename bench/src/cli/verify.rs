@@ -6,7 +6,7 @@ use clap::Args;
 use clap::ValueEnum;
 
 use crate::allotment::Allotment;
-use crate::cli::compare::beside_this;
+use crate::compare::adapter::beside_this;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 use crate::verify::Plan;
