@@ -61,6 +61,7 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
         Verb::Verify(options) => verify::run(&options.plan()?),
+        Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
             let (listener, address) = ring::listen(&mut ring, &listen)?;

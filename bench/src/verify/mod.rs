@@ -79,5 +79,9 @@ fn give_out(plan: &Plan, report: Verification) -> Result<(), Trouble> {
         let text = serde_json::to_vec_pretty(&record).during("writing the report")?;
         std::fs::write(path, text).during("writing the report")?;
     }
+    if let Some(path) = &plan.html {
+        let page = report::html::render(std::slice::from_ref(&record))?;
+        std::fs::write(path, page).during("writing the page")?;
+    }
     Ok(())
 }
