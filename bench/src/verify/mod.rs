@@ -36,7 +36,6 @@ pub struct Plan {
     pub load_core: usize,
     pub wanted: Wanted,
     pub even_if_busy: bool,
-    pub even_if_debug: bool,
     pub json: Option<PathBuf>,
     pub html: Option<PathBuf>,
 }
@@ -45,8 +44,8 @@ pub struct Plan {
 pub fn run(plan: &Plan) -> Result<bool, Trouble> {
     let version = plan.program.version()?;
     let stations = fitness::stations(share::descriptors()? as u64, &plan.wanted)?;
-    let warnings = fitness::check(plan)?;
     let interrupt = Interrupt::hold()?;
+    let warnings = fitness::check(plan, &interrupt)?;
     let folder = tempfile::tempdir().during("making a folder for the run")?;
     let mut report = Verification {
         form: record::FORM,
