@@ -2,6 +2,8 @@
 //!
 //! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
+//! - [`verify`] tries whether this machine carries what HALB promises, in cgroups ([`allotment`]).
+//! - [`workers`] shows what several workers of HALB bring and cost.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
 //! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
@@ -28,6 +30,8 @@ mod slots;
 mod station;
 mod stats;
 mod trouble;
+mod verify;
+mod workers;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -41,7 +45,7 @@ use crate::station::order::Hello;
 use crate::trouble::Trouble;
 
 /// Standard input, through which the station talks with its crew.
-const CONDUCTOR: Socket = Socket(0);
+const CREW: Socket = Socket(0);
 
 /// 0: all is well; 1: faults or an interruption, the report says which; 2: it could not be done.
 fn main() -> ExitCode {
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
+        Verb::Verify(options) => verify::run(&options.plan()?),
+        Verb::Workers(options) => workers::run(options),
         Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
@@ -70,12 +76,14 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             to,
             threads,
         } => Err(relay::serve(listen, to, threads)),
+        Verb::Crew { core, stations } => crew::trial::run(core, stations),
         Verb::Station => {
+            crew::share::raise_limit()?;
             let mut ring = ring::open()?;
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any)?;
             let process = std::process::id().cast_signed();
-            station::serve(&mut ring, listener, CONDUCTOR, Hello { origin, process })?;
+            station::serve(&mut ring, listener, CREW, Hello { origin, process })?;
             Ok(true)
         }
         Verb::Pinned(pinned) => {

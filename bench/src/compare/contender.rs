@@ -2,7 +2,9 @@
 
 use std::io::Read;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
@@ -12,8 +14,6 @@ use crate::allotment::Allotment;
 use crate::allotment::Group;
 use crate::compare::adapter::Adapter;
 use crate::compare::adapter::Places;
-use crate::compare::adapter::free_address;
-use crate::interrupt::Interrupt;
 use crate::machine::process::tree;
 use crate::machine::sockets::strangers;
 use crate::process::Deadline;
@@ -21,6 +21,7 @@ use crate::process::Place;
 use crate::process::Running;
 use crate::record::contender::Contender;
 use crate::trouble::Trouble;
+use crate::trouble::While;
 
 /// A program must answer its first request within this.
 const READY_LIMIT: Duration = Duration::from_secs(15);
@@ -91,12 +92,7 @@ impl Started {
 
 impl Cast {
     /// Starts one and waits until it has answered a request through to the origin.
-    pub fn start(
-        &self,
-        adapter: &Adapter,
-        scenery: &Scenery<'_>,
-        interrupt: &Interrupt,
-    ) -> Result<Started, Trouble> {
+    pub fn start(&self, adapter: &Adapter, scenery: &Scenery<'_>) -> Result<Started, Trouble> {
         let name = adapter.contender.name();
         let listen = free_address()?;
         let arguments = adapter.prepare(&Places {
@@ -125,7 +121,7 @@ impl Cast {
             Stdio::null(),
             scenery.folder,
         )?;
-        await_answer(listen, &mut running, name, interrupt)?;
+        await_answer(listen, &mut running, name)?;
         let processes = tree(running.process())?;
         refuse_strangers(listen.port(), &processes, name)?;
         Ok(Started {
@@ -150,12 +146,15 @@ fn refuse_strangers(port: u16, processes: &[i32], name: &str) -> Result<(), Trou
     )))
 }
 
-fn await_answer(
-    target: SocketAddr,
-    running: &mut Running,
-    name: &str,
-    interrupt: &Interrupt,
-) -> Result<(), Trouble> {
+/// An address of this host that nobody listens on. Another program could take it before it is used; then the
+/// contender says so when it starts.
+pub fn free_address() -> Result<SocketAddr, Trouble> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).during("looking for a free port")?;
+    listener.local_addr().during("looking for a free port")
+}
+
+/// Waits until the program answers a request through to the origin.
+pub fn await_answer(target: SocketAddr, running: &mut Running, name: &str) -> Result<(), Trouble> {
     let deadline = Deadline::after(READY_LIMIT);
     loop {
         running.check()?;
@@ -164,9 +163,6 @@ fn await_answer(
             Ok(answer) => answer.lines().next().unwrap_or("nothing").to_owned(),
             Err(error) => error.to_string(),
         };
-        if interrupt.seen() {
-            return Err(Trouble::new("interrupted"));
-        }
         if deadline.reached() {
             let limit = READY_LIMIT.as_secs();
             return Err(Trouble::new(format!(

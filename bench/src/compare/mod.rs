@@ -157,7 +157,7 @@ impl Comparison<'_> {
         };
         let mut started = vec![Started::direct(crew.origin)];
         for adapter in &self.plan.cast.adapters {
-            started.push(self.plan.cast.start(adapter, &scenery, self.interrupt)?);
+            started.push(self.plan.cast.start(adapter, &scenery)?);
         }
         match &stage.work {
             Work::Loads(scenes) => {

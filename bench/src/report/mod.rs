@@ -12,7 +12,7 @@ mod fixture;
 pub mod html;
 mod tables;
 pub mod text;
-mod words;
+pub mod words;
 
 use std::path::PathBuf;
 

@@ -26,6 +26,8 @@ pub enum Told {
     Order(Order),
     /// Pass the gate that was reached.
     Pass,
+    /// End now: another station could not go on. The answer is [`Said::Done`], with a failure.
+    Stop,
 }
 
 /// What a station says.
@@ -56,6 +58,7 @@ pub enum Gate {
 
 /// What is asked of the origin: `GET /N`, or `POST /N` with a body, with the words of [`Asked::target`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Asked {
     /// Length of the response's body.
     pub body_bytes: u64,
@@ -63,6 +66,8 @@ pub struct Asked {
     pub head_bytes: usize,
     /// Length of the request's body; 0: a GET.
     pub upload_bytes: u64,
+    /// The request's body goes in chunks, without Content-Length.
+    pub upload_chunked: bool,
     /// The origin answers after so long.
     pub delay_ms: u64,
     /// The response comes in chunks, without Content-Length.
@@ -70,6 +75,31 @@ pub struct Asked {
     /// The origin sends so many bytes of the body, once a second, and not faster; 0: as fast as they go.
     pub pace_bytes_s: u64,
 }
+
+impl Asked {
+    /// Path and query that tell the origin.
+    pub fn target(&self) -> String {
+        let mut words = Vec::new();
+        if self.delay_ms > 0 {
+            words.push(format!("delay={}", self.delay_ms));
+        }
+        if self.chunked {
+            words.push("chunked".to_owned());
+        }
+        if self.pace_bytes_s > 0 {
+            words.push(format!("pace={}", self.pace_bytes_s));
+        }
+        if self.upload_bytes > 0 {
+            words.push(format!("upload={}", self.upload_bytes));
+        }
+        let query = if words.is_empty() { "" } else { "?" };
+        format!("/{}{query}{}", self.body_bytes, words.join("&"))
+    }
+}
+
+/// Source addresses of one station: so many that, with a connection for every request, no pair of address and port
+/// is used again while the kernel still remembers it.
+pub const SOURCES_EACH: u32 = 1 << 13;
 
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,10 +110,12 @@ pub struct Order {
     pub asked: Asked,
     /// Of `Offered`: requests per second, at fixed times, whether or not earlier ones are answered.
     pub rate: f64,
-    /// Of `Hold`: so many of the connections have a response under way, the others idle.
+    /// Of `Hold`: so many of the connections have a response under way, the others idle. Its body is as long as
+    /// `asked.pace_bytes_s` makes in `measure_ms`, from the moment each was asked: that has to last until all are open.
+    /// All other exchanges ask for `asked.body_bytes`, not slowly.
     pub moving: usize,
-    /// The first of this station's source addresses, so that no two stations use the same (`Fresh`, or more than 20,000
-    /// connections to one address).
+    /// The station's connections come from [`SOURCES_EACH`] addresses from this one on, by turns; the crew sees to it
+    /// that no two stations have the same. Kept connections leave the choice to the kernel where this is 0.
     pub first_source: u32,
     pub warm_ms: u64,
     pub measure_ms: u64,
@@ -100,7 +132,7 @@ pub enum Kind {
     Keep,
     /// A connection for every request.
     Fresh,
-    /// Kept alive, requests at a fixed rate: latency counts from when a request was due.
+    /// Kept alive, requests at a fixed rate; one that finds no free connection waits for one.
     Offered,
     /// One request each, then idle.
     Idle,
@@ -130,9 +162,13 @@ pub struct Load {
     pub spectrum: Vec<(u64, u64)>,
     /// Of `Offered`: requests that were due and could not be sent, because every connection was still waiting, at the end.
     pub unsent: u64,
+    /// Of `Offered`: 99 of 100 requests were sent within so long after they were due and a connection was free. When this is
+    /// not small beside the latency, the generator was late and not the proxy.
+    pub late_p99_us: f64,
 }
 
-/// Quantiles of the time from a question to the last byte of its answer.
+/// Quantiles of the time from a question to the last byte of its answer. Of `Offered`: from when the question was due, for
+/// all that were due within the window; what was never sent counts with the time it had waited at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     pub p50_us: f64,
@@ -145,7 +181,7 @@ pub struct Latency {
 /// What became of connections that were held.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Held {
-    /// Connections that stayed open.
+    /// Connections that were open when all were.
     pub held: u64,
     /// Of those, the ones that answered once more afterwards.
     pub answered_again: u64,
@@ -160,7 +196,7 @@ pub struct Window {
     pub wall_ns: u64,
     /// By the watched processes.
     pub watched: Spent,
-    /// By the station: generator and origin.
+    /// By all stations: generator and origin.
     pub station: Spent,
     /// Core by core, by whomever.
     pub cores: Vec<CoreUse>,
@@ -187,13 +223,12 @@ impl Window {
 }
 
 impl Reading {
-    /// Reads everything, now.
-    pub fn take(watch: &[i32]) -> Result<Reading, Trouble> {
-        let own = i32::try_from(std::process::id()).during("naming this process")?;
+    /// Reads everything that the order names, now.
+    pub fn take(order: &Order) -> Result<Reading, Trouble> {
         Ok(Reading {
             at_ns: monotonic_nanos().during("reading the clock")?,
-            watched: spent(watch)?,
-            station: spent(&[own])?,
+            watched: spent(&order.watch)?,
+            station: spent(&order.crew)?,
             cores: cpu::read()?,
         })
     }

@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 pub use crate::compare::adapter::places::Places;
 use crate::compare::adapter::places::choose_lines;
-pub use crate::compare::adapter::places::free_address;
 use crate::record::contender::Contender;
 use crate::trouble::Trouble;
 use crate::trouble::While;
@@ -193,7 +192,8 @@ fn in_debug_folder(program: &Path) -> bool {
     folder.is_some_and(|folder| folder == "debug")
 }
 
-fn beside_this(name: &Path) -> Result<PathBuf, Trouble> {
+/// A program in the folder of this one.
+pub fn beside_this(name: impl AsRef<Path>) -> Result<PathBuf, Trouble> {
     let own = std::env::current_exe().during("finding this program")?;
     Ok(own.parent().unwrap_or(Path::new(".")).join(name))
 }

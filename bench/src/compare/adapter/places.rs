@@ -1,12 +1,10 @@
 //! What stands in a template's places.
 
-use std::net::Ipv4Addr;
 use std::net::SocketAddr;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
+use crate::compare::contender::free_address;
 use crate::trouble::Trouble;
-use crate::trouble::While;
 
 /// What a contender is told.
 pub struct Places {
@@ -64,11 +62,4 @@ pub fn choose_lines(template: &str, places: &Places) -> String {
     };
     let lines = template.lines().filter_map(choose);
     lines.fold(String::new(), |text, line| text + line + "\n")
-}
-
-/// An address of this host that nobody listens on. Another program could take it before it is used; then the
-/// contender says so when it starts.
-pub fn free_address() -> Result<SocketAddr, Trouble> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).during("looking for a free port")?;
-    listener.local_addr().during("looking for a free port")
 }

@@ -1,5 +1,8 @@
 //! The station against servers that do not do as they should: each fault has to be seen.
 
+mod asked;
+mod offered;
+
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -32,9 +35,9 @@ impl Place {
             let mut ring = ring::open().unwrap();
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any).unwrap();
-            let conductor = Socket(theirs.as_raw_fd());
+            let line = Socket(theirs.as_raw_fd());
             let hello = Hello { origin, process: 0 };
-            serve(&mut ring, listener, conductor, hello).unwrap();
+            serve(&mut ring, listener, line, hello).unwrap();
         });
         let mut place = Place {
             line: BufReader::new(ours),
@@ -54,31 +57,28 @@ impl Place {
         serde_json::from_str(&line).unwrap()
     }
 
-    fn order(&mut self, target: SocketAddr, kind: Kind) -> Outcome {
-        let order = Order {
-            target,
-            kind,
-            connections: 4,
-            asked: Asked {
-                body_bytes: 128,
-                head_bytes: 200,
-                ..Asked::default()
-            },
-            rate: 0.0,
-            moving: 0,
-            first_source: 0,
-            warm_ms: 10,
-            measure_ms: 50,
-            watch: Vec::new(),
-            crew: Vec::new(),
-        };
-        let mut text = serde_json::to_vec(&Told::Order(order)).unwrap();
+    fn order(&mut self, order: Order) -> Outcome {
+        self.tell(&Told::Order(order));
+        loop {
+            match self.hear() {
+                Said::Done(outcome) => return outcome,
+                Said::Reached(_) => self.tell(&Told::Pass),
+                said => panic!("{said:?}"),
+            }
+        }
+    }
+
+    /// Hangs up after the order.
+    fn only(mut self, order: Order) -> Outcome {
+        let outcome = self.order(order);
+        self.leave();
+        outcome
+    }
+
+    fn tell(&self, told: &Told) {
+        let mut text = serde_json::to_vec(told).unwrap();
         text.push(b'\n');
         self.line.get_ref().write_all(&text).unwrap();
-        match self.hear() {
-            Said::Done(outcome) => outcome,
-            said => panic!("{said:?}"),
-        }
     }
 
     /// Hangs up and waits until the station has gone.
@@ -86,6 +86,93 @@ impl Place {
         drop(self.line);
         self.thread.join().unwrap();
     }
+}
+
+/// Small and short.
+fn order(target: SocketAddr, kind: Kind) -> Order {
+    Order {
+        target,
+        kind,
+        connections: 4,
+        asked: Asked {
+            body_bytes: 128,
+            head_bytes: 200,
+            ..Asked::default()
+        },
+        rate: 1000.0,
+        moving: 0,
+        first_source: 0,
+        warm_ms: 10,
+        measure_ms: 50,
+        watch: Vec::new(),
+        crew: Vec::new(),
+    }
+}
+
+/// Answers each request as it is told, on many connections; the end of an answer may be the end of the connection.
+struct Server {
+    address: SocketAddr,
+    over: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// What a server does after an answer.
+enum Then {
+    GoOn,
+    Close,
+}
+
+impl Server {
+    /// Requests are small and come one by one, so each arrives whole.
+    fn new(answer: impl Fn(&[u8]) -> (Vec<u8>, Then) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&over);
+        let thread = thread::spawn(move || {
+            let answer = Arc::new(answer);
+            let mut serving = Vec::new();
+            for stream in listener.incoming() {
+                if seen.load(Ordering::Acquire) {
+                    break;
+                }
+                let (mut stream, answer) = (stream.unwrap(), Arc::clone(&answer));
+                serving.push(thread::spawn(move || {
+                    let mut request = [0; 4096];
+                    while let Ok(count @ 1..) = stream.read(&mut request) {
+                        let (bytes, then) = answer(&request[..count]);
+                        if stream.write_all(&bytes).is_err() || matches!(then, Then::Close) {
+                            return;
+                        }
+                    }
+                }));
+            }
+            for one in serving {
+                one.join().unwrap();
+            }
+        });
+        Server {
+            address,
+            over,
+            thread,
+        }
+    }
+
+    fn leave(self) {
+        self.over.store(true, Ordering::Release);
+        drop(TcpStream::connect(self.address).unwrap());
+        self.thread.join().unwrap();
+    }
+}
+
+/// A right answer with so many bytes.
+fn right(body_bytes: usize) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {body_bytes}\r\n\r\n");
+    let mut answer = head.into_bytes();
+    let start = answer.len();
+    answer.resize(start + body_bytes, 0);
+    Pattern::new().fill(&mut answer[start..], 0);
+    answer
 }
 
 /// Answers every request with the same bytes; `None` closes instead.
@@ -132,7 +219,7 @@ impl Liar {
 fn judged(answer: Option<Vec<u8>>) -> String {
     let liar = Liar::new(answer);
     let mut place = Place::new();
-    let outcome = place.order(liar.address, Kind::Keep);
+    let outcome = place.order(order(liar.address, Kind::Keep));
     place.leave();
     liar.leave();
     match outcome {
@@ -146,14 +233,14 @@ fn judged(answer: Option<Vec<u8>>) -> String {
 fn the_origin_itself_is_clean_in_every_kind() {
     let mut place = Place::new();
     let origin = place.origin;
-    for kind in [Kind::Keep, Kind::Fresh] {
-        let Outcome::Load(load) = place.order(origin, kind) else {
+    for kind in [Kind::Keep, Kind::Fresh, Kind::Offered] {
+        let Outcome::Load(load) = place.order(order(origin, kind)) else {
             panic!("{kind:?} did not end well");
         };
         assert!(load.answered > 0);
         assert_eq!(load.faults.len(), 0, "{:?}", load.faults);
     }
-    let Outcome::Held(idle) = place.order(origin, Kind::Idle) else {
+    let Outcome::Held(idle) = place.order(order(origin, Kind::Idle)) else {
         panic!("idling did not end well");
     };
     assert_eq!((idle.held, idle.answered_again), (4, 4));
@@ -190,7 +277,7 @@ fn a_port_where_nobody_listens_is_seen() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let mut place = Place::new();
-    let Outcome::Failed(reason) = place.order(address, Kind::Keep) else {
+    let Outcome::Failed(reason) = place.order(order(address, Kind::Keep)) else {
         panic!("nobody answered, and that went well");
     };
     place.leave();
