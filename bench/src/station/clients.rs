@@ -103,6 +103,7 @@ pub struct Clients {
     table: Slots<Client>,
     waiting: usize,
     untried: usize,
+    received_bytes: u64,
     sources_used: u32,
 }
 
@@ -114,6 +115,7 @@ impl Clients {
             table: Slots::new(),
             waiting: 0,
             untried: 0,
+            received_bytes: 0,
             sources_used: 0,
         }
     }
@@ -121,6 +123,11 @@ impl Clients {
     /// Connections that are not gone yet.
     pub fn live(&self) -> usize {
         self.table.live()
+    }
+
+    /// Bytes of answers so far, heads and all.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// Questions without answer.
@@ -323,6 +330,7 @@ impl Clients {
             Size::Small => HEADROOM,
             Size::Large => 0,
         };
+        self.received_bytes += count as u64;
         let progress = client.response.feed(&buffer[start..start + count], pattern);
         match buffer.size() {
             Size::Small => ring.give_back(buffer),
