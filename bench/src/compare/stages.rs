@@ -14,7 +14,10 @@ pub const SHORT_BODY_BYTES: u64 = 128;
 const HUGE_BODY_BYTES: u64 = 100_000_000;
 const HUGE_CONNECTIONS: usize = 4;
 const BODY_CONNECTIONS: usize = 16;
-const HUGE_WINDOWS: u64 = 3;
+const HUGE_WINDOWS: u64 = 2;
+const HUGE_ROUNDS: usize = 2;
+/// Before and after its window a run waits for whole answers, which come at least so fast.
+const BYTES_S: u64 = 1 << 30;
 /// Connections over which a fixed rate is offered.
 const RATE_CONNECTIONS: usize = 256;
 const QUOTA_CONNECTIONS: usize = 128;
@@ -163,8 +166,9 @@ impl Wanted {
         let long = self.stage(Part::Bodies, scenes(long, BODY_CONNECTIONS));
         let huge = self.stage(Part::Bodies, scenes(huge, HUGE_CONNECTIONS));
         let huge = Stage {
+            rounds: self.rounds.min(HUGE_ROUNDS),
             measure_ms: self.measure_ms * HUGE_WINDOWS,
-            ..huge.shortened()
+            ..huge
         };
         vec![long, huge]
     }
@@ -263,7 +267,9 @@ impl Stage {
         let window = Duration::from_millis(self.measure_ms + warm_ms) + RUN_OVERHEAD;
         let times = self.scenes().into_iter().map(|scene| {
             let connections = u32::try_from(scene.connections).unwrap_or(u32::MAX);
-            window + CONNECTION_OVERHEAD * connections
+            let waited_bytes = 2 * scene.body_bytes * u64::from(connections);
+            let waited = Duration::from_secs(waited_bytes / BYTES_S);
+            window + CONNECTION_OVERHEAD * connections + waited
         });
         let runs = self.rounds * (proxies + 1);
         starts + times.sum::<Duration>() * u32::try_from(runs).unwrap_or(u32::MAX)
@@ -334,7 +340,7 @@ mod tests {
     fn the_longest_bodies_have_longer_windows() {
         let stages = wanted(&[Part::Bodies]).stages();
         assert_eq!((stages[0].connections(), stages[0].measure_ms), (16, 3000));
-        assert_eq!((stages[1].connections(), stages[1].measure_ms), (4, 9000));
+        assert_eq!((stages[1].connections(), stages[1].measure_ms), (4, 6000));
         let mut none = wanted(&[Part::Bodies]);
         none.bodies = vec![65_536];
         assert_eq!(none.stages().len(), 1);

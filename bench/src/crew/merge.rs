@@ -39,6 +39,7 @@ fn loaded(loads: Vec<Load>) -> Result<Load, Trouble> {
     };
     for (index, load) in loads.into_iter().enumerate() {
         sum.answered += load.answered;
+        sum.received_bytes += load.received_bytes;
         sum.unsent += load.unsent;
         sum.late_p99_us = sum.late_p99_us.max(load.late_p99_us);
         add(&mut sum.faults, load.faults);

@@ -17,6 +17,10 @@ const SATURATED: f64 = 0.97;
 const OTHERS_MAX: f64 = 0.05;
 /// More than this of one core, taken by the host, spoils a run.
 const STOLEN_MAX: f64 = 0.01;
+/// From this size on exchanges are counted by their bytes: a window holds few whole answers.
+const COUNTED_BYTES: u64 = 100_000_000;
+/// Where the generator sent later than this part of the slowest answers' time, it was late and not the proxy.
+const LATE_MAX: f64 = 0.25;
 /// Who answers less than this part of what is offered, or leaves more than the rest unsent, is overloaded.
 const CARRIED_MIN: f64 = 0.98;
 
@@ -88,7 +92,7 @@ impl Mark {
         match self {
             Mark::Errors => "E: requests failed",
             Mark::GeneratorFull => {
-                "G: the generator's core was full first; req/s is not the proxy's limit"
+                "G: the generator's core was full first, or it sent late; req/s is not the proxy's limit"
             }
             Mark::OthersBusy => "O: others used the machine",
             Mark::Stolen => "S: the host took time",
@@ -109,6 +113,8 @@ pub struct Run {
     pub answered: u64,
     /// Requests that were due and never sent, because every connection was still waiting.
     pub unsent: u64,
+    /// At a fixed rate: 99 of 100 requests were sent within so long after they were due and a connection was free.
+    pub late_p99_us: f64,
     pub faults: BTreeMap<String, u64>,
     pub rate: f64,
     /// Time of the contender's processes per request; `None` for the direct run, which has none.
@@ -156,7 +162,9 @@ impl Run {
     ) -> Run {
         let window = &load.window;
         let wall = window.wall_ns.max(1) as f64;
-        let each_us = |nanos: f64| nanos / load.answered.max(1) as f64 / 1000.0;
+        let exchanges = exchanges(&scene, &load);
+        let divisor = if exchanges > 0.0 { exchanges } else { 1.0 };
+        let each_us = |nanos: f64| nanos / divisor / 1000.0;
         let busy: u64 = window.cores.iter().map(|core| core.busy_ns).sum();
         let stolen: u64 = window.cores.iter().map(|core| core.stolen_ns).sum();
         let known = window.watched.total_ns + window.station.total_ns;
@@ -170,7 +178,7 @@ impl Run {
             scene,
             round,
             answered: load.answered,
-            rate: load.answered as f64 / (wall / 1e9),
+            rate: exchanges / (wall / 1e9),
             process_us: own.then(|| each_us(window.watched.total_ns as f64)),
             user_us: own.then(|| each_us(window.watched.user_ns())),
             machine_us: each_us(busy as f64),
@@ -178,6 +186,7 @@ impl Run {
             known_us: each_us(known as f64),
             known_beyond_us: None,
             unsent: load.unsent,
+            late_p99_us: load.late_p99_us,
             p50_us: load.latency.p50_us,
             p90_us: load.latency.p90_us,
             p99_us: load.latency.p99_us,
@@ -210,7 +219,9 @@ impl Run {
             Some(allotment) => used >= allotment.cpus * SATURATED,
             None => self.proxy_core >= SATURATED,
         };
-        self.contender != Contender::DIRECT && self.load_core >= SATURATED && !proxy_full
+        let full =
+            self.contender != Contender::DIRECT && self.load_core >= SATURATED && !proxy_full;
+        full || self.late_p99_us > LATE_MAX * self.p99_us
     }
 
     fn overloaded(&self, seconds: f64) -> bool {
@@ -224,7 +235,7 @@ impl Run {
     /// `used`: CPUs of the contender's processes; `seconds`: the window.
     fn find_marks(&self, same_tree: bool, used: f64, seconds: f64) -> Vec<Mark> {
         let all = [
-            (!self.faults.is_empty() || self.answered == 0, Mark::Errors),
+            (!self.faults.is_empty() || self.rate == 0.0, Mark::Errors),
             (self.generator_full(used), Mark::GeneratorFull),
             (self.others > OTHERS_MAX, Mark::OthersBusy),
             (self.stolen > STOLEN_MAX, Mark::Stolen),
@@ -236,6 +247,14 @@ impl Run {
             .map(|(_, mark)| mark)
             .collect()
     }
+}
+
+/// Answers of the window; of the longest, as many as their bytes make.
+fn exchanges(scene: &Scene, load: &Load) -> f64 {
+    if scene.body_bytes >= COUNTED_BYTES && load.received_bytes > 0 {
+        return load.received_bytes as f64 / scene.body_bytes as f64;
+    }
+    load.answered as f64
 }
 
 #[cfg(test)]
@@ -342,6 +361,30 @@ mod tests {
         let full = load(20_000_000, 99_000_000);
         assert_eq!(run_in(allotted(0.2), full.clone()).marks, []);
         assert_eq!(run_in(allotted(0.4), full).marks, [Mark::GeneratorFull]);
+    }
+
+    #[test]
+    fn the_longest_answers_are_counted_by_their_bytes() {
+        let mut moved = load(21_000_000, 50_000_000);
+        (moved.answered, moved.received_bytes) = (2, 2_500_000_000);
+        let short = run_in(SCENE, moved.clone());
+        assert!((short.process_us.unwrap() - 10_000.0).abs() < 1e-6);
+        let long = Scene {
+            body_bytes: 1_000_000_000,
+            ..SCENE
+        };
+        let run = run_in(long, moved);
+        assert!((run.process_us.unwrap() - 8000.0).abs() < 1e-6);
+        assert!((run.rate - 25.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_generator_that_sends_late_is_marked() {
+        let mut late = load(21_000_000, 50_000_000);
+        (late.latency.p99_us, late.late_p99_us) = (400.0, 100.0);
+        assert_eq!(run_in(SCENE, late.clone()).marks, []);
+        late.late_p99_us = 101.0;
+        assert_eq!(run_in(SCENE, late).marks, [Mark::GeneratorFull]);
     }
 
     #[test]

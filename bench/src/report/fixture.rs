@@ -206,6 +206,7 @@ fn run(name: &str, small_us: f64, scene: Scene, round: usize) -> Run {
         beyond_us: own.then_some(process_us * 1.1),
         known_us: process_us + station_us,
         known_beyond_us: own.then_some(process_us * 1.05),
+        late_p99_us: 0.0,
         unsent: scene.offered.map_or(0, |offered| (offered - rate) as u64),
         p50_us: wait(1.0),
         p90_us: wait(2.0),

@@ -120,6 +120,7 @@ pub struct Clients {
     table: Slots<Client>,
     waiting: usize,
     untried: usize,
+    received_bytes: u64,
     sources_used: u32,
 }
 
@@ -132,6 +133,7 @@ impl Clients {
             table: Slots::new(),
             waiting: 0,
             untried: 0,
+            received_bytes: 0,
             sources_used: 0,
         }
     }
@@ -139,6 +141,11 @@ impl Clients {
     /// Connections that are not gone yet.
     pub fn live(&self) -> usize {
         self.table.live()
+    }
+
+    /// Bytes of answers so far, heads and all.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// Questions without answer.
@@ -425,6 +432,7 @@ impl Clients {
             Size::Small => HEADROOM,
             Size::Large => 0,
         };
+        self.received_bytes += count as u64;
         let piece = &buffer[start..start + count];
         let progress = client.response.feed(piece, &self.pattern);
         match buffer.size() {

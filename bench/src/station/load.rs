@@ -30,8 +30,10 @@ use crate::station::times;
 const UNTRIED_MAX: usize = 128;
 /// All connections must stand within this, or the run is called off.
 const OPENING_LIMIT: Duration = Duration::from_secs(20);
-/// An answer that was due at the end and has not come after this is lost.
+/// An answer that was due at the end and has not come after this is lost, and after the time that its body takes.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// The slowest that bodies are expected to come, all together.
+const DRAIN_BYTES_S: u64 = 200_000_000;
 /// A run with so many faults is over: it measures nothing.
 const FAULTS_MAX: u64 = 1000;
 
@@ -72,6 +74,8 @@ pub struct LoadJob {
     counted: Range<Instant>,
     unsent: u64,
     answered: u64,
+    /// At the window's begin, and at its end.
+    received_bytes: [u64; 2],
     latency: Histogram<u64>,
     faults: Faults,
     window: Window,
@@ -97,6 +101,7 @@ impl LoadJob {
             counted: Instant::ZERO..Instant::ZERO,
             unsent: 0,
             answered: 0,
+            received_bytes: [0; 2],
             latency,
             faults: Faults::default(),
             window: Window::default(),
@@ -172,6 +177,7 @@ impl LoadJob {
                     Ok(end) => self.window = Window::between(start, &end),
                     Err(trouble) => self.failure = Some(trouble.to_string()),
                 }
+                self.received_bytes[1] = self.clients.received_bytes();
                 self.count_unsent();
                 self.drain(ring);
             }
@@ -272,6 +278,7 @@ impl LoadJob {
         match Reading::take(&self.order) {
             Ok(start) => {
                 self.answered = 0;
+                self.received_bytes[0] = self.clients.received_bytes();
                 self.latency.reset();
                 if let Some(offered) = &mut self.offered {
                     offered.reset();
@@ -365,8 +372,9 @@ impl LoadJob {
     }
 
     fn drain<R: Ring>(&mut self, ring: &mut R) {
+        let left = self.order.asked.body_bytes * self.clients.waiting() as u64;
         self.phase = Phase::Draining {
-            until: ring.now() + DRAIN_LIMIT,
+            until: ring.now() + DRAIN_LIMIT + Duration::from_secs(left / DRAIN_BYTES_S),
         };
     }
 
@@ -388,6 +396,7 @@ impl LoadJob {
         }
         Outcome::Load(Load {
             answered: self.answered,
+            received_bytes: self.received_bytes[1] - self.received_bytes[0],
             faults,
             window: std::mem::take(&mut self.window),
             latency: times::quantiles(&self.latency),

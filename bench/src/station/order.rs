@@ -153,6 +153,8 @@ pub enum Outcome {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Load {
     pub answered: u64,
+    /// Of answers, also of those that were not whole yet at the end.
+    pub received_bytes: u64,
     /// Faults of the whole run, warm-up and end included, by name.
     pub faults: BTreeMap<String, u64>,
     pub window: Window,
