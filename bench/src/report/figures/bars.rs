@@ -37,6 +37,8 @@ const NAMES: u32 = 200;
 const NAME_MAX: usize = 12;
 const VALUES: u32 = 150;
 const BELOW: u32 = 84;
+/// What is left for the bars themselves.
+const ALONG: u32 = WIDTH - NAMES - VALUES - 2 * MARGIN;
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, Scale>>;
 
@@ -55,7 +57,7 @@ pub fn draw(plot: &Bars, palette: &Palette) -> Result<String, Fault> {
         .y_label_area_size(NAMES)
         // The first row is the uppermost.
         .build_cartesian_2d(
-            Scale::linear(least.min(0.0), most.max(0.0)),
+            Scale::linear(least.min(0.0), most.max(0.0)).spaced(ALONG),
             Scale::bare(rows, 0.0),
         )?;
     chart

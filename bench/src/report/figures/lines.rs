@@ -28,7 +28,7 @@ use crate::report::figures::pick::Point;
 use crate::report::figures::pick::Range;
 use crate::report::figures::scale::Scale;
 
-const LEFT: u32 = 120;
+const LEFT: u32 = 144;
 const BELOW: u32 = 84;
 /// Room for the unit above the upright axis.
 const ABOVE: u32 = 56;
@@ -74,6 +74,7 @@ fn along(plot: &Lines) -> Scale {
         Range::Logarithmic => Scale::logarithmic_at(&all),
         Range::FromZero | Range::Around => {
             Scale::linear(0.0, all.iter().copied().fold(0.0, f64::max))
+                .spaced(WIDTH - LEFT - 4 * MARGIN)
         }
     }
 }

@@ -373,8 +373,8 @@ fn quota(cells: &[Cell]) -> Picked {
     let mut plots = vec![("Requests per second".to_owned(), Plot::Bars(bars))];
     plots.retain(drawable);
     picked(
-        "A small allotment",
-        "The most that a part of a CPU carries.",
+        "A part of a CPU",
+        "Requests per second where the generator is not the limit.",
         plots,
     )
 }

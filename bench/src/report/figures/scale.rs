@@ -13,6 +13,9 @@ use crate::report::words::grouped;
 const APART_X: f64 = 0.13;
 const APART_Y: f64 = 0.09;
 const STEPS: f64 = 5.0;
+/// What a letter takes, and what has to be free between two values, in the units of the picture.
+const LETTER: f64 = 17.0;
+const GAP: f64 = 24.0;
 
 #[derive(Clone, Debug)]
 pub struct Scale {
@@ -78,6 +81,20 @@ impl Scale {
             scale.add(*tick, APART_X);
         }
         scale
+    }
+
+    /// Leaves out evenly what has no room when it is written along so many units.
+    pub fn spaced(mut self, units: u32) -> Scale {
+        let words = self
+            .ticks
+            .iter()
+            .map(|tick| self.words(*tick).chars().count());
+        let widest = words.max().unwrap_or(0) as f64 * LETTER + GAP;
+        let room = (f64::from(units) / widest).max(1.0);
+        let steps = self.ticks.len().saturating_sub(1) as f64;
+        let every = (steps / room).ceil().max(1.0) as usize;
+        self.ticks = self.ticks.into_iter().step_by(every).collect();
+        self
     }
 
     /// One without anything written beside it.

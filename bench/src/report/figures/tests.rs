@@ -27,6 +27,17 @@ fn even_steps_hold_everything() {
 }
 
 #[test]
+fn what_has_no_room_is_not_written() {
+    let wide = || Scale::linear(0.0, 2e6);
+    assert_eq!(
+        ticks(&wide().spaced(900)),
+        ["0", "500,000", "1,000,000", "1,500,000", "2,000,000"]
+    );
+    assert_eq!(ticks(&wide().spaced(560)), ["0", "1,000,000", "2,000,000"]);
+    assert_eq!(ticks(&wide().spaced(1)), ["0", "2,000,000"]);
+}
+
+#[test]
 fn powers_of_ten_and_what_fits_between() {
     assert_eq!(
         ticks(&Scale::logarithmic(40.0, 900.0)),
