@@ -3,6 +3,7 @@
 //! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
 //! - [`verify`] tries whether this machine carries what HALB promises, in cgroups ([`allotment`]).
+//! - [`workers`] shows what several workers of HALB bring and cost.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
 //! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
@@ -30,6 +31,7 @@ mod station;
 mod stats;
 mod trouble;
 mod verify;
+mod workers;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -61,6 +63,8 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
         Verb::Verify(options) => verify::run(&options.plan()?),
+        Verb::Workers(options) => workers::run(options),
+        Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
             let (listener, address) = ring::listen(&mut ring, &listen)?;

@@ -11,6 +11,8 @@ use clap::Subcommand;
 use crate::cli::compare::CompareOptions;
 use crate::cli::verify::VerifyOptions;
 use crate::process::Pinned;
+use crate::report::ReportOptions;
+use crate::workers::WorkersOptions;
 
 /// HALB beside its peers, on one machine.
 #[derive(Parser)]
@@ -26,6 +28,10 @@ pub enum Verb {
     Compare(Box<CompareOptions>),
     /// Whether this machine carries what HALB promises; in less than five minutes.
     Verify(VerifyOptions),
+    /// What several workers bring and cost, how clients are spread over them, and what a slow one does to others.
+    Workers(WorkersOptions),
+    /// One page of HTML from what `compare` and `verify` have written.
+    Report(ReportOptions),
     /// Only the origin: `GET /N` is answered with N bytes.
     Origin {
         #[arg(long, default_value = "127.0.0.1:0")]

@@ -21,7 +21,7 @@ pub struct VerifyOptions {
     /// The core of load and origin; without it, the last one. The program may use all others.
     #[arg(long)]
     load_core: Option<usize>,
-    /// Go on although others use the machine; the record says so.
+    /// Verify although the machine is busy or not fit for it; the record says so.
     #[arg(long)]
     even_if_busy: bool,
     /// Write everything here, too.
@@ -33,9 +33,6 @@ pub struct VerifyOptions {
     /// What is verified; the relay carries a trial of this verb itself.
     #[arg(long, hide = true, value_enum, default_value_t = ProgramName::Halb)]
     program: ProgramName,
-    /// Go on with a debug build of this program, which may be too slow to offer so much.
-    #[arg(long, hide = true)]
-    even_if_debug: bool,
     #[command(flatten)]
     amounts: Amounts,
 }
@@ -84,10 +81,12 @@ impl VerifyOptions {
                 "there is one core only; the program and the load need one each",
             ));
         }
-        let program = match (self.program, self.halb) {
-            (ProgramName::Relay, _) => Program::Relay,
-            (ProgramName::Halb, Some(path)) => Program::Halb(path),
-            (ProgramName::Halb, None) => Program::Halb(beside_this("halb")?),
+        let program = match self.program {
+            ProgramName::Relay => Program::Relay,
+            ProgramName::Halb => Program::Halb {
+                path: self.halb.map_or_else(|| beside_this("halb"), Ok)?,
+                workers: None,
+            },
         };
         Ok(Plan {
             program,
@@ -95,7 +94,6 @@ impl VerifyOptions {
             load_core,
             wanted: self.amounts.wanted()?,
             even_if_busy: self.even_if_busy,
-            even_if_debug: self.even_if_debug,
             json: self.json,
             html: self.html,
         })
@@ -159,7 +157,7 @@ mod tests {
     #[test]
     fn without_options_it_is_what_halb_promises() {
         let plan = plan(&["--halb", "/usr/bin/halb"]).unwrap();
-        assert!(matches!(plan.program, Program::Halb(path) if path.ends_with("halb")));
+        assert!(matches!(plan.program, Program::Halb { path, .. } if path.ends_with("halb")));
         assert!(!plan.cores.contains(&plan.load_core));
         let wanted = plan.wanted;
         assert_eq!(wanted.small.to_string(), "0.4 CPU, 96 MB");
@@ -168,7 +166,7 @@ mod tests {
         assert_eq!((wanted.outstanding, wanted.delay_ms), (2000, 2000));
         assert_eq!((wanted.sessions, wanted.moving), (40_000, 15_000));
         assert_eq!(wanted.idle_bytes, 64 << 20);
-        assert!(!plan.even_if_busy && !plan.even_if_debug);
+        assert!(!plan.even_if_busy);
     }
 
     #[test]

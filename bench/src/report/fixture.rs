@@ -180,7 +180,8 @@ fn scenes() -> Vec<Scene> {
 fn run(name: &str, small_us: f64, scene: Scene, round: usize) -> Run {
     let wobble = 1.0 + 0.04 * (round as f64 - 1.0) * (name.len() as f64 - 3.0) / 4.0;
     let fresh = if scene.kind == Kind::Fresh { 2.2 } else { 1.0 };
-    let many = (1.0 + (scene.connections as f64 / 64.0).ln().max(0.0) * 0.06) * fresh;
+    let growth = 0.04 + 0.002 * small_us;
+    let many = (1.0 + (scene.connections as f64 / 64.0).ln().max(0.0) * growth) * fresh;
     let body_us = scene.body_bytes as f64 / 1e6 * 150.0;
     let own = name != "direct";
     let process_us = (small_us * many + if own { body_us } else { 0.0 }) * wobble;

@@ -28,6 +28,11 @@ pub fn date(here: &Surroundings) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// The command as it can be typed again.
+pub fn command(here: &Surroundings) -> String {
+    here.command.join(" ")
+}
+
 /// What a reader must not overlook, each with the word it begins with.
 pub fn alarms(here: &Surroundings, complete: bool) -> Vec<(&'static str, String)> {
     let mut alarms = Vec::new();

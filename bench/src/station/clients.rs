@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use halb::model::time::Instant;
 use halb::ring::arena::Buffer;
@@ -25,12 +27,15 @@ use socket2::Domain;
 use socket2::Type;
 
 use crate::slots::Slots;
+use crate::station::body::outgoing::Outgoing;
+use crate::station::body::pattern::Pattern;
+use crate::station::body::response::Expected;
+use crate::station::body::response::Progress;
+use crate::station::body::response::Response;
+use crate::station::body::response::Wrong;
 use crate::station::give_back;
+use crate::station::order::Asked;
 use crate::station::order::SOURCES_EACH;
-use crate::station::pattern::Pattern;
-use crate::station::response::Progress;
-use crate::station::response::Response;
-use crate::station::response::Wrong;
 
 pub const CONNECT: u8 = 3;
 pub const RECV: u8 = 4;
@@ -38,6 +43,8 @@ pub const SEND: u8 = 5;
 
 /// Answers longer than this are received in large buffers, as a browser would.
 const SHORT_BYTES: u64 = 3 * 1024;
+/// A longer head does not fit a small buffer beside the framing of an upload.
+const HEAD_BYTES_MAX: usize = SMALL_BYTES - 64;
 /// Source addresses of all stations together: 127.1.0.0/16.
 const SOURCES: u32 = 1 << 16;
 
@@ -64,16 +71,18 @@ pub enum Event {
         slot: u32,
         nanos: u64,
     },
+    /// The first byte of a body is here, where it comes slowly ([`Asked::pace_bytes_s`]).
+    Begun(u32),
     /// The other end closed, and nothing was due.
     Ended(u32),
     Failed(u32, Fault),
 }
 
 /// What is asked, and how.
+#[derive(Clone, Copy)]
 pub struct Question {
     pub target: SocketAddr,
-    pub body_bytes: u64,
-    pub head_bytes: usize,
+    pub asked: Asked,
     /// Every request has a connection of its own.
     pub fresh: bool,
     /// The first source address ([`crate::station::order::Order`]).
@@ -91,6 +100,13 @@ struct Client {
     /// No answer has come on it yet.
     untried: bool,
     since: Instant,
+    asked: Asked,
+    /// An upload that is not handed over to the kernel yet, and what of the buffer in flight is not.
+    upload: Option<Outgoing>,
+    sending: Range<usize>,
+    /// The answer was whole, so long after the question, while the end of the request was still in flight.
+    answered: Option<u64>,
+    begun: bool,
     response: Response,
     /// Kept for long answers.
     large: Option<Buffer>,
@@ -99,6 +115,7 @@ struct Client {
 /// All connections of the generator.
 pub struct Clients {
     question: Question,
+    pattern: Rc<Pattern>,
     request: Vec<u8>,
     table: Slots<Client>,
     waiting: usize,
@@ -108,10 +125,11 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub fn new(question: Question) -> Clients {
+    pub fn new(question: Question, pattern: Rc<Pattern>) -> Clients {
         Clients {
-            request: request(&question),
+            request: request(&question, &question.asked),
             question,
+            pattern,
             table: Slots::new(),
             waiting: 0,
             untried: 0,
@@ -163,7 +181,12 @@ impl Clients {
             waiting: false,
             untried: true,
             since: now,
-            response: Response::expecting(self.question.body_bytes),
+            asked: self.question.asked,
+            upload: None,
+            sending: 0..0,
+            answered: None,
+            begun: false,
+            response: Response::expecting(expected(&self.question.asked)),
             large: None,
         });
         self.untried += 1;
@@ -185,29 +208,87 @@ impl Clients {
         Some(source(first + self.sources_used))
     }
 
-    /// Sends the question and listens for the answer.
-    pub fn ask<R: Ring>(&mut self, ring: &mut R, slot: u32, now: Instant) {
-        let token = self.table.token(SEND, slot);
-        let Some(client) = self.table.at(slot) else {
+    /// Sends the question and listens for the answer; the time counts from `since`.
+    pub fn ask<R: Ring>(&mut self, ring: &mut R, slot: u32, since: Instant) {
+        let asked = self.question.asked;
+        self.begin(slot, since, asked);
+        if asked.upload_bytes > 0 {
+            let head = self.request.clone();
+            return self.send_message(ring, slot, head, &asked);
+        }
+        let Some(client) = self.table.at(slot).filter(|client| client.waiting) else {
             return;
         };
-        if client.closing {
-            return;
-        }
-        if !self.question.fresh {
-            client.since = now;
-        }
-        client.response.again();
-        client.waiting = true;
-        client.in_flight += 1;
-        self.waiting += 1;
-        let socket = client.socket;
         let Some(mut buffer) = ring.lease(Size::Small) else {
             unreachable!("the station has a small buffer for every connection");
         };
         buffer[..self.request.len()].copy_from_slice(&self.request);
-        ring.send(socket, buffer, 0..self.request.len(), token);
+        client.in_flight += 1;
+        client.sending = 0..self.request.len();
+        let (socket, range) = (client.socket, client.sending.clone());
+        ring.send(socket, buffer, range, self.table.token(SEND, slot));
         self.listen(ring, slot, Arrival::Later);
+    }
+
+    /// The same with another question, for once.
+    pub fn ask_other<R: Ring>(&mut self, ring: &mut R, slot: u32, since: Instant, asked: &Asked) {
+        self.begin(slot, since, *asked);
+        let head = request(&self.question, asked);
+        self.send_message(ring, slot, head, asked);
+    }
+
+    fn begin(&mut self, slot: u32, since: Instant, asked: Asked) {
+        let Some(client) = self.table.at(slot).filter(|client| !client.closing) else {
+            return;
+        };
+        if !self.question.fresh {
+            client.since = since;
+        }
+        client.asked = asked;
+        client.begun = false;
+        client.response.again(expected(&asked));
+        client.waiting = true;
+        self.waiting += 1;
+    }
+
+    /// Begins a request that may have a body.
+    fn send_message<R: Ring>(&mut self, ring: &mut R, slot: u32, head: Vec<u8>, asked: &Asked) {
+        let Some(client) = self.table.at(slot).filter(|client| client.waiting) else {
+            return;
+        };
+        let bytes = asked.upload_bytes;
+        client.upload = Some(Outgoing::new(
+            head,
+            bytes,
+            asked.upload_chunked && bytes > 0,
+        ));
+        let size = if bytes > SHORT_BYTES {
+            Size::Large
+        } else {
+            Size::Small
+        };
+        let buffer = ring.lease(size).or_else(|| ring.lease(Size::Small));
+        let Some(buffer) = buffer else {
+            unreachable!("the station has a small buffer for every connection");
+        };
+        self.send_piece(ring, slot, buffer);
+        self.listen(ring, slot, Arrival::Later);
+    }
+
+    fn send_piece<R: Ring>(&mut self, ring: &mut R, slot: u32, mut buffer: Buffer) {
+        let token = self.table.token(SEND, slot);
+        let Some(client) = self.table.at(slot) else {
+            return ring.give_back(buffer);
+        };
+        if let Some(upload) = &mut client.upload {
+            let end = upload.next(&mut buffer, u64::MAX, &self.pattern);
+            client.sending = 0..end;
+            if upload.is_over() {
+                client.upload = None;
+            }
+        }
+        client.in_flight += 1;
+        ring.send(client.socket, buffer, client.sending.clone(), token);
     }
 
     /// Listens, if it does not already: for an answer, or on an idle connection for its end.
@@ -221,7 +302,9 @@ impl Clients {
         }
         client.receiving = true;
         client.in_flight += 1;
-        let into = if self.question.body_bytes <= SHORT_BYTES {
+        // A slow body comes in small pieces, and from thousands at once.
+        let small = client.asked.body_bytes <= SHORT_BYTES || client.asked.pace_bytes_s > 0;
+        let into = if small {
             Into::Pick
         } else {
             match client.large.take().or_else(|| ring.lease(Size::Large)) {
@@ -260,7 +343,6 @@ impl Clients {
         &mut self,
         ring: &mut R,
         completion: Completion,
-        pattern: &Pattern,
     ) -> Option<Event> {
         let slot = completion.token.slot;
         let Some(client) = self.table.find(completion.token) else {
@@ -277,28 +359,48 @@ impl Clients {
                 Ok(_) => Event::Connected(slot),
                 Err(errno) => Event::Failed(slot, Fault::Connect(errno)),
             }),
-            RECV => self.on_recv(ring, completion, pattern),
+            RECV => self.on_recv(ring, completion),
             _ => self.on_send(ring, completion),
         }
     }
 
     fn on_send<R: Ring>(&mut self, ring: &mut R, completion: Completion) -> Option<Event> {
         let slot = completion.token.slot;
-        give_back(ring, completion.buffer);
-        match completion.result {
-            Ok(count) if count as usize == self.request.len() => None,
-            // A request is shorter than any socket's send buffer; a part of it is a fault.
-            Ok(_) => Some(Event::Failed(slot, Fault::Send(Errno::EMSGSIZE))),
-            Err(errno) => Some(Event::Failed(slot, Fault::Send(errno))),
+        let (client, buffer) = (self.table.at(slot)?, completion.buffer?);
+        let count = match completion.result {
+            Ok(count) => count as usize,
+            Err(errno) => {
+                ring.give_back(buffer);
+                return Some(Event::Failed(slot, Fault::Send(errno)));
+            }
+        };
+        client.sending.start += count;
+        if !client.sending.is_empty() {
+            client.in_flight += 1;
+            let (socket, rest) = (client.socket, client.sending.clone());
+            ring.send(socket, buffer, rest, self.table.token(SEND, slot));
+            return None;
         }
+        if client.upload.is_some() {
+            self.send_piece(ring, slot, buffer);
+            return None;
+        }
+        ring.give_back(buffer);
+        let nanos = client.answered.take()?;
+        Some(self.answered(slot, nanos))
     }
 
-    fn on_recv<R: Ring>(
-        &mut self,
-        ring: &mut R,
-        completion: Completion,
-        pattern: &Pattern,
-    ) -> Option<Event> {
+    /// The answer is whole, and so is the request.
+    fn answered(&mut self, slot: u32, nanos: u64) -> Event {
+        self.waiting -= 1;
+        if let Some(client) = self.table.at(slot) {
+            client.waiting = false;
+            self.untried -= usize::from(std::mem::take(&mut client.untried));
+        }
+        Event::Answered { slot, nanos }
+    }
+
+    fn on_recv<R: Ring>(&mut self, ring: &mut R, completion: Completion) -> Option<Event> {
         let slot = completion.token.slot;
         let client = self.table.at(slot)?;
         client.receiving = false;
@@ -331,7 +433,8 @@ impl Clients {
             Size::Large => 0,
         };
         self.received_bytes += count as u64;
-        let progress = client.response.feed(&buffer[start..start + count], pattern);
+        let piece = &buffer[start..start + count];
+        let progress = client.response.feed(piece, &self.pattern);
         match buffer.size() {
             Size::Small => ring.give_back(buffer),
             Size::Large => client.large = Some(buffer),
@@ -345,21 +448,27 @@ impl Clients {
         slot: u32,
         progress: Result<Progress, Wrong>,
     ) -> Option<Event> {
+        let client = self.table.at(slot)?;
         match progress {
             Ok(Progress::More) => {
-                self.listen(ring, slot, Arrival::Now);
-                None
+                let slow = client.asked.pace_bytes_s > 0;
+                let begins = slow && !client.begun && client.response.has_begun();
+                client.begun |= begins;
+                let when = if slow { Arrival::Later } else { Arrival::Now };
+                self.listen(ring, slot, when);
+                begins.then_some(Event::Begun(slot))
+            }
+            Ok(Progress::Whole) if client.upload.is_some() => {
+                Some(Event::Failed(slot, Fault::Wrong(Wrong::Early)))
             }
             Ok(Progress::Whole) => {
-                let client = self.table.at(slot)?;
-                client.waiting = false;
-                self.waiting -= 1;
-                self.untried -= usize::from(std::mem::take(&mut client.untried));
-                let nanos = ring
-                    .now()
-                    .as_nanos()
-                    .saturating_sub(client.since.as_nanos());
-                Some(Event::Answered { slot, nanos })
+                let since = client.since.as_nanos();
+                let nanos = ring.now().as_nanos().saturating_sub(since);
+                if client.sending.is_empty() {
+                    return Some(self.answered(slot, nanos));
+                }
+                client.answered = Some(nanos);
+                None
             }
             Err(wrong) => Some(Event::Failed(slot, Fault::Wrong(wrong))),
         }
@@ -401,20 +510,32 @@ impl Faults {
     }
 }
 
-/// The request, with a head of exactly `head_bytes` when that is more than it needs.
-fn request(question: &Question) -> Vec<u8> {
+fn expected(asked: &Asked) -> Expected {
+    Expected {
+        body_bytes: asked.body_bytes,
+        chunked: asked.chunked,
+    }
+}
+
+/// The request's head, of exactly `head_bytes` when that is more than it needs.
+fn request(question: &Question, asked: &Asked) -> Vec<u8> {
     let connection = if question.fresh {
         "Connection: close\r\n"
     } else {
         ""
     };
+    let (method, framing) = match (asked.upload_bytes, asked.upload_chunked) {
+        (0, _) => ("GET", String::new()),
+        (_, true) => ("POST", "Transfer-Encoding: chunked\r\n".to_owned()),
+        (bytes, false) => ("POST", format!("Content-Length: {bytes}\r\n")),
+    };
+    let (path, host) = (asked.target(), question.target);
     let mut head = format!(
-        "GET /{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: halb-bench\r\nAccept: */*\r\n{connection}",
-        question.body_bytes, question.target
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: halb-bench\r\nAccept: */*\r\n{framing}{connection}"
     );
     const COOKIE: &str = "Cookie: c=";
     const ENDS: usize = 4;
-    let padding = question.head_bytes.min(SMALL_BYTES);
+    let padding = asked.head_bytes.min(HEAD_BYTES_MAX);
     if let Some(letters) = padding.checked_sub(head.len() + COOKIE.len() + ENDS) {
         head.push_str(COOKIE);
         head.extend(std::iter::repeat_n('x', letters));
@@ -448,21 +569,29 @@ mod tests {
     fn question(head_bytes: usize, fresh: bool) -> Question {
         Question {
             target: SocketAddr::from(([127, 0, 0, 1], 8000)),
-            body_bytes: 128,
-            head_bytes,
+            asked: Asked {
+                body_bytes: 128,
+                head_bytes,
+                ..Asked::default()
+            },
             fresh,
             first_source: 0,
         }
     }
 
+    fn head(head_bytes: usize, fresh: bool) -> Vec<u8> {
+        let question = question(head_bytes, fresh);
+        request(&question, &question.asked)
+    }
+
     #[test]
     fn a_request_has_the_length_that_was_asked_for() {
-        assert_eq!(request(&question(600, false)).len(), 600);
-        assert_eq!(request(&question(200, true)).len(), 200);
-        let least = request(&question(0, false));
+        assert_eq!(head(600, false).len(), 600);
+        assert_eq!(head(200, true).len(), 200);
+        let least = head(0, false);
         assert!(least.starts_with(b"GET /128 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"));
         assert!(least.ends_with(b"*/*\r\n\r\n"));
-        assert!(request(&question(0, true)).ends_with(b"Connection: close\r\n\r\n"));
+        assert!(head(0, true).ends_with(b"Connection: close\r\n\r\n"));
     }
 
     #[test]

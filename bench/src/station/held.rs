@@ -1,5 +1,7 @@
 //! Connections that are held: warm up with a few, open the many with one exchange each, wait while the crew reads
 //! the memory, and let every one of them answer once more, so that nobody can win by closing.
+//!
+//! Of `Hold` some have a response under way meanwhile: at the pace that the order names, and as long as it measures.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use crate::station::clients::Clients;
 use crate::station::clients::Event;
 use crate::station::clients::Fault;
 use crate::station::clients::Faults;
+use crate::station::order::Asked;
 use crate::station::order::Gate;
 use crate::station::order::Held;
 use crate::station::order::Order;
@@ -23,6 +26,8 @@ use crate::station::order::Said;
 pub const WARM: usize = 64;
 /// Each phase must end within this; waiting for the crew is none.
 const PHASE_LIMIT: Duration = Duration::from_secs(60);
+
+const ENDED_EARLY: &str = "a response under way ended before all connections stood";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -37,6 +42,10 @@ enum Phase {
         told: bool,
     },
     Filling,
+    /// Those that are to have a response under way are asked for it.
+    SettingOut,
+    /// Their responses come to their end.
+    Arriving,
     AskingAgain,
     Closing,
     Over,
@@ -51,15 +60,23 @@ pub struct HeldJob {
     opening: usize,
     opened: usize,
     warm: HashSet<u32>,
-    again: Vec<u32>,
+    /// Whom to ask next.
+    next: Vec<u32>,
+    /// Asked for a slow response whose first byte is not here.
+    setting_out: HashSet<u32>,
+    /// Those with a response under way.
+    moving: HashSet<u32>,
     result: Held,
     faults: Faults,
     failure: Option<String>,
 }
 
 impl HeldJob {
-    pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> HeldJob {
+    pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> Result<HeldJob, String> {
         let now = ring.now();
+        if order.moving > 0 && order.asked.pace_bytes_s == 0 {
+            return Err("a response that is to be under way needs a pace".to_owned());
+        }
         let mut job = HeldJob {
             phase: Phase::Warming {
                 until: now + Duration::from_millis(order.warm_ms),
@@ -70,7 +87,9 @@ impl HeldJob {
             opening: 0,
             opened: 0,
             warm: HashSet::new(),
-            again: Vec::new(),
+            next: Vec::new(),
+            setting_out: HashSet::new(),
+            moving: HashSet::new(),
             result: Held::default(),
             faults: Faults::default(),
             failure: None,
@@ -78,7 +97,16 @@ impl HeldJob {
         for _ in 0..WARM {
             job.open(ring);
         }
-        job
+        Ok(job)
+    }
+
+    /// What those are asked that are to have a response under way for as long as the order measures.
+    fn slow(&self) -> Asked {
+        let seconds = self.order.measure_ms.div_ceil(1000).max(1);
+        Asked {
+            body_bytes: self.order.asked.pace_bytes_s.saturating_mul(seconds),
+            ..self.order.asked
+        }
     }
 
     pub fn clients(&mut self) -> &mut Clients {
@@ -92,7 +120,12 @@ impl HeldJob {
             Phase::Resting if self.clients.waiting() == 0 => Some(Instant::ZERO),
             Phase::Closing if self.clients.live() == 0 => Some(Instant::ZERO),
             Phase::AtGate { told: false, .. } => Some(Instant::ZERO),
-            Phase::Resting | Phase::Filling | Phase::AskingAgain => Some(self.limit),
+            Phase::Arriving if self.clients.waiting() == 0 => Some(Instant::ZERO),
+            Phase::Resting
+            | Phase::Filling
+            | Phase::SettingOut
+            | Phase::Arriving
+            | Phase::AskingAgain => Some(self.limit),
             Phase::AtGate { .. } | Phase::Closing | Phase::Over => None,
         }
     }
@@ -103,28 +136,42 @@ impl HeldJob {
                 self.opening -= 1;
                 self.clients.ask(ring, slot, ring.now());
             }
-            Event::Answered { slot, .. } => {
-                if let Phase::Warming { .. } = self.phase {
-                    self.clients.ask(ring, slot, ring.now());
-                } else {
-                    self.clients.listen(ring, slot, Arrival::Later);
-                }
-                if self.phase == Phase::AskingAgain && !self.warm.contains(&slot) {
-                    self.result.answered_again += 1;
-                }
+            Event::Answered { slot, .. } => self.on_answer(ring, slot),
+            Event::Begun(slot) => {
+                self.setting_out.remove(&slot);
             }
-            Event::Ended(slot) => {
-                self.faults.add(Fault::Ended);
-                self.clients.close(ring, slot);
-            }
+            Event::Ended(slot) => self.fail(ring, slot, Fault::Ended),
             Event::Failed(slot, fault) => {
                 if let Fault::Connect(_) = fault {
                     self.opening -= 1;
                 }
-                self.faults.add(fault);
-                self.clients.close(ring, slot);
+                self.fail(ring, slot, fault);
             }
         }
+    }
+
+    fn on_answer<R: Ring>(&mut self, ring: &mut R, slot: u32) {
+        if let Phase::Warming { .. } = self.phase {
+            return self.clients.ask(ring, slot, ring.now());
+        }
+        self.clients.listen(ring, slot, Arrival::Later);
+        self.setting_out.remove(&slot);
+        if self.moving.remove(&slot) {
+            if self.phase == Phase::Arriving {
+                self.result.moved += 1;
+            } else {
+                self.faults.add_named(ENDED_EARLY, 1);
+            }
+        } else if self.phase == Phase::AskingAgain && !self.warm.contains(&slot) {
+            self.result.answered_again += 1;
+        }
+    }
+
+    fn fail<R: Ring>(&mut self, ring: &mut R, slot: u32, fault: Fault) {
+        self.faults.add(fault);
+        self.setting_out.remove(&slot);
+        self.moving.remove(&slot);
+        self.clients.close(ring, slot);
     }
 
     /// Called after every turn: phases follow one another here.
@@ -139,11 +186,17 @@ impl HeldJob {
                 self.reach(Gate::Ready);
             }
             Phase::Filling => self.fill(ring, quiet),
+            Phase::SettingOut => self.set_out(ring),
+            Phase::Arriving if quiet => {
+                self.next = self.clients.used();
+                self.enter(ring, Phase::AskingAgain);
+            }
             Phase::AskingAgain => self.ask_again(ring, quiet),
             Phase::Closing if self.clients.live() == 0 => return Some(Said::Done(self.finish())),
             Phase::AtGate { .. }
             | Phase::Warming { .. }
             | Phase::Resting
+            | Phase::Arriving
             | Phase::Closing
             | Phase::Over => {}
         }
@@ -170,15 +223,14 @@ impl HeldJob {
             Phase::AtGate {
                 gate: Gate::Filled, ..
             } => {
-                let used = self.clients.used();
-                let held = used.iter().filter(|slot| !self.warm.contains(slot));
-                self.result.held = held.count() as u64;
-                self.again = used;
-                self.enter(ring, Phase::AskingAgain);
+                self.result.held = self.many().len() as u64;
+                self.enter(ring, Phase::Arriving);
             }
             Phase::Warming { .. }
             | Phase::Resting
             | Phase::Filling
+            | Phase::SettingOut
+            | Phase::Arriving
             | Phase::AskingAgain
             | Phase::Closing
             | Phase::Over => {}
@@ -213,18 +265,42 @@ impl HeldJob {
             self.open(ring);
         }
         if quiet && self.opened == self.order.connections {
+            let many = self.many();
+            let first = many.len().saturating_sub(self.order.moving);
+            self.next = many[first..].to_vec();
+            self.enter(ring, Phase::SettingOut);
+        }
+    }
+
+    /// Those that are open, without those that warmed up.
+    fn many(&self) -> Vec<u32> {
+        let mut used = self.clients.used();
+        used.retain(|slot| !self.warm.contains(slot));
+        used
+    }
+
+    fn set_out<R: Ring>(&mut self, ring: &mut R) {
+        let slow = self.slow();
+        while self.setting_out.len() < WARM
+            && let Some(slot) = self.next.pop()
+        {
+            self.setting_out.insert(slot);
+            self.moving.insert(slot);
+            self.clients.ask_other(ring, slot, ring.now(), &slow);
+        }
+        if self.setting_out.is_empty() {
             self.reach(Gate::Filled);
         }
     }
 
     fn ask_again<R: Ring>(&mut self, ring: &mut R, quiet: bool) {
         while self.clients.waiting() < WARM {
-            let Some(slot) = self.again.pop() else {
+            let Some(slot) = self.next.pop() else {
                 break;
             };
             self.clients.ask(ring, slot, ring.now());
         }
-        if quiet && self.again.is_empty() {
+        if quiet && self.next.is_empty() {
             self.close_all(ring);
         }
     }
@@ -240,12 +316,17 @@ impl HeldJob {
     fn enter<R: Ring>(&mut self, ring: &mut R, phase: Phase) {
         self.phase = phase;
         self.limit = ring.now() + PHASE_LIMIT;
+        if phase == Phase::Arriving {
+            self.limit = self.limit + Duration::from_millis(self.order.measure_ms);
+        }
         // The next phase begins to work at once, not at the next completion.
         match phase {
             Phase::Filling => self.fill(ring, false),
+            Phase::SettingOut => self.set_out(ring),
             Phase::AskingAgain => self.ask_again(ring, false),
             Phase::Warming { .. }
             | Phase::Resting
+            | Phase::Arriving
             | Phase::AtGate { .. }
             | Phase::Closing
             | Phase::Over => {}

@@ -144,6 +144,7 @@ impl LoadJob {
                 _ => self.clients.ask(ring, slot, ring.now()),
             },
             Event::Answered { slot, nanos } => self.on_answer(ring, slot, nanos),
+            Event::Begun(_) => {}
             Event::Ended(slot) => {
                 // Expected where each request has its own connection, and only there.
                 if self.order.kind != Kind::Fresh {

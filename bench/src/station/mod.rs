@@ -4,6 +4,7 @@
 //! One process for both, because two would wake each other for every batch: that costs time which is then
 //! missing to keep a proxy busy.
 
+pub mod body;
 pub mod clients;
 pub mod held;
 pub mod line;
@@ -11,11 +12,11 @@ pub mod load;
 pub mod offered;
 pub mod order;
 pub mod origin;
-pub mod pattern;
-pub mod response;
 #[cfg(test)]
 mod tests;
 pub mod times;
+
+use std::rc::Rc;
 
 use halb::model::time::Instant;
 use halb::ring::arena::Buffer;
@@ -23,6 +24,7 @@ use halb::ring::port::Completion;
 use halb::ring::port::Ring;
 use halb::ring::port::Socket;
 
+use crate::station::body::pattern::Pattern;
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
 use crate::station::clients::Question;
@@ -37,7 +39,6 @@ use crate::station::order::Outcome;
 use crate::station::order::Said;
 use crate::station::order::Told;
 use crate::station::origin::Origin;
-use crate::station::pattern::Pattern;
 use crate::trouble::Trouble;
 
 /// Serves as origin on `listener` and takes orders from the crew at the other end of `line`, until that hangs up.
@@ -48,7 +49,7 @@ pub fn serve<R: Ring>(
     hello: Hello,
 ) -> Result<(), Trouble> {
     let mut station = Station {
-        pattern: Pattern::new(),
+        pattern: Rc::new(Pattern::new()),
         origin: Origin::start(ring, listener),
         line: Line::new(line),
         job: None,
@@ -58,11 +59,13 @@ pub fn serve<R: Ring>(
     station.line.listen(ring);
     let mut completions = Vec::new();
     while !station.over {
-        let until = station.job.as_ref().and_then(Job::deadline);
+        let job = station.job.as_ref().and_then(Job::deadline);
+        let until = job.into_iter().chain(station.origin.deadline()).min();
         ring.turn(until, &mut completions);
         for completion in completions.drain(..) {
             station.on_completion(ring, completion)?;
         }
+        station.origin.on_time(ring, &station.pattern);
         station.on_time(ring)?;
     }
     Ok(())
@@ -74,7 +77,7 @@ pub fn serve_origin<R: Ring>(ring: &mut R, listener: Socket) -> ! {
     let mut origin = Origin::start(ring, listener);
     let mut completions = Vec::new();
     loop {
-        ring.turn(None, &mut completions);
+        ring.turn(origin.deadline(), &mut completions);
         for completion in completions.drain(..) {
             match completion.token.kind {
                 origin::ACCEPT => origin.on_accept(ring, &completion),
@@ -82,6 +85,7 @@ pub fn serve_origin<R: Ring>(ring: &mut R, listener: Socket) -> ! {
                 _ => origin.on_send(ring, completion, &pattern),
             }
         }
+        origin.on_time(ring, &pattern);
     }
 }
 
@@ -91,7 +95,7 @@ enum Job {
 }
 
 struct Station {
-    pattern: Pattern,
+    pattern: Rc<Pattern>,
     origin: Origin,
     line: Line,
     job: Option<Job>,
@@ -119,7 +123,7 @@ impl Station {
             line::SEND => self.line.on_sent(ring, completion)?,
             _ => {
                 if let Some(job) = &mut self.job {
-                    let event = job.clients().on_completion(ring, completion, &self.pattern);
+                    let event = job.clients().on_completion(ring, completion);
                     if let Some(event) = event {
                         job.on_event(ring, event);
                     }
@@ -164,25 +168,28 @@ impl Station {
     }
 
     fn begin<R: Ring>(&mut self, ring: &mut R, order: Order) -> Result<(), Trouble> {
-        let clients = Clients::new(Question {
+        let mut asked = order.asked;
+        if order.kind == Kind::Hold {
+            asked.pace_bytes_s = 0; // only of those that have a response under way
+        }
+        let question = Question {
             target: order.target,
-            body_bytes: order.asked.body_bytes,
-            head_bytes: order.asked.head_bytes,
+            asked,
             fresh: order.kind == Kind::Fresh,
             first_source: order.first_source,
-        });
-        match order.kind {
-            Kind::Idle | Kind::Hold => {
-                self.job = Some(Job::Held(HeldJob::start(ring, order, clients)));
-            }
+        };
+        let clients = Clients::new(question, Rc::clone(&self.pattern));
+        let job = match order.kind {
+            Kind::Idle | Kind::Hold => HeldJob::start(ring, order, clients).map(Job::Held),
             Kind::Keep | Kind::Fresh | Kind::Offered => {
-                match LoadJob::start(ring, order, clients) {
-                    Ok(job) => self.job = Some(Job::Load(Box::new(job))),
-                    Err(reason) => {
-                        let said = Said::Done(Outcome::Failed(reason));
-                        self.line.say(ring, &said)?;
-                    }
-                }
+                LoadJob::start(ring, order, clients).map(|job| Job::Load(Box::new(job)))
+            }
+        };
+        match job {
+            Ok(job) => self.job = Some(job),
+            Err(reason) => {
+                let said = Said::Done(Outcome::Failed(reason));
+                self.line.say(ring, &said)?;
             }
         }
         Ok(())

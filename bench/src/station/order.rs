@@ -58,6 +58,7 @@ pub enum Gate {
 
 /// What is asked of the origin: `GET /N`, or `POST /N` with a body, with the words of [`Asked::target`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Asked {
     /// Length of the response's body.
     pub body_bytes: u64,
@@ -65,12 +66,35 @@ pub struct Asked {
     pub head_bytes: usize,
     /// Length of the request's body; 0: a GET.
     pub upload_bytes: u64,
+    /// The request's body goes in chunks, without Content-Length.
+    pub upload_chunked: bool,
     /// The origin answers after so long.
     pub delay_ms: u64,
     /// The response comes in chunks, without Content-Length.
     pub chunked: bool,
     /// The origin sends so many bytes of the body, once a second, and not faster; 0: as fast as they go.
     pub pace_bytes_s: u64,
+}
+
+impl Asked {
+    /// Path and query that tell the origin.
+    pub fn target(&self) -> String {
+        let mut words = Vec::new();
+        if self.delay_ms > 0 {
+            words.push(format!("delay={}", self.delay_ms));
+        }
+        if self.chunked {
+            words.push("chunked".to_owned());
+        }
+        if self.pace_bytes_s > 0 {
+            words.push(format!("pace={}", self.pace_bytes_s));
+        }
+        if self.upload_bytes > 0 {
+            words.push(format!("upload={}", self.upload_bytes));
+        }
+        let query = if words.is_empty() { "" } else { "?" };
+        format!("/{}{query}{}", self.body_bytes, words.join("&"))
+    }
 }
 
 /// Source addresses of one station: so many that, with a connection for every request, no pair of address and port
@@ -86,7 +110,9 @@ pub struct Order {
     pub asked: Asked,
     /// Of `Offered`: requests per second, at fixed times, whether or not earlier ones are answered.
     pub rate: f64,
-    /// Of `Hold`: so many of the connections have a response under way, the others idle.
+    /// Of `Hold`: so many of the connections have a response under way, the others idle. Its body is as long as
+    /// `asked.pace_bytes_s` makes in `measure_ms`, from the moment each was asked: that has to last until all are open.
+    /// All other exchanges ask for `asked.body_bytes`, not slowly.
     pub moving: usize,
     /// The station's connections come from [`SOURCES_EACH`] addresses from this one on, by turns; the crew sees to it
     /// that no two stations have the same. Kept connections leave the choice to the kernel where this is 0.
@@ -157,7 +183,7 @@ pub struct Latency {
 /// What became of connections that were held.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Held {
-    /// Connections that stayed open.
+    /// Connections that were open when all were.
     pub held: u64,
     /// Of those, the ones that answered once more afterwards.
     pub answered_again: u64,

@@ -36,7 +36,6 @@ pub struct Plan {
     pub load_core: usize,
     pub wanted: Wanted,
     pub even_if_busy: bool,
-    pub even_if_debug: bool,
     pub json: Option<PathBuf>,
     pub html: Option<PathBuf>,
 }
@@ -45,8 +44,8 @@ pub struct Plan {
 pub fn run(plan: &Plan) -> Result<bool, Trouble> {
     let version = plan.program.version()?;
     let stations = fitness::stations(share::descriptors()? as u64, &plan.wanted)?;
-    let warnings = fitness::check(plan)?;
     let interrupt = Interrupt::hold()?;
+    let warnings = fitness::check(plan, &interrupt)?;
     let folder = tempfile::tempdir().during("making a folder for the run")?;
     let mut report = Verification {
         form: record::FORM,
@@ -78,6 +77,10 @@ fn give_out(plan: &Plan, report: Verification) -> Result<(), Trouble> {
     if let Some(path) = &plan.json {
         let text = serde_json::to_vec_pretty(&record).during("writing the report")?;
         std::fs::write(path, text).during("writing the report")?;
+    }
+    if let Some(path) = &plan.html {
+        let page = report::html::render(std::slice::from_ref(&record))?;
+        std::fs::write(path, page).during("writing the page")?;
     }
     Ok(())
 }

@@ -21,21 +21,25 @@ use crate::verify::judge::Seen;
 
 /// What is verified.
 pub enum Program {
-    Halb(PathBuf),
+    Halb {
+        path: PathBuf,
+        /// So many, where that is not left to HALB.
+        workers: Option<usize>,
+    },
     Relay,
 }
 
 impl Program {
     pub fn name(&self) -> &'static str {
         match self {
-            Program::Halb(_) => "halb",
+            Program::Halb { .. } => "halb",
             Program::Relay => "relay",
         }
     }
 
     /// What it says about its version; fails when it cannot be started at all.
     pub fn version(&self) -> Result<String, Trouble> {
-        let Program::Halb(path) = self else {
+        let Program::Halb { path, .. } = self else {
             return Ok(env!("CARGO_PKG_VERSION").to_owned());
         };
         let doing = format!("starting {}", path.display());
@@ -51,12 +55,16 @@ impl Program {
         &self,
         listen: SocketAddr,
         origin: SocketAddr,
+        ui_port: u16,
         folder: &Path,
     ) -> Result<(PathBuf, Vec<String>), Trouble> {
         match self {
-            Program::Halb(path) => {
+            Program::Halb { path, workers } => {
                 let file = folder.join("verified.toml");
-                let text = configuration(listen, origin, folder)?;
+                let mut text = configuration(listen, origin, ui_port, folder)?;
+                if let Some(workers) = workers {
+                    text += &format!("workers = {workers}\n");
+                }
                 std::fs::write(&file, text).during("writing a configuration")?;
                 let words = ["run", "-f", &file.display().to_string()].map(str::to_owned);
                 Ok((path.clone(), words.into()))
@@ -73,11 +81,16 @@ impl Program {
 
 /// Only what HALB cannot know by itself, and ports that clash with nothing. Everything else is its default, the
 /// number of workers, probes, counters and histograms included.
-fn configuration(listen: SocketAddr, origin: SocketAddr, folder: &Path) -> Result<String, Trouble> {
-    let (ui, ctl) = (free_address()?.port(), free_address()?.port());
+fn configuration(
+    listen: SocketAddr,
+    origin: SocketAddr,
+    ui_port: u16,
+    folder: &Path,
+) -> Result<String, Trouble> {
+    let ctl_port = free_address()?.port();
     let state = folder.join("verified-state");
     Ok(format!(
-        "in = \"{listen}\"\nout1 = \"{origin}\"\nui_port = {ui}\nctl_port = {ctl}\nstate_dir = {:?}\n",
+        "in = \"{listen}\"\nout1 = \"{origin}\"\nui_port = {ui_port}\nctl_port = {ctl_port}\nstate_dir = {:?}\n",
         state.display().to_string()
     ))
 }
@@ -87,6 +100,8 @@ pub struct Subject {
     running: Running,
     group: Group,
     pub target: SocketAddr,
+    /// Where HALB serves its metrics.
+    pub ui: SocketAddr,
     /// All its processes.
     pub processes: Vec<i32>,
     name: &'static str,
@@ -104,7 +119,8 @@ impl Subject {
         let name = program.name();
         let group = Group::create("verify", allotment)?;
         let target = free_address()?;
-        let (path, arguments) = program.command(target, origin, folder)?;
+        let ui = free_address()?;
+        let (path, arguments) = program.command(target, origin, ui.port(), folder)?;
         let place = Place {
             cores,
             group: Some(&group),
@@ -113,6 +129,7 @@ impl Subject {
         await_answer(target, &mut running, name)?;
         Ok(Subject {
             target,
+            ui,
             processes: tree(running.process())?,
             running,
             group,

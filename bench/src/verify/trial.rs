@@ -93,7 +93,7 @@ impl Trial<'_> {
     fn megabytes(&mut self, crew: &mut Crew) -> Result<Option<Check>, Trouble> {
         let wanted = self.plan.wanted.megabytes;
         let promise = Promise {
-            name: format!("{wanted} MB/s in bodies of {} kB", BODY_BYTES / 1024),
+            name: format!("{wanted} MB/s"),
             allotment: self.plan.wanted.small,
             wanted,
             unit: "MB/s",
@@ -197,7 +197,7 @@ impl Trial<'_> {
         let sessions = grouped(wanted.sessions as f64);
         let megabytes = wanted.idle_bytes >> 20;
         let promise = Promise {
-            name: format!("{sessions} idle sessions within {megabytes} MB of resident memory"),
+            name: format!("{sessions} idle in {megabytes} MB"),
             allotment: wanted.large,
             wanted: megabytes as f64,
             unit: "MB",
@@ -312,7 +312,7 @@ impl Trial<'_> {
     }
 }
 
-fn order(kind: Kind, connections: usize, subject: &Subject) -> Order {
+pub fn order(kind: Kind, connections: usize, subject: &Subject) -> Order {
     Order {
         target: subject.target,
         kind,

@@ -3,7 +3,7 @@
 mod judged;
 mod memory;
 mod rates;
-mod scenes;
+pub mod scenes;
 
 use crate::record::Comparison;
 use crate::record::Verification;
@@ -130,8 +130,8 @@ pub fn part_word(part: Part) -> &'static str {
 
 fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Aim => "aim",
-        Verdict::Gate => "gate",
+        Verdict::Aim => "aim reached",
+        Verdict::Gate => "gate reached",
         Verdict::Missed => "MISSED",
         Verdict::Unknown => "unknown",
     }

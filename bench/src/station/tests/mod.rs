@@ -1,5 +1,6 @@
 //! The station against servers that do not do as they should: each fault has to be seen.
 
+mod asked;
 mod offered;
 
 use std::io::BufRead;
@@ -67,6 +68,13 @@ impl Place {
         }
     }
 
+    /// Hangs up after the order.
+    fn only(mut self, order: Order) -> Outcome {
+        let outcome = self.order(order);
+        self.leave();
+        outcome
+    }
+
     fn tell(&self, told: &Told) {
         let mut text = serde_json::to_vec(told).unwrap();
         text.push(b'\n');
@@ -99,6 +107,72 @@ fn order(target: SocketAddr, kind: Kind) -> Order {
         watch: Vec::new(),
         crew: Vec::new(),
     }
+}
+
+/// Answers each request as it is told, on many connections; the end of an answer may be the end of the connection.
+struct Server {
+    address: SocketAddr,
+    over: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// What a server does after an answer.
+enum Then {
+    GoOn,
+    Close,
+}
+
+impl Server {
+    /// Requests are small and come one by one, so each arrives whole.
+    fn new(answer: impl Fn(&[u8]) -> (Vec<u8>, Then) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&over);
+        let thread = thread::spawn(move || {
+            let answer = Arc::new(answer);
+            let mut serving = Vec::new();
+            for stream in listener.incoming() {
+                if seen.load(Ordering::Acquire) {
+                    break;
+                }
+                let (mut stream, answer) = (stream.unwrap(), Arc::clone(&answer));
+                serving.push(thread::spawn(move || {
+                    let mut request = [0; 4096];
+                    while let Ok(count @ 1..) = stream.read(&mut request) {
+                        let (bytes, then) = answer(&request[..count]);
+                        if stream.write_all(&bytes).is_err() || matches!(then, Then::Close) {
+                            return;
+                        }
+                    }
+                }));
+            }
+            for one in serving {
+                one.join().unwrap();
+            }
+        });
+        Server {
+            address,
+            over,
+            thread,
+        }
+    }
+
+    fn leave(self) {
+        self.over.store(true, Ordering::Release);
+        drop(TcpStream::connect(self.address).unwrap());
+        self.thread.join().unwrap();
+    }
+}
+
+/// A right answer with so many bytes.
+fn right(body_bytes: usize) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {body_bytes}\r\n\r\n");
+    let mut answer = head.into_bytes();
+    let start = answer.len();
+    answer.resize(start + body_bytes, 0);
+    Pattern::new().fill(&mut answer[start..], 0);
+    answer
 }
 
 /// Answers every request with the same bytes; `None` closes instead.

@@ -10,54 +10,9 @@ const STALL: Duration = Duration::from_millis(100);
 const STALL_AT: usize = 50;
 
 /// Answers every request, one at a time; one of them late.
-struct Staller {
-    address: SocketAddr,
-    over: Arc<AtomicBool>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Staller {
-    fn new() -> Staller {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let over = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&over);
-        let thread = thread::spawn(move || {
-            let answered = Arc::new(Mutex::new(0));
-            let mut serving = Vec::new();
-            for stream in listener.incoming() {
-                if seen.load(Ordering::Acquire) {
-                    break;
-                }
-                let (stream, answered) = (stream.unwrap(), Arc::clone(&answered));
-                serving.push(thread::spawn(move || answer_all(stream, &answered)));
-            }
-            for one in serving {
-                one.join().unwrap();
-            }
-        });
-        Staller {
-            address,
-            over,
-            thread,
-        }
-    }
-
-    fn leave(self) {
-        self.over.store(true, Ordering::Release);
-        drop(TcpStream::connect(self.address).unwrap());
-        self.thread.join().unwrap();
-    }
-}
-
-/// Until the other end closes. Requests are small and come one by one, so each arrives whole.
-fn answer_all(mut stream: TcpStream, answered: &Mutex<usize>) {
-    let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 128\r\n\r\n".to_vec();
-    let head = answer.len();
-    answer.resize(head + 128, 0);
-    Pattern::new().fill(&mut answer[head..], 0);
-    let mut request = [0; 4096];
-    while matches!(stream.read(&mut request), Ok(1..)) {
+fn staller() -> Server {
+    let answered = Mutex::new(0);
+    Server::new(move |_| {
         let mut answered = answered.lock().unwrap();
         *answered += 1;
         if *answered == STALL_AT {
@@ -65,10 +20,8 @@ fn answer_all(mut stream: TcpStream, answered: &Mutex<usize>) {
             let (_held, silent) = std::sync::mpsc::channel::<()>();
             let _late = silent.recv_timeout(STALL);
         }
-        if stream.write_all(&answer).is_err() {
-            return;
-        }
-    }
+        (right(128), Then::GoOn)
+    })
 }
 
 fn counted(load: &order::Load, at_least: Duration) -> u64 {
@@ -79,7 +32,7 @@ fn counted(load: &order::Load, at_least: Duration) -> u64 {
 
 #[test]
 fn everybody_who_was_due_during_a_stall_has_waited() {
-    let staller = Staller::new();
+    let staller = staller();
     let mut place = Place::new();
     let outcome = place.order(Order {
         connections: 2,
@@ -106,13 +59,9 @@ fn what_could_not_be_sent_until_the_end_is_counted_too() {
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 128\r\n\r\n".to_vec();
-        let head = answer.len();
-        answer.resize(head + 128, 0);
-        Pattern::new().fill(&mut answer[head..], 0);
         let mut request = [0; 4096];
         assert!(stream.read(&mut request).unwrap() > 0);
-        stream.write_all(&answer).unwrap();
+        stream.write_all(&right(128)).unwrap();
         // The second request, and then the end.
         while matches!(stream.read(&mut request), Ok(1..)) {}
     });

@@ -38,7 +38,7 @@ impl Pattern {
         }
     }
 
-    /// Whether `piece` is what a body of `total` bytes holds at `offset`.
+    /// Whether `piece` is what a body of `total` bytes holds at `offset`. Of unknown length: `total` is 0.
     pub fn matches(&self, piece: &[u8], offset: u64, total: u64) -> bool {
         if total <= WHOLE_BYTES || piece.len() <= 2 * EDGE_BYTES {
             return self.same(piece, offset);
@@ -53,8 +53,8 @@ impl Pattern {
         if piece[..first] != self.bytes[start..start + first] {
             return false;
         }
-        let rest = &piece[first..];
-        rest.len() <= PERIOD && *rest == self.bytes[..rest.len()]
+        let mut laps = piece[first..].chunks(PERIOD);
+        laps.all(|lap| *lap == self.bytes[..lap.len()])
     }
 }
 
