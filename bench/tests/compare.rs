@@ -29,8 +29,13 @@ fn command(json: &Path, rounds: &str) -> Command {
 fn compare(arguments: &[&str]) -> (Output, Value) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
-    let output = command(&json, "1").args(arguments).output().unwrap();
-    (output.clone(), read(&json, &output))
+    let page = folder.path().join("report.html");
+    let mut command = command(&json, "1");
+    command.arg("--html").arg(&page).args(arguments);
+    let output = command.output().unwrap();
+    let report = read(&json, &output);
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<svg"));
+    (output, report)
 }
 
 fn read(json: &Path, output: &Output) -> Value {
@@ -58,7 +63,7 @@ fn every_kind_of_run_is_measured_without_faults() {
         "--growth=2,8",
         "--bodies=65536,200000",
         "--idle=100",
-        "--active=0",
+        "--active=20",
     ]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(report["complete"], true);
@@ -74,10 +79,15 @@ fn every_kind_of_run_is_measured_without_faults() {
             assert_eq!(run["beyond_us"].is_number(), relay, "{run}");
         }
     }
-    let idle = &array(&report, "memory")[0];
+    let memory = array(&report, "memory");
+    let (idle, active) = (&memory[0], &memory[1]);
     assert_eq!(
         (&idle["held"], &idle["answered_again"]),
         (&100.into(), &100.into())
+    );
+    assert_eq!(
+        (&active["held"], &active["moved"]),
+        (&20.into(), &20.into())
     );
     // A build without optimisation is measured only on demand, and the record says so.
     assert_eq!(report["surroundings"]["doubtful"], true);
@@ -96,12 +106,27 @@ fn rates_are_offered_as_parts_of_the_greatest() {
     let runs = runs(&report, "rates");
     let most = runs[0]["rate"].as_f64().unwrap();
     assert_eq!(runs[0]["scene"]["offered"], Value::Null);
-    for (run, part) in [(1, 0.1), (3, 0.2)] {
-        let offered = runs[run]["scene"]["offered"].as_f64().unwrap();
-        assert!((offered - most * part).abs() <= 0.5, "{offered} of {most}");
-        assert_eq!(runs[run]["contender"], "direct");
-        assert_eq!(runs[run + 1]["contender"], "relay");
-    }
+    let offered = |part: f64| {
+        let near = move |run: &&&Value| {
+            let offered = run["scene"]["offered"].as_f64();
+            offered.is_some_and(|offered| (offered - most * part).abs() <= 0.5)
+        };
+        runs.iter().filter(near).collect::<Vec<&&Value>>()
+    };
+    let (first, second) = (offered(0.1), offered(0.2));
+    assert_eq!(runs.len(), 1 + first.len() + second.len());
+    let names = |runs: Vec<&&Value>| runs.iter().map(|run| run["contender"].clone()).collect();
+    let all: Vec<Value> = names(first.clone());
+    assert_eq!(all, ["direct", "relay"]);
+    // Who could not carry the first, which happens where tests have the machine to share, is not offered more.
+    let marks = |run: &Value| {
+        run["marks"]
+            .as_array()
+            .unwrap()
+            .contains(&"overloaded".into())
+    };
+    let rested: Vec<Value> = names(first.into_iter().filter(|run| !marks(run)).collect());
+    assert_eq!(names(second), rested);
 }
 
 #[test]

@@ -46,6 +46,9 @@ pub struct CompareOptions {
     /// Write everything here, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page with plots here, too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// How much of each part; `--quick` changes what is not given.
@@ -191,6 +194,7 @@ impl CompareOptions {
                 full: self.job.full,
             },
             json: self.json,
+            html: self.html,
         })
     }
 

@@ -21,10 +21,11 @@ use crate::station::order::Order;
 use crate::station::order::Outcome;
 use crate::trouble::Trouble;
 
-/// What the origin sends on each connection that has a response under way, and for how long: opening them all and
-/// reading the memory has to fit into that.
+/// What the origin sends on each connection that has a response under way.
 const PACE_BYTES_S: u64 = 1000;
-const PACED_SECONDS: u64 = 20;
+/// For how long: opening them all and reading the memory has to fit into that.
+const PACED_MS: u64 = 3000;
+const PACED_MS_EACH: u64 = 4;
 
 impl Comparison<'_> {
     /// Everybody in turn, each once: memory does not drift as speed does.
@@ -86,11 +87,6 @@ impl Comparison<'_> {
         let idle = doing == Doing::Idle;
         let scene = Scene {
             kind: if idle { Kind::Idle } else { Kind::Hold },
-            body_bytes: if idle {
-                SHORT_BODY_BYTES
-            } else {
-                PACE_BYTES_S * PACED_SECONDS
-            },
             ..keep(Part::Memory, connections, SHORT_BODY_BYTES)
         };
         self.tell(&one.contender, scene, 0);
@@ -99,6 +95,7 @@ impl Comparison<'_> {
         if !idle {
             order.moving = connections;
             order.asked.pace_bytes_s = PACE_BYTES_S;
+            order.measure_ms = PACED_MS + PACED_MS_EACH * connections as u64;
         }
         order
     }

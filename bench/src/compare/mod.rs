@@ -33,6 +33,7 @@ use crate::record::contender::Contender;
 use crate::record::memory::MemoryFigure;
 use crate::record::surroundings::Surroundings;
 use crate::record::target;
+use crate::report;
 use crate::report::text;
 use crate::trouble::Trouble;
 use crate::trouble::While;
@@ -48,6 +49,22 @@ pub struct Plan {
     pub quick: bool,
     pub even_if_busy: bool,
     pub json: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Writes the files that were asked for.
+    fn write(&self, record: &Record) -> Result<(), Trouble> {
+        if let Some(path) = &self.json {
+            let text = serde_json::to_vec_pretty(record).during("writing the report")?;
+            std::fs::write(path, text).during("writing the report")?;
+        }
+        if let Some(path) = &self.html {
+            let page = report::html::render(std::slice::from_ref(record))?;
+            std::fs::write(path, page).during("writing the page")?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether to go on after a run.
@@ -145,7 +162,7 @@ impl Comparison<'_> {
     fn stage(&mut self, stage: &Stage, folder: &Path) -> Result<Next, Trouble> {
         let mut crew = Crew::start(
             self.plan.load_core,
-            stage.stations(),
+            stage.stations()?,
             folder,
             self.interrupt,
         )?;
@@ -192,11 +209,7 @@ impl Comparison<'_> {
             && self.report.runs.iter().all(|run| run.faults.is_empty())
             && self.report.memory.iter().all(MemoryFigure::sound);
         print(&text::comparison(&self.report))?;
-        if let Some(path) = &self.plan.json {
-            let text = serde_json::to_vec_pretty(&Record::Compare(self.report))
-                .during("writing the report")?;
-            std::fs::write(path, text).during("writing the report")?;
-        }
+        self.plan.write(&Record::Compare(self.report))?;
         end?;
         Ok(sound)
     }

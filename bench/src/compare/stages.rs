@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crate::allotment::Allotment;
+use crate::crew::Crew;
+use crate::crew::share::Need;
 use crate::record::memory::Doing;
 use crate::record::run::Part;
 use crate::record::run::Scene;
 use crate::station::order::Kind;
+use crate::trouble::Trouble;
 
 /// A body for which the work per request counts, not the bytes.
 pub const SHORT_BODY_BYTES: u64 = 128;
@@ -33,12 +36,9 @@ const FRESH_ALLOTMENT: Allotment = Allotment {
     memory_bytes: 1 << 30,
 };
 
-/// Clients and origin of so many connections fit into one process of 20,000 descriptors, beside those that
-/// contenders keep in their pools.
-const ONE_STATION_CONNECTIONS: usize = 6000;
-/// Two stations share the clients; the first is the origin for all.
+/// As many as the contenders' own configurations allow for.
 pub const LOAD_CONNECTIONS_MAX: usize = 12_000;
-/// Held connections share few to the origin, but for the relay's and those with a response under way.
+/// The relay's, and those with a response under way, have one to the origin each.
 pub const HELD_CONNECTIONS_MAX: usize = 9500;
 /// A contender that keeps two descriptors for each connection, and a few more.
 const ONE_THREAD_CONNECTIONS: usize = 9500;
@@ -213,17 +213,27 @@ impl Stage {
         most.unwrap_or(0)
     }
 
-    /// Processes that make the load.
-    pub fn stations(&self) -> usize {
-        match self.work {
-            Work::Held(_) => 1,
-            Work::Loads(_) | Work::Rates { .. }
-                if self.connections() <= ONE_STATION_CONNECTIONS =>
-            {
-                1
-            }
-            Work::Loads(_) | Work::Rates { .. } => 2,
-        }
+    /// Processes that make the load, for the largest of its loads.
+    pub fn stations(&self) -> Result<usize, Trouble> {
+        let need = |kind, connections, moving| Need {
+            kind,
+            connections,
+            moving,
+            direct: false,
+        };
+        let needs: Vec<Need> = match &self.work {
+            Work::Loads(_) | Work::Rates { .. } => vec![need(Kind::Keep, self.connections(), 0)],
+            Work::Held(held) => held
+                .iter()
+                .map(|(doing, connections)| match doing {
+                    Doing::Idle => need(Kind::Idle, *connections, 0),
+                    Doing::Transfer => need(Kind::Hold, *connections, *connections),
+                })
+                .collect(),
+        };
+        needs
+            .into_iter()
+            .try_fold(1, |most, need| Ok(most.max(Crew::needed(need)?)))
     }
 
     /// Threads, each with its own 20,000 descriptors, for a contender that needs two for each connection.
@@ -321,19 +331,14 @@ mod tests {
     }
 
     #[test]
-    fn many_connections_need_two_stations_and_two_threads() {
+    fn many_connections_need_two_threads() {
         let growth = &wanted(&[Part::Growth]).stages()[0];
-        assert_eq!(
-            (growth.stations(), growth.threads(), growth.rounds),
-            (2, 2, 3)
-        );
+        assert_eq!((growth.threads(), growth.rounds), (2, 3));
         let requests = &wanted(&[Part::Requests]).stages()[0];
-        assert_eq!(
-            (requests.stations(), requests.threads(), requests.rounds),
-            (1, 1, 5)
-        );
+        assert_eq!((requests.threads(), requests.rounds), (1, 5));
         let memory = &wanted(&[Part::Memory]).stages()[0];
-        assert_eq!((memory.stations(), memory.threads()), (1, 1));
+        assert_eq!(memory.threads(), 1);
+        assert_eq!(requests.stations().unwrap(), 1);
     }
 
     #[test]
