@@ -41,3 +41,32 @@ pub fn run(options: &ReportOptions) -> Result<bool, Trouble> {
     eprintln!("{} is written", options.out.display());
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_become_one_page_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths =
+            ["verify.json", "broken.json", "page.html"].map(|name| folder.path().join(name));
+        let [verify, broken, out] = paths;
+        let record = Record::Verify(fixture::verification());
+        std::fs::write(&verify, serde_json::to_vec(&record).unwrap()).unwrap();
+        std::fs::write(&broken, "{").unwrap();
+
+        let records = vec![verify.clone(), broken];
+        let out_of = |records| ReportOptions {
+            records,
+            out: out.clone(),
+        };
+        let refused = run(&out_of(records)).err().unwrap().to_string();
+        assert!(refused.contains("broken.json"), "{refused}");
+        assert!(!out.exists());
+
+        assert!(run(&out_of(vec![verify.clone(), verify])).unwrap());
+        let page = std::fs::read_to_string(&out).unwrap();
+        assert_eq!(page.matches("<article ").count(), 2);
+    }
+}
