@@ -39,8 +39,6 @@ const WARM_MS: u64 = 1000;
 const ASKING_MS: u64 = 1000;
 /// How long transfers go on while all are connected.
 const HELD_MS: u64 = 5000;
-/// A transfer that is begun while others still connect has to last until all are connected, and on.
-const TRANSFER_S: u64 = 40;
 /// A small request, as the tables of `compare` have it.
 const SMALL_BYTES: u64 = 128;
 const HEAD_BYTES: usize = 200;
@@ -268,7 +266,7 @@ impl Trial<'_> {
         order.asked.head_bytes = IDLE_HEAD_BYTES;
         if moving > 0 {
             order.asked.pace_bytes_s = PACE_BYTES_S;
-            order.asked.body_bytes = PACE_BYTES_S * TRANSFER_S;
+            order.asked.body_bytes = PACE_BYTES_S * self.plan.wanted.transfer_s;
         }
         let mut rss_bytes = 0;
         let mut at_gate = |gate: Gate| {
