@@ -65,8 +65,8 @@ struct Amounts {
     /// Length of each measurement.
     #[arg(long, hide = true, default_value_t = 10.0)]
     seconds: f64,
-    /// Length of each transfer: longer than it takes to connect all sessions.
-    #[arg(long, hide = true, default_value_t = 40)]
+    /// Length of each transfer.
+    #[arg(long, hide = true, default_value_t = 25)]
     transfer_seconds: u64,
 }
 
