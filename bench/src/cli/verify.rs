@@ -65,6 +65,9 @@ struct Amounts {
     /// Length of each measurement.
     #[arg(long, hide = true, default_value_t = 10.0)]
     seconds: f64,
+    /// Length of each transfer.
+    #[arg(long, hide = true, default_value_t = 25)]
+    transfer_seconds: u64,
 }
 
 impl VerifyOptions {
@@ -106,7 +109,10 @@ impl Amounts {
         if amounts.iter().any(|amount| !(0.1..=1e6).contains(amount)) {
             return Err(Trouble::new("rates are from 0.1 to a million"));
         }
-        if !(0.1..=60.0).contains(&self.seconds) || self.delay_ms > 60_000 {
+        if !(0.1..=60.0).contains(&self.seconds)
+            || self.delay_ms > 60_000
+            || self.transfer_seconds > 600
+        {
             return Err(Trouble::new("a measurement has 0.1 to 60 seconds"));
         }
         if self.moving > self.sessions {
@@ -133,6 +139,7 @@ impl Amounts {
             sessions: self.sessions,
             moving: self.moving,
             idle_bytes: self.idle_megabytes << 20,
+            transfer_s: self.transfer_seconds,
             measure_ms: (self.seconds * 1000.0) as u64,
         })
     }

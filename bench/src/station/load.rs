@@ -11,9 +11,10 @@ use hdrhistogram::Histogram;
 
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
-use crate::station::clients::Fault;
-use crate::station::clients::Faults;
+use crate::station::fault::Fault;
+use crate::station::fault::Faults;
 use crate::station::offered::Offered;
+use crate::station::order::Asked;
 use crate::station::order::Gate;
 use crate::station::order::Kind;
 use crate::station::order::Load;
@@ -141,6 +142,14 @@ impl LoadJob {
                 (Phase::Warming { .. } | Phase::Measuring { .. }, Some(offered)) => {
                     offered.free(slot, ring.now());
                 }
+                (Phase::Opening { .. }, _) => {
+                    // Only a few are opened at a time; none of them is to wait for long.
+                    let asked = Asked {
+                        delay_ms: 0,
+                        ..self.order.asked
+                    };
+                    self.clients.ask_other(ring, slot, ring.now(), &asked);
+                }
                 _ => self.clients.ask(ring, slot, ring.now()),
             },
             Event::Answered { slot, nanos } => self.on_answer(ring, slot, nanos),
@@ -253,7 +262,12 @@ impl LoadJob {
             return offered.begin(ring.now());
         }
         self.top_up(ring);
-        for _ in 0..UNTRIED_MAX {
+        // Where the origin lets everybody wait, all are to wait at the same time.
+        let at_once = match self.order.asked.delay_ms {
+            0 => UNTRIED_MAX,
+            _ => self.order.connections,
+        };
+        for _ in 0..at_once {
             self.rouse(ring);
         }
     }

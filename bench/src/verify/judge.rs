@@ -252,8 +252,8 @@ impl Judged<'_> {
             "at most {} of memory, the kernel's part included",
             megabytes(self.seen.memory_peak)
         ));
-        if throttled.periods > 0 {
-            let part = 100.0 * throttled.throttled as f64 / throttled.periods as f64;
+        let part = 100.0 * throttled.throttled as f64 / throttled.periods.max(1) as f64;
+        if part >= 1.0 {
             remarks.push(format!(
                 "its part of the CPU was used up in {part:.0} % of the periods"
             ));

@@ -262,6 +262,7 @@ fn wanted() -> Wanted {
         sessions: 40_000,
         moving: 15_000,
         idle_bytes: 64 << 20,
+        transfer_s: 25,
         measure_ms: 10_000,
     }
 }

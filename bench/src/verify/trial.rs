@@ -37,10 +37,6 @@ const SEARCH_PART: u64 = 2;
 const WARM_MS: u64 = 1000;
 /// Everybody asks within this, so that all wait at the same time, and is answered within it after that.
 const ASKING_MS: u64 = 1000;
-/// How long transfers go on while all are connected.
-const HELD_MS: u64 = 5000;
-/// A transfer that is begun while others still connect has to last until all are connected, and on.
-const TRANSFER_S: u64 = 40;
 /// A small request, as the tables of `compare` have it.
 const SMALL_BYTES: u64 = 128;
 const HEAD_BYTES: usize = 200;
@@ -262,14 +258,11 @@ impl Trial<'_> {
         let kind = if moving > 0 { Kind::Hold } else { Kind::Idle };
         let mut order = Order {
             moving,
-            measure_ms: HELD_MS.min(self.plan.wanted.measure_ms),
+            measure_ms: self.plan.wanted.transfer_s * 1000,
             ..order(kind, self.plan.wanted.sessions, &subject)
         };
         order.asked.head_bytes = IDLE_HEAD_BYTES;
-        if moving > 0 {
-            order.asked.pace_bytes_s = PACE_BYTES_S;
-            order.asked.body_bytes = PACE_BYTES_S * TRANSFER_S;
-        }
+        order.asked.pace_bytes_s = if moving > 0 { PACE_BYTES_S } else { 0 };
         let mut rss_bytes = 0;
         let mut at_gate = |gate: Gate| {
             if gate == Gate::Filled {

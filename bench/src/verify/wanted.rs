@@ -34,5 +34,7 @@ pub struct Wanted {
     pub moving: usize,
     /// The most resident memory while all of them are idle.
     pub idle_bytes: u64,
+    /// How long a transfer takes: the first has to last until the last has begun, and on.
+    pub transfer_s: u64,
     pub measure_ms: u64,
 }
