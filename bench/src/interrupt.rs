@@ -22,7 +22,8 @@ pub struct Interrupt(SignalFd);
 /// What ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Woken {
-    Readable,
+    /// The first of the sources that can be read, by its index.
+    Readable(usize),
     Interrupted,
     Late,
 }
@@ -40,24 +41,39 @@ impl Interrupt {
         Ok(Interrupt(signals))
     }
 
-    /// Waits until `source` can be read, a signal has come, or the deadline is reached. A signal stays
+    /// Waits until one of `sources` can be read, a signal has come, or the deadline is reached. A signal stays
     /// pending, so that every later wait ends at once too.
-    pub fn wait(&self, source: BorrowedFd<'_>, deadline: &Deadline) -> Result<Woken, Trouble> {
+    pub fn wait(&self, sources: &[BorrowedFd<'_>], deadline: &Deadline) -> Result<Woken, Trouble> {
         loop {
-            let mut watched = [
-                PollFd::new(source, PollFlags::POLLIN),
-                PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
-            ];
+            let signal = PollFd::new(self.0.as_fd(), PollFlags::POLLIN);
+            let sources = sources.iter();
+            let watched = sources.map(|source| PollFd::new(*source, PollFlags::POLLIN));
+            let mut watched: Vec<PollFd<'_>> = std::iter::once(signal).chain(watched).collect();
             match poll(&mut watched, deadline.left()) {
                 Ok(0) if deadline.reached() => return Ok(Woken::Late),
                 Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(errno) => return Err(errno).during("waiting"),
             }
-            if watched[1].any() == Some(true) {
-                return Ok(Woken::Interrupted);
+            // The signal is the first, so it goes before everything else.
+            match watched.iter().position(|one| one.any() == Some(true)) {
+                Some(0) => return Ok(Woken::Interrupted),
+                Some(index) => return Ok(Woken::Readable(index - 1)),
+                None => continue,
             }
-            return Ok(Woken::Readable);
+        }
+    }
+
+    /// Waits for the deadline, or for a signal.
+    pub fn pause(&self, deadline: &Deadline) -> Result<(), Trouble> {
+        loop {
+            let mut watched = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut watched, deadline.left()) {
+                Ok(0) if deadline.reached() => return Ok(()),
+                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(errno).during("waiting"),
+            }
         }
     }
 

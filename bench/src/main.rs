@@ -1,8 +1,11 @@
 //! The harness: HALB beside its peers on one machine.
 //!
-//! - [`compare`] runs everybody in turns and condenses the figures; [`conductor`] is its line to
+//! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
+//! - [`verify`] tries whether this machine carries what HALB promises, in cgroups ([`allotment`]).
+//! - [`workers`] shows what several workers of HALB bring and cost.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
+//! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
 #![forbid(unsafe_code)]
 #![allow(
@@ -11,18 +14,24 @@
     reason = "a harness measures real time, and talks to the person who runs it"
 )]
 
+mod allotment;
 mod cli;
 mod compare;
-mod conductor;
+mod crew;
 mod interrupt;
 mod machine;
 mod process;
+mod progress;
+mod record;
 mod relay;
+mod report;
 mod ring;
 mod slots;
 mod station;
 mod stats;
 mod trouble;
+mod verify;
+mod workers;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -35,8 +44,8 @@ use crate::cli::Verb;
 use crate::station::order::Hello;
 use crate::trouble::Trouble;
 
-/// Standard input, through which the station talks with its conductor.
-const CONDUCTOR: Socket = Socket(0);
+/// Standard input, through which the station talks with its crew.
+const CREW: Socket = Socket(0);
 
 /// 0: all is well; 1: faults or an interruption, the report says which; 2: it could not be done.
 fn main() -> ExitCode {
@@ -53,26 +62,32 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
+        Verb::Verify(options) => verify::run(&options.plan()?),
+        Verb::Workers(options) => workers::run(options),
+        Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
             let (listener, address) = ring::listen(&mut ring, &listen)?;
             compare::print(&format!("http://{address}/128\n"))?;
             station::serve_origin(&mut ring, listener)
         }
-        Verb::Relay { listen, to } => {
-            let mut ring = ring::open()?;
-            let (listener, _) = ring::listen(&mut ring, &listen)?;
-            relay::run(&mut ring, listener, to)
-        }
+        Verb::Relay {
+            listen,
+            to,
+            threads,
+        } => Err(relay::serve(listen, to, threads)),
+        Verb::Crew { core, stations } => crew::trial::run(core, stations),
         Verb::Station => {
+            crew::share::raise_limit()?;
             let mut ring = ring::open()?;
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let (listener, origin) = ring::listen(&mut ring, &any)?;
-            station::serve(&mut ring, listener, CONDUCTOR, &Hello { origin })?;
+            let process = std::process::id().cast_signed();
+            station::serve(&mut ring, listener, CREW, Hello { origin, process })?;
             Ok(true)
         }
-        Verb::Pinned { core, command } => {
-            process::become_pinned(core, &command)?;
+        Verb::Pinned(pinned) => {
+            pinned.become_program()?;
             Ok(true)
         }
     }

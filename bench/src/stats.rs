@@ -1,9 +1,10 @@
 //! The few numbers that rounds are condensed to.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 /// Several measurements of one thing.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
     pub median: f64,
     pub least: f64,

@@ -1,48 +1,70 @@
 //! `halb-bench compare`: everybody does the same job on the same core, in turns, and is counted twice.
+//!
+//! - [`stages`]: which loads there are; [`turns`] carries them, [`held`] measures memory.
+//! - [`adapter`]: how each contender is started; [`contender`]: those that are.
+//! - [`refusal`]: what would make the figures worthless.
 
+pub mod adapter;
 pub mod contender;
-pub mod figures;
-pub mod report;
-pub mod surroundings;
-pub mod table;
+mod held;
+pub mod refusal;
+pub mod stages;
+mod turns;
 
-use std::io::IsTerminal;
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::compare::contender::Contender;
-use crate::compare::contender::Programs;
+use crate::allotment::Group;
+use crate::compare::adapter::Version;
+use crate::compare::contender::Cast;
+use crate::compare::contender::Scenery;
 use crate::compare::contender::Started;
-use crate::compare::figures::Cores;
-use crate::compare::figures::Run;
-use crate::compare::figures::Scene;
-use crate::compare::report::IdleFigure;
-use crate::compare::report::Report;
-use crate::compare::report::cells;
-use crate::compare::surroundings::Surroundings;
-use crate::conductor::Conductor;
-use crate::conductor::Reply;
+use crate::compare::stages::Stage;
+use crate::compare::stages::Work;
+use crate::crew::Crew;
 use crate::interrupt::Interrupt;
-use crate::station::order::Kind;
-use crate::station::order::Load;
-use crate::station::order::Order;
-use crate::station::order::Outcome;
+use crate::progress::Progress;
+use crate::record;
+use crate::record::Record;
+use crate::record::cell;
+use crate::record::contender::Contender;
+use crate::record::memory::MemoryFigure;
+use crate::record::surroundings::Surroundings;
+use crate::record::target;
+use crate::report;
+use crate::report::text;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
 /// What is to be compared, and how.
 pub struct Plan {
-    pub programs: Programs,
+    pub cast: Cast,
     pub load_core: usize,
-    pub contenders: Vec<Contender>,
-    pub scenes: Vec<Scene>,
-    pub idle_connections: Option<usize>,
+    pub stages: Vec<Stage>,
     pub idle_head_bytes: usize,
     pub head_bytes: usize,
-    pub rounds: usize,
     pub warm_ms: u64,
-    pub measure_ms: u64,
+    pub quick: bool,
+    pub even_if_busy: bool,
     pub json: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Writes the files that were asked for.
+    fn write(&self, record: &Record) -> Result<(), Trouble> {
+        if let Some(path) = &self.json {
+            let text = serde_json::to_vec_pretty(record).during("writing the report")?;
+            std::fs::write(path, text).during("writing the report")?;
+        }
+        if let Some(path) = &self.html {
+            let page = report::html::render(std::slice::from_ref(record))?;
+            std::fs::write(path, page).during("writing the page")?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether to go on after a run.
@@ -56,215 +78,140 @@ enum Next {
 pub fn run(plan: &Plan) -> Result<bool, Trouble> {
     let interrupt = Interrupt::hold()?;
     let folder = tempfile::tempdir().during("making a folder for the run")?;
+    let surroundings = surroundings(plan, &interrupt)?;
+    for allotment in plan.stages.iter().filter_map(|stage| stage.allotment) {
+        // Better now than after half an hour.
+        drop(Group::create("compare-trial", &allotment)?);
+    }
+    let proxies = plan.cast.adapters.len();
+    let steps = plan.stages.iter().map(|stage| stage.steps(proxies)).sum();
+    tell_time(plan, steps);
     let mut comparison = Comparison {
         plan,
-        report: Report {
+        interrupt: &interrupt,
+        folder: folder.path(),
+        report: record::Comparison {
+            form: record::FORM,
             complete: false,
-            surroundings: Surroundings::find(&plan.programs, &plan.contenders),
+            surroundings,
+            targets: Vec::new(),
             cells: Vec::new(),
-            idle: Vec::new(),
+            memory: Vec::new(),
             runs: Vec::new(),
         },
-        progress: Progress::new(plan),
+        progress: Progress::new(steps),
     };
-    let mut conductor = Conductor::start(plan.load_core, folder.path(), &interrupt)?;
-    let mut started = Vec::new();
-    for contender in &plan.contenders {
-        let one = plan
-            .programs
-            .start(*contender, conductor.origin, folder.path());
-        started.push(one?);
-    }
-    let end = comparison.measure(&mut conductor, &mut started, &interrupt);
+    let end = comparison.measure();
     comparison.finish(end)
+}
+
+/// What it is measured on; refused when that would be worth nothing.
+fn surroundings(plan: &Plan, interrupt: &Interrupt) -> Result<Surroundings, Trouble> {
+    let version = |adapter: &adapter::Adapter| (adapter.contender.clone(), adapter.version());
+    let versions: Vec<(Contender, Version)> = plan.cast.adapters.iter().map(version).collect();
+    let doubts = refusal::doubts(&[plan.cast.core, plan.load_core], &versions, interrupt)?;
+    if !doubts.is_empty() && !plan.even_if_busy {
+        return Err(refusal::refuse(&doubts));
+    }
+    let lines = versions
+        .into_iter()
+        .map(|(contender, version)| (contender.name().to_owned(), version.line));
+    Ok(Surroundings {
+        quick: plan.quick,
+        doubtful: !doubts.is_empty(),
+        warnings: doubts,
+        ..Surroundings::find(lines.collect())
+    })
+}
+
+/// Whoever waits is told for how long.
+fn tell_time(plan: &Plan, steps: usize) {
+    let proxies = plan.cast.adapters.len();
+    let times = plan
+        .stages
+        .iter()
+        .map(|stage| stage.time(proxies, plan.warm_ms));
+    let minutes = times.sum::<Duration>().as_secs_f64() / 60.0;
+    // Progress that cannot be shown is no reason to stop.
+    let _shown = writeln!(
+        std::io::stderr(),
+        "{steps} runs, about {minutes:.0} minutes"
+    );
 }
 
 struct Comparison<'a> {
     plan: &'a Plan,
-    report: Report,
+    interrupt: &'a Interrupt,
+    folder: &'a Path,
+    report: record::Comparison,
     progress: Progress,
 }
 
 impl Comparison<'_> {
-    fn measure(
-        &mut self,
-        conductor: &mut Conductor,
-        started: &mut [Started],
-        interrupt: &Interrupt,
-    ) -> Result<Next, Trouble> {
-        for scene in self.plan.scenes.clone() {
-            for round in 0..self.plan.rounds {
-                let mut direct = None;
-                for one in started.iter_mut() {
-                    let order = self.order(scene, one);
-                    self.progress.tell(one.contender, scene, round);
-                    let Reply::Done(outcome) = conductor.order(&order, interrupt)? else {
-                        return Ok(Next::Stop);
-                    };
-                    let run = self
-                        .run_of(outcome, one, scene, round)?
-                        .less(direct.as_ref());
-                    if run.contender == Contender::Direct {
-                        direct = Some(run.clone());
-                    }
-                    self.report.runs.push(run);
-                    if interrupt.seen() {
-                        return Ok(Next::Stop);
-                    }
-                }
+    fn measure(&mut self) -> Result<Next, Trouble> {
+        for (number, stage) in self.plan.stages.iter().enumerate() {
+            let folder = self.folder.join(number.to_string());
+            std::fs::create_dir(&folder).during("making a folder for a part")?;
+            if self.stage(stage, &folder)? == Next::Stop {
+                return Ok(Next::Stop);
             }
-        }
-        self.idle(conductor, started, interrupt)
-    }
-
-    fn idle(
-        &mut self,
-        conductor: &mut Conductor,
-        started: &mut [Started],
-        interrupt: &Interrupt,
-    ) -> Result<Next, Trouble> {
-        let Some(connections) = self.plan.idle_connections else {
-            return Ok(Next::GoOn);
-        };
-        let scene = Scene {
-            kind: Kind::Idle,
-            connections,
-            body_bytes: 128,
-        };
-        for one in started.iter_mut() {
-            if one.contender == Contender::Direct {
-                continue;
-            }
-            self.progress.tell(one.contender, scene, 0);
-            let mut order = self.order(scene, one);
-            order.head_bytes = self.plan.idle_head_bytes;
-            match conductor.order(&order, interrupt)? {
-                Reply::Interrupted => return Ok(Next::Stop),
-                Reply::Done(Outcome::Idle(idle)) => {
-                    let figure = IdleFigure::of(one.contender, connections, idle);
-                    self.report.idle.push(figure);
-                }
-                Reply::Done(Outcome::Failed(reason)) => {
-                    let name = one.contender.name();
-                    return Err(Trouble::new(format!(
-                        "idle connections of {name}: {reason}"
-                    )));
-                }
-                Reply::Done(Outcome::Load(_)) => {
-                    return Err(Trouble::new("the station did another job"));
-                }
-            }
-            one.check()?;
         }
         Ok(Next::GoOn)
     }
 
-    fn order(&self, scene: Scene, one: &Started) -> Order {
-        Order {
-            target: one.target,
-            kind: scene.kind,
-            connections: scene.connections,
-            body_bytes: scene.body_bytes,
-            head_bytes: self.plan.head_bytes,
-            warm_ms: self.plan.warm_ms,
-            measure_ms: self.plan.measure_ms,
-            watch: one.processes.clone(),
+    fn stage(&mut self, stage: &Stage, folder: &Path) -> Result<Next, Trouble> {
+        let mut crew = Crew::start(
+            self.plan.load_core,
+            stage.stations()?,
+            folder,
+            self.interrupt,
+        )?;
+        let scenery = Scenery {
+            origin: crew.origin,
+            folder,
+            threads: stage.threads(),
+            allotment: stage.allotment,
+        };
+        let mut started = vec![Started::direct(crew.origin)];
+        for adapter in &self.plan.cast.adapters {
+            started.push(self.plan.cast.start(adapter, &scenery)?);
         }
-    }
-
-    fn run_of(
-        &self,
-        outcome: Outcome,
-        one: &mut Started,
-        scene: Scene,
-        round: usize,
-    ) -> Result<Run, Trouble> {
-        let load = match outcome {
-            Outcome::Load(load) => load,
-            // A contender that cannot carry this load is a result too: the others go on.
-            Outcome::Failed(reason) => Load {
-                faults: [(reason, 1)].into(),
-                ..Load::default()
-            },
-            Outcome::Idle(_) => return Err(Trouble::new("the station did another job")),
-        };
-        let same_tree = one.check()?;
-        let cores = Cores {
-            proxy: self.plan.programs.core,
-            load: self.plan.load_core,
-        };
-        Ok(Run::of(one.contender, scene, round, load, cores, same_tree))
+        match &stage.work {
+            Work::Loads(scenes) => {
+                for scene in scenes {
+                    if self.scene(*scene, stage, &mut crew, &mut started)? == Next::Stop {
+                        return Ok(Next::Stop);
+                    }
+                }
+                Ok(Next::GoOn)
+            }
+            Work::Rates {
+                connections,
+                factors,
+            } => self.rates(*connections, factors, stage, &mut crew, &mut started),
+            Work::Held(held) => self.held(held, &mut crew, &mut started),
+        }
     }
 
     /// Gives out what there is, also when it is not all.
     fn finish(mut self, end: Result<Next, Trouble>) -> Result<bool, Trouble> {
         self.progress.end();
-        self.report.complete = matches!(end, Ok(Next::GoOn));
-        for scene in &self.plan.scenes {
-            let new = cells(*scene, &self.report.runs, &self.plan.contenders);
-            self.report.cells.extend(new);
-        }
-        print(&table::render(&self.report))?;
-        if let Some(path) = &self.plan.json {
-            let text = serde_json::to_vec_pretty(&self.report).during("writing the report")?;
-            std::fs::write(path, text).during("writing the report")?;
-        }
-        end?;
-        let sound = self.report.runs.iter().all(|run| run.faults.is_empty())
-            && self.report.idle.iter().all(IdleFigure::sound);
-        Ok(self.report.complete && sound)
-    }
-}
-
-/// One line that says where the comparison is, on standard error.
-struct Progress {
-    done: usize,
-    total: usize,
-    terminal: bool,
-}
-
-impl Progress {
-    fn new(plan: &Plan) -> Progress {
-        let idle = usize::from(plan.idle_connections.is_some());
-        let proxies = plan
-            .contenders
-            .iter()
-            .filter(|one| **one != Contender::Direct);
-        Progress {
-            done: 0,
-            total: plan.scenes.len() * plan.rounds * plan.contenders.len() + idle * proxies.count(),
-            terminal: std::io::stderr().is_terminal(),
-        }
-    }
-
-    fn tell(&mut self, contender: Contender, scene: Scene, round: usize) {
-        self.done += 1;
-        let (end, start) = if self.terminal {
-            ("", "\r\x1b[K")
+        // Whatever failed after a signal failed because of it.
+        let end = if self.interrupt.seen() {
+            Ok(Next::Stop)
         } else {
-            ("\n", "")
+            end
         };
-        let text = format!(
-            "{start}[{}/{}] {:?}, {} connections, {} bytes, round {}: {}{end}",
-            self.done,
-            self.total,
-            scene.kind,
-            scene.connections,
-            scene.body_bytes,
-            round + 1,
-            contender.name()
-        );
-        let mut stderr = std::io::stderr();
-        // Progress that cannot be shown is no reason to stop.
-        let _shown = stderr
-            .write_all(text.as_bytes())
-            .and_then(|()| stderr.flush());
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            let _shown = std::io::stderr().write_all(b"\r\x1b[K");
-        }
+        self.report.complete = matches!(end, Ok(Next::GoOn));
+        self.report.cells = cell::all(&self.report.runs);
+        self.report.targets = target::judge(&self.report.cells, &self.report.memory);
+        let sound = self.report.complete
+            && self.report.runs.iter().all(|run| run.faults.is_empty())
+            && self.report.memory.iter().all(MemoryFigure::sound);
+        print(&text::comparison(&self.report))?;
+        self.plan.write(&Record::Compare(self.report))?;
+        end?;
+        Ok(sound)
     }
 }
 

@@ -1,17 +1,18 @@
 //! The generator's connections: each asks, checks the answer, and says what happened. When to ask, and what
 //! the answers are worth, is decided by the job above.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Shutdown;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use halb::model::time::Instant;
 use halb::ring::arena::Buffer;
 use halb::ring::arena::HEADROOM;
-use halb::ring::arena::SMALL_BYTES;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
 use halb::ring::port::InFlight;
@@ -23,13 +24,23 @@ use nix::errno::Errno;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::Domain;
+use socket2::SockRef;
 use socket2::Type;
 
 use crate::slots::Slots;
-use crate::station::pattern::Pattern;
-use crate::station::response::Progress;
-use crate::station::response::Response;
-use crate::station::response::Wrong;
+use crate::station::body::outgoing::Outgoing;
+use crate::station::body::pattern::Pattern;
+use crate::station::body::response::Progress;
+use crate::station::body::response::Response;
+use crate::station::body::response::Wrong;
+use crate::station::fault::Fault;
+use crate::station::give_back;
+use crate::station::order::Asked;
+use crate::station::order::SOURCES_EACH;
+use crate::station::question::Question;
+use crate::station::question::expected;
+use crate::station::question::request;
+use crate::station::question::source;
 
 pub const CONNECT: u8 = 3;
 pub const RECV: u8 = 4;
@@ -37,23 +48,6 @@ pub const SEND: u8 = 5;
 
 /// Answers longer than this are received in large buffers, as a browser would.
 const SHORT_BYTES: u64 = 3 * 1024;
-/// Source addresses used in turn where every request is a connection: 2^16 of 127/8, so that no pair of
-/// address and port is used again while the kernel still remembers it.
-const SOURCES: u32 = 1 << 16;
-
-/// Why an exchange failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
-    Open(Errno),
-    Connect(Errno),
-    Send(Errno),
-    Receive(Errno),
-    /// The connection ended although an answer was due, or although it was to be kept.
-    Ended,
-    Wrong(Wrong),
-    /// No answer until the run was over, and for a while after it.
-    Lost,
-}
 
 /// What happened on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,18 +58,11 @@ pub enum Event {
         slot: u32,
         nanos: u64,
     },
+    /// The first byte of a body is here, where it comes slowly ([`Asked::pace_bytes_s`]).
+    Begun(u32),
     /// The other end closed, and nothing was due.
     Ended(u32),
     Failed(u32, Fault),
-}
-
-/// What is asked, and how.
-pub struct Question {
-    pub target: SocketAddr,
-    pub body_bytes: u64,
-    pub head_bytes: usize,
-    /// Every request has a connection of its own.
-    pub fresh: bool,
 }
 
 struct Client {
@@ -89,6 +76,13 @@ struct Client {
     /// No answer has come on it yet.
     untried: bool,
     since: Instant,
+    asked: Asked,
+    /// An upload that is not handed over to the kernel yet, and what of the buffer in flight is not.
+    upload: Option<Outgoing>,
+    sending: Range<usize>,
+    /// The answer was whole, so long after the question, while the end of the request was still in flight.
+    answered: Option<u64>,
+    begun: bool,
     response: Response,
     /// Kept for long answers.
     large: Option<Buffer>,
@@ -97,21 +91,25 @@ struct Client {
 /// All connections of the generator.
 pub struct Clients {
     question: Question,
+    pattern: Rc<Pattern>,
     request: Vec<u8>,
     table: Slots<Client>,
     waiting: usize,
     untried: usize,
+    received_bytes: u64,
     sources_used: u32,
 }
 
 impl Clients {
-    pub fn new(question: Question) -> Clients {
+    pub fn new(question: Question, pattern: Rc<Pattern>) -> Clients {
         Clients {
-            request: request(&question),
+            request: request(&question, &question.asked),
             question,
+            pattern,
             table: Slots::new(),
             waiting: 0,
             untried: 0,
+            received_bytes: 0,
             sources_used: 0,
         }
     }
@@ -119,6 +117,11 @@ impl Clients {
     /// Connections that are not gone yet.
     pub fn live(&self) -> usize {
         self.table.live()
+    }
+
+    /// Bytes of answers so far, heads and all.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// Questions without answer.
@@ -138,12 +141,12 @@ impl Clients {
 
     /// Opens one more connection; [`Event::Connected`] follows, or [`Event::Failed`].
     pub fn open<R: Ring>(&mut self, ring: &mut R, now: Instant) -> Result<(), Fault> {
-        let (socket, own) = if self.question.fresh {
-            self.sources_used = (self.sources_used + 1) % SOURCES;
-            let own = open_from(source(self.sources_used)).map_err(Fault::Open)?;
-            (Socket(own.as_raw_fd()), Some(own))
-        } else {
-            (ring.open(&self.question.target).map_err(Fault::Open)?, None)
+        let (socket, own) = match self.source() {
+            Some(source) => {
+                let own = open_from(source).map_err(Fault::Open)?;
+                (Socket(own.as_raw_fd()), Some(own))
+            }
+            None => (ring.open(&self.question.target).map_err(Fault::Open)?, None),
         };
         let slot = self.table.insert(Client {
             socket,
@@ -154,7 +157,12 @@ impl Clients {
             waiting: false,
             untried: true,
             since: now,
-            response: Response::expecting(self.question.body_bytes),
+            asked: self.question.asked,
+            upload: None,
+            sending: 0..0,
+            answered: None,
+            begun: false,
+            response: Response::expecting(expected(&self.question.asked)),
             large: None,
         });
         self.untried += 1;
@@ -166,26 +174,97 @@ impl Clients {
         Ok(())
     }
 
-    /// Sends the question and listens for the answer.
-    pub fn ask<R: Ring>(&mut self, ring: &mut R, slot: u32, now: Instant) {
-        let token = self.table.token(SEND, slot);
-        let Some(client) = self.table.at(slot) else {
+    /// Where the next connection comes from; `None`: wherever the kernel likes.
+    fn source(&mut self) -> Option<Ipv4Addr> {
+        let first = self.question.first_source;
+        if !self.question.fresh && first == 0 {
+            return None;
+        }
+        self.sources_used = (self.sources_used + 1) % SOURCES_EACH;
+        Some(source(first + self.sources_used))
+    }
+
+    /// Sends the question and listens for the answer; the time counts from `since`.
+    pub fn ask<R: Ring>(&mut self, ring: &mut R, slot: u32, since: Instant) {
+        let asked = self.question.asked;
+        self.begin(slot, since, asked);
+        if asked.upload_bytes > 0 {
+            let head = self.request.clone();
+            return self.send_message(ring, slot, head, &asked);
+        }
+        let Some(client) = self.table.at(slot).filter(|client| client.waiting) else {
             return;
         };
-        if !self.question.fresh {
-            client.since = now;
-        }
-        client.response.again();
-        client.waiting = true;
-        client.in_flight += 1;
-        self.waiting += 1;
-        let socket = client.socket;
         let Some(mut buffer) = ring.lease(Size::Small) else {
             unreachable!("the station has a small buffer for every connection");
         };
         buffer[..self.request.len()].copy_from_slice(&self.request);
-        ring.send(socket, buffer, 0..self.request.len(), token);
+        client.in_flight += 1;
+        client.sending = 0..self.request.len();
+        let (socket, range) = (client.socket, client.sending.clone());
+        ring.send(socket, buffer, range, self.table.token(SEND, slot));
         self.listen(ring, slot, Arrival::Later);
+    }
+
+    /// The same with another question, for once.
+    pub fn ask_other<R: Ring>(&mut self, ring: &mut R, slot: u32, since: Instant, asked: &Asked) {
+        self.begin(slot, since, *asked);
+        let head = request(&self.question, asked);
+        self.send_message(ring, slot, head, asked);
+    }
+
+    fn begin(&mut self, slot: u32, since: Instant, asked: Asked) {
+        let Some(client) = self.table.at(slot).filter(|client| !client.closing) else {
+            return;
+        };
+        if !self.question.fresh {
+            client.since = since;
+        }
+        client.asked = asked;
+        client.begun = false;
+        client.response.again(expected(&asked));
+        client.waiting = true;
+        self.waiting += 1;
+    }
+
+    /// Begins a request that may have a body.
+    fn send_message<R: Ring>(&mut self, ring: &mut R, slot: u32, head: Vec<u8>, asked: &Asked) {
+        let Some(client) = self.table.at(slot).filter(|client| client.waiting) else {
+            return;
+        };
+        let bytes = asked.upload_bytes;
+        client.upload = Some(Outgoing::new(
+            head,
+            bytes,
+            asked.upload_chunked && bytes > 0,
+        ));
+        let size = if bytes > SHORT_BYTES {
+            Size::Large
+        } else {
+            Size::Small
+        };
+        let buffer = ring.lease(size).or_else(|| ring.lease(Size::Small));
+        let Some(buffer) = buffer else {
+            unreachable!("the station has a small buffer for every connection");
+        };
+        self.send_piece(ring, slot, buffer);
+        self.listen(ring, slot, Arrival::Later);
+    }
+
+    fn send_piece<R: Ring>(&mut self, ring: &mut R, slot: u32, mut buffer: Buffer) {
+        let token = self.table.token(SEND, slot);
+        let Some(client) = self.table.at(slot) else {
+            return ring.give_back(buffer);
+        };
+        if let Some(upload) = &mut client.upload {
+            let end = upload.next(&mut buffer, u64::MAX, &self.pattern);
+            client.sending = 0..end;
+            if upload.is_over() {
+                client.upload = None;
+            }
+        }
+        client.in_flight += 1;
+        ring.send(client.socket, buffer, client.sending.clone(), token);
     }
 
     /// Listens, if it does not already: for an answer, or on an idle connection for its end.
@@ -199,7 +278,9 @@ impl Clients {
         }
         client.receiving = true;
         client.in_flight += 1;
-        let into = if self.question.body_bytes <= SHORT_BYTES {
+        // A slow body comes in small pieces, and from thousands at once.
+        let small = client.asked.body_bytes <= SHORT_BYTES || client.asked.pace_bytes_s > 0;
+        let into = if small {
             Into::Pick
         } else {
             match client.large.take().or_else(|| ring.lease(Size::Large)) {
@@ -228,6 +309,11 @@ impl Clients {
             None if client.in_flight > 0 => ring.close(client.socket, InFlight::Any),
             None => ring.close(client.socket, InFlight::Nothing),
             // It closes when it is dropped, and that is when nothing of it is in flight.
+            Some(own) if client.receiving && client.in_flight == 1 => {
+                // The receive completes at once. To cancel it, the kernel would look through all that are armed, which
+                // for tens of thousands of connections takes half a minute.
+                let _gone_already = SockRef::from(own).shutdown(Shutdown::Both);
+            }
             Some(_) if client.in_flight > 0 => ring.cancel(client.socket),
             Some(_) => {}
         }
@@ -239,7 +325,6 @@ impl Clients {
         &mut self,
         ring: &mut R,
         completion: Completion,
-        pattern: &Pattern,
     ) -> Option<Event> {
         let slot = completion.token.slot;
         let Some(client) = self.table.find(completion.token) else {
@@ -256,28 +341,48 @@ impl Clients {
                 Ok(_) => Event::Connected(slot),
                 Err(errno) => Event::Failed(slot, Fault::Connect(errno)),
             }),
-            RECV => self.on_recv(ring, completion, pattern),
+            RECV => self.on_recv(ring, completion),
             _ => self.on_send(ring, completion),
         }
     }
 
     fn on_send<R: Ring>(&mut self, ring: &mut R, completion: Completion) -> Option<Event> {
         let slot = completion.token.slot;
-        give_back(ring, completion.buffer);
-        match completion.result {
-            Ok(count) if count as usize == self.request.len() => None,
-            // A request is shorter than any socket's send buffer; a part of it is a fault.
-            Ok(_) => Some(Event::Failed(slot, Fault::Send(Errno::EMSGSIZE))),
-            Err(errno) => Some(Event::Failed(slot, Fault::Send(errno))),
+        let (client, buffer) = (self.table.at(slot)?, completion.buffer?);
+        let count = match completion.result {
+            Ok(count) => count as usize,
+            Err(errno) => {
+                ring.give_back(buffer);
+                return Some(Event::Failed(slot, Fault::Send(errno)));
+            }
+        };
+        client.sending.start += count;
+        if !client.sending.is_empty() {
+            client.in_flight += 1;
+            let (socket, rest) = (client.socket, client.sending.clone());
+            ring.send(socket, buffer, rest, self.table.token(SEND, slot));
+            return None;
         }
+        if client.upload.is_some() {
+            self.send_piece(ring, slot, buffer);
+            return None;
+        }
+        ring.give_back(buffer);
+        let nanos = client.answered.take()?;
+        Some(self.answered(slot, nanos))
     }
 
-    fn on_recv<R: Ring>(
-        &mut self,
-        ring: &mut R,
-        completion: Completion,
-        pattern: &Pattern,
-    ) -> Option<Event> {
+    /// The answer is whole, and so is the request.
+    fn answered(&mut self, slot: u32, nanos: u64) -> Event {
+        self.waiting -= 1;
+        if let Some(client) = self.table.at(slot) {
+            client.waiting = false;
+            self.untried -= usize::from(std::mem::take(&mut client.untried));
+        }
+        Event::Answered { slot, nanos }
+    }
+
+    fn on_recv<R: Ring>(&mut self, ring: &mut R, completion: Completion) -> Option<Event> {
         let slot = completion.token.slot;
         let client = self.table.at(slot)?;
         client.receiving = false;
@@ -309,7 +414,9 @@ impl Clients {
             Size::Small => HEADROOM,
             Size::Large => 0,
         };
-        let progress = client.response.feed(&buffer[start..start + count], pattern);
+        self.received_bytes += count as u64;
+        let piece = &buffer[start..start + count];
+        let progress = client.response.feed(piece, &self.pattern);
         match buffer.size() {
             Size::Small => ring.give_back(buffer),
             Size::Large => client.large = Some(buffer),
@@ -323,21 +430,27 @@ impl Clients {
         slot: u32,
         progress: Result<Progress, Wrong>,
     ) -> Option<Event> {
+        let client = self.table.at(slot)?;
         match progress {
             Ok(Progress::More) => {
-                self.listen(ring, slot, Arrival::Now);
-                None
+                let slow = client.asked.pace_bytes_s > 0;
+                let begins = slow && !client.begun && client.response.has_begun();
+                client.begun |= begins;
+                let when = if slow { Arrival::Later } else { Arrival::Now };
+                self.listen(ring, slot, when);
+                begins.then_some(Event::Begun(slot))
+            }
+            Ok(Progress::Whole) if client.upload.is_some() => {
+                Some(Event::Failed(slot, Fault::Wrong(Wrong::Early)))
             }
             Ok(Progress::Whole) => {
-                let client = self.table.at(slot)?;
-                client.waiting = false;
-                self.waiting -= 1;
-                self.untried -= usize::from(std::mem::take(&mut client.untried));
-                let nanos = ring
-                    .now()
-                    .as_nanos()
-                    .saturating_sub(client.since.as_nanos());
-                Some(Event::Answered { slot, nanos })
+                let since = client.since.as_nanos();
+                let nanos = ring.now().as_nanos().saturating_sub(since);
+                if client.sending.is_empty() {
+                    return Some(self.answered(slot, nanos));
+                }
+                client.answered = Some(nanos);
+                None
             }
             Err(wrong) => Some(Event::Failed(slot, Fault::Wrong(wrong))),
         }
@@ -355,64 +468,6 @@ impl Clients {
     }
 }
 
-/// Faults by their name, as the report shows them.
-#[derive(Default)]
-pub struct Faults(BTreeMap<String, u64>);
-
-impl Faults {
-    pub fn add(&mut self, fault: Fault) {
-        self.add_named(&format!("{fault:?}"), 1);
-    }
-
-    pub fn add_named(&mut self, name: &str, count: u64) {
-        if count > 0 {
-            *self.0.entry(name.to_owned()).or_default() += count;
-        }
-    }
-
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    pub fn into_map(self) -> BTreeMap<String, u64> {
-        self.0
-    }
-}
-
-fn give_back<R: Ring>(ring: &mut R, buffer: Option<Buffer>) {
-    if let Some(buffer) = buffer {
-        ring.give_back(buffer);
-    }
-}
-
-/// The request, with a head of exactly `head_bytes` when that is more than it needs.
-fn request(question: &Question) -> Vec<u8> {
-    let connection = if question.fresh {
-        "Connection: close\r\n"
-    } else {
-        ""
-    };
-    let mut head = format!(
-        "GET /{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: halb-bench\r\nAccept: */*\r\n{connection}",
-        question.body_bytes, question.target
-    );
-    const COOKIE: &str = "Cookie: c=";
-    const ENDS: usize = 4;
-    let padding = question.head_bytes.min(SMALL_BYTES);
-    if let Some(letters) = padding.checked_sub(head.len() + COOKIE.len() + ENDS) {
-        head.push_str(COOKIE);
-        head.extend(std::iter::repeat_n('x', letters));
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    head.into_bytes()
-}
-
-/// The address of 127/8 for the `number`th source; 127.0.x.x is left to everybody else.
-fn source(number: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(0x7f01_0000 + number % SOURCES)
-}
-
 /// A socket bound to `from`, its port chosen when it connects.
 fn open_from(from: Ipv4Addr) -> Result<OwnedFd, Errno> {
     let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
@@ -423,50 +478,4 @@ fn open_from(from: Ipv4Addr) -> Result<OwnedFd, Errno> {
     let address = SocketAddr::new(IpAddr::V4(from), 0);
     socket.bind(&address.into()).map_err(errno)?;
     Ok(socket.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn question(head_bytes: usize, fresh: bool) -> Question {
-        Question {
-            target: SocketAddr::from(([127, 0, 0, 1], 8000)),
-            body_bytes: 128,
-            head_bytes,
-            fresh,
-        }
-    }
-
-    #[test]
-    fn a_request_has_the_length_that_was_asked_for() {
-        assert_eq!(request(&question(600, false)).len(), 600);
-        assert_eq!(request(&question(200, true)).len(), 200);
-        let least = request(&question(0, false));
-        assert!(least.starts_with(b"GET /128 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"));
-        assert!(least.ends_with(b"*/*\r\n\r\n"));
-        assert!(request(&question(0, true)).ends_with(b"Connection: close\r\n\r\n"));
-    }
-
-    #[test]
-    fn sources_stay_in_127_and_off_its_first_addresses() {
-        for number in [0, 1, SOURCES - 1, SOURCES, u32::MAX] {
-            let address = source(number);
-            assert!(address.is_loopback());
-            assert_eq!(address.octets()[1], 1);
-        }
-    }
-
-    #[test]
-    fn faults_are_counted_by_name() {
-        let mut faults = Faults::default();
-        faults.add(Fault::Wrong(Wrong::Status));
-        faults.add(Fault::Wrong(Wrong::Status));
-        faults.add(Fault::Ended);
-        faults.add_named("origin", 0);
-        assert_eq!(faults.total(), 3);
-        let map = faults.into_map();
-        assert_eq!(map.get("Wrong(Status)"), Some(&2));
-        assert_eq!(map.len(), 2);
-    }
 }

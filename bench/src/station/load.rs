@@ -1,5 +1,7 @@
-//! The closed loop: so many connections, each asking again as soon as it is answered.
+//! Load: so many connections, each asking again as soon as it is answered (the closed loop), or whenever a request is
+//! due and it is free (the open loop).
 
+use std::ops::Range;
 use std::time::Duration;
 
 use halb::model::time::Instant;
@@ -9,15 +11,19 @@ use hdrhistogram::Histogram;
 
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
-use crate::station::clients::Fault;
-use crate::station::clients::Faults;
+use crate::station::fault::Fault;
+use crate::station::fault::Faults;
+use crate::station::offered::Offered;
+use crate::station::order::Asked;
+use crate::station::order::Gate;
 use crate::station::order::Kind;
-use crate::station::order::Latency;
 use crate::station::order::Load;
 use crate::station::order::Order;
 use crate::station::order::Outcome;
 use crate::station::order::Reading;
+use crate::station::order::Said;
 use crate::station::order::Window;
+use crate::station::times;
 
 /// Connections at a time that wait for their first answer. The kernel completes a handshake long before a
 /// proxy accepts; without this bound the backlogs of the proxy and of the origin overflow, and what the kernel
@@ -25,23 +31,36 @@ use crate::station::order::Window;
 const UNTRIED_MAX: usize = 128;
 /// All connections must stand within this, or the run is called off.
 const OPENING_LIMIT: Duration = Duration::from_secs(20);
-/// An answer that was due at the end and has not come after this is lost.
+/// An answer that was due at the end and has not come after this is lost, and after the time that its body takes.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// The slowest that bodies are expected to come, all together.
+const DRAIN_BYTES_S: u64 = 200_000_000;
 /// A run with so many faults is over: it measures nothing.
 const FAULTS_MAX: u64 = 1000;
-/// The slowest answer a histogram tells apart.
-const SLOWEST_NS: u64 = 60_000_000_000;
 
 enum Phase {
-    Opening { until: Instant },
-    Warming { until: Instant },
-    Measuring { until: Instant, start: Reading },
-    Draining { until: Instant },
+    Opening {
+        until: Instant,
+    },
+    /// Everything stands; the crew has not been told yet, or not said yet that it may go on.
+    AtGate {
+        told: bool,
+    },
+    Warming {
+        until: Instant,
+    },
+    Measuring {
+        until: Instant,
+        start: Reading,
+    },
+    Draining {
+        until: Instant,
+    },
     Closing,
     Over,
 }
 
-/// One run of the closed loop.
+/// One run.
 pub struct LoadJob {
     order: Order,
     clients: Clients,
@@ -50,7 +69,14 @@ pub struct LoadJob {
     active: usize,
     /// Connections that had their first answer and rest until all have.
     resting: Vec<u32>,
+    /// Of the open loop.
+    offered: Option<Offered>,
+    /// Of the open loop: those that were due from here on, and before there, count.
+    counted: Range<Instant>,
+    unsent: u64,
     answered: u64,
+    /// At the window's begin, and at its end.
+    received_bytes: [u64; 2],
     latency: Histogram<u64>,
     faults: Faults,
     window: Window,
@@ -59,7 +85,11 @@ pub struct LoadJob {
 
 impl LoadJob {
     pub fn start<R: Ring>(ring: &mut R, order: Order, clients: Clients) -> Result<LoadJob, String> {
-        let latency = Histogram::new_with_bounds(1, SLOWEST_NS, 3);
+        let latency = times::histogram()?;
+        let offered = match order.kind {
+            Kind::Offered => Some(Offered::new(order.rate)?),
+            Kind::Keep | Kind::Fresh | Kind::Idle | Kind::Hold => None,
+        };
         let mut job = LoadJob {
             order,
             clients,
@@ -68,13 +98,19 @@ impl LoadJob {
             },
             active: 0,
             resting: Vec::new(),
+            offered,
+            counted: Instant::ZERO..Instant::ZERO,
+            unsent: 0,
             answered: 0,
-            latency: latency.map_err(|error| error.to_string())?,
+            received_bytes: [0; 2],
+            latency,
             faults: Faults::default(),
             window: Window::default(),
             failure: None,
         };
-        job.top_up(ring);
+        if job.order.kind != Kind::Fresh {
+            job.top_up(ring);
+        }
         Ok(job)
     }
 
@@ -85,9 +121,13 @@ impl LoadJob {
     /// When [`LoadJob::on_time`] wants to be called next, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Opening { until }
-            | Phase::Warming { until }
-            | Phase::Measuring { until, .. } => Some(until),
+            Phase::AtGate { told: false } => Some(Instant::ZERO),
+            Phase::AtGate { told: true } => None,
+            Phase::Opening { until } => Some(until),
+            Phase::Warming { until } | Phase::Measuring { until, .. } => {
+                let due = self.offered.as_ref().and_then(Offered::next_at);
+                Some(due.map_or(until, |due| due.min(until)))
+            }
             Phase::Draining { .. } if self.clients.waiting() == 0 => Some(Instant::ZERO),
             Phase::Draining { until } => Some(until),
             Phase::Closing if self.clients.live() == 0 => Some(Instant::ZERO),
@@ -97,17 +137,26 @@ impl LoadJob {
 
     pub fn on_event<R: Ring>(&mut self, ring: &mut R, event: Event) {
         match event {
-            Event::Connected(slot) => {
-                if self.running() {
-                    self.clients.ask(ring, slot, ring.now());
-                } else {
-                    self.close(ring, slot);
+            Event::Connected(slot) if !self.running() => self.close(ring, slot),
+            Event::Connected(slot) => match (&self.phase, &mut self.offered) {
+                (Phase::Warming { .. } | Phase::Measuring { .. }, Some(offered)) => {
+                    offered.free(slot, ring.now());
                 }
-            }
+                (Phase::Opening { .. }, _) => {
+                    // Only a few are opened at a time; none of them is to wait for long.
+                    let asked = Asked {
+                        delay_ms: 0,
+                        ..self.order.asked
+                    };
+                    self.clients.ask_other(ring, slot, ring.now(), &asked);
+                }
+                _ => self.clients.ask(ring, slot, ring.now()),
+            },
             Event::Answered { slot, nanos } => self.on_answer(ring, slot, nanos),
+            Event::Begun(_) => {}
             Event::Ended(slot) => {
                 // Expected where each request has its own connection, and only there.
-                if self.order.kind == Kind::Keep {
+                if self.order.kind != Kind::Fresh {
                     self.faults.add(Fault::Ended);
                 }
                 self.close(ring, slot);
@@ -122,23 +171,31 @@ impl LoadJob {
     }
 
     /// Called after every turn: phases follow one another here.
-    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Outcome> {
+    pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Said> {
         let now = ring.now();
+        self.send_due(ring, now);
         match &self.phase {
             Phase::Opening { until } => self.opened(ring, now, *until),
+            Phase::AtGate { told: false } => {
+                self.phase = Phase::AtGate { told: true };
+                return Some(Said::Reached(Gate::Ready));
+            }
             Phase::Warming { until } if now >= *until && self.resting.is_empty() => self.begin(now),
             Phase::Measuring { until, start } if now >= *until => {
-                match Reading::take(&self.order.watch) {
+                match Reading::take(&self.order) {
                     Ok(end) => self.window = Window::between(start, &end),
                     Err(trouble) => self.failure = Some(trouble.to_string()),
                 }
+                self.received_bytes[1] = self.clients.received_bytes();
+                self.count_unsent();
                 self.drain(ring);
             }
             Phase::Draining { until } if now >= *until || self.clients.waiting() == 0 => {
                 self.settle(ring);
             }
-            Phase::Closing if self.clients.live() == 0 => return Some(self.finish()),
-            Phase::Warming { .. }
+            Phase::Closing if self.clients.live() == 0 => return Some(Said::Done(self.finish())),
+            Phase::AtGate { told: true }
+            | Phase::Warming { .. }
             | Phase::Measuring { .. }
             | Phase::Draining { .. }
             | Phase::Closing
@@ -147,19 +204,78 @@ impl LoadJob {
         None
     }
 
+    /// Sends what is due, as far as connections are free for it.
+    fn send_due<R: Ring>(&mut self, ring: &mut R, now: Instant) {
+        let until = match &self.phase {
+            Phase::Warming { .. } => now,
+            Phase::Measuring { until, .. } => now.min(*until),
+            _ => return,
+        };
+        let Some(offered) = &mut self.offered else {
+            return;
+        };
+        while let Some((slot, due)) = offered.next(until) {
+            self.clients.ask(ring, slot, due);
+        }
+    }
+
+    /// What was due and is not sent at the end has waited at least until then.
+    fn count_unsent(&mut self) {
+        let Some(offered) = &self.offered else {
+            return;
+        };
+        for due in offered.overdue(self.counted.end) {
+            self.unsent += 1;
+            if self.counted.contains(&due) {
+                let waited = self.counted.end.since(due).as_nanos();
+                let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+                self.latency.saturating_record(waited);
+            }
+        }
+    }
+
     fn opened<R: Ring>(&mut self, ring: &mut R, now: Instant, until: Instant) {
         let untried = self.clients.untried();
         let all = self.active >= self.order.connections;
-        if all && (self.order.kind == Kind::Fresh || untried == 0) {
-            self.phase = Phase::Warming {
-                until: now + Duration::from_millis(self.order.warm_ms),
-            };
-            for _ in 0..UNTRIED_MAX {
-                self.rouse(ring);
-            }
+        // Where every request has its own connection, none is needed before.
+        if self.order.kind == Kind::Fresh || all && untried == 0 {
+            self.phase = Phase::AtGate { told: false };
         } else if now >= until {
             let (wanted, stood) = (self.order.connections, self.active - untried);
             self.failure = Some(format!("{stood} of {wanted} connections stood"));
+            self.drain(ring);
+        }
+    }
+
+    /// The crew lets it begin.
+    pub fn pass<R: Ring>(&mut self, ring: &mut R) {
+        let Phase::AtGate { .. } = self.phase else {
+            return;
+        };
+        self.phase = Phase::Warming {
+            until: ring.now() + Duration::from_millis(self.order.warm_ms),
+        };
+        if let Some(offered) = &mut self.offered {
+            for slot in self.resting.drain(..) {
+                offered.free(slot, ring.now());
+            }
+            return offered.begin(ring.now());
+        }
+        self.top_up(ring);
+        // Where the origin lets everybody wait, all are to wait at the same time.
+        let at_once = match self.order.asked.delay_ms {
+            0 => UNTRIED_MAX,
+            _ => self.order.connections,
+        };
+        for _ in 0..at_once {
+            self.rouse(ring);
+        }
+    }
+
+    /// The crew ends it.
+    pub fn stop<R: Ring>(&mut self, ring: &mut R) {
+        if self.running() {
+            self.failure = Some("stopped".to_owned());
             self.drain(ring);
         }
     }
@@ -173,14 +289,17 @@ impl LoadJob {
     }
 
     fn begin(&mut self, now: Instant) {
-        match Reading::take(&self.order.watch) {
+        match Reading::take(&self.order) {
             Ok(start) => {
                 self.answered = 0;
+                self.received_bytes[0] = self.clients.received_bytes();
                 self.latency.reset();
-                self.phase = Phase::Measuring {
-                    until: now + Duration::from_millis(self.order.measure_ms),
-                    start,
-                };
+                if let Some(offered) = &mut self.offered {
+                    offered.reset();
+                }
+                let until = now + Duration::from_millis(self.order.measure_ms);
+                self.counted = now..until;
+                self.phase = Phase::Measuring { until, start };
             }
             Err(trouble) => {
                 self.failure = Some(trouble.to_string());
@@ -190,8 +309,18 @@ impl LoadJob {
     }
 
     fn on_answer<R: Ring>(&mut self, ring: &mut R, slot: u32, nanos: u64) {
-        if let Phase::Measuring { .. } = self.phase {
-            self.answered += 1;
+        let measuring = matches!(self.phase, Phase::Measuring { .. });
+        self.answered += u64::from(measuring);
+        let counts = match self.offered {
+            // It counts in the window in which it was due, whenever the answer comes.
+            Some(_) => {
+                let now = ring.now().as_nanos();
+                let due = Instant::from_nanos(now.saturating_sub(nanos));
+                self.counted.contains(&due)
+            }
+            None => measuring,
+        };
+        if counts {
             self.latency.saturating_record(nanos);
         }
         if self.order.kind == Kind::Fresh {
@@ -199,9 +328,14 @@ impl LoadJob {
             return self.clients.listen(ring, slot, Arrival::Now);
         }
         match self.phase {
-            Phase::Opening { .. } => {
+            Phase::Opening { .. } | Phase::AtGate { .. } => {
                 self.resting.push(slot);
                 self.top_up(ring);
+            }
+            Phase::Warming { .. } | Phase::Measuring { .. }
+                if let Some(offered) = &mut self.offered =>
+            {
+                offered.free(slot, ring.now());
             }
             Phase::Warming { .. } => {
                 self.clients.ask(ring, slot, ring.now());
@@ -214,7 +348,10 @@ impl LoadJob {
 
     fn running(&self) -> bool {
         match self.phase {
-            Phase::Opening { .. } | Phase::Warming { .. } | Phase::Measuring { .. } => true,
+            Phase::Opening { .. }
+            | Phase::AtGate { .. }
+            | Phase::Warming { .. }
+            | Phase::Measuring { .. } => true,
             Phase::Draining { .. } | Phase::Closing | Phase::Over => false,
         }
     }
@@ -242,11 +379,16 @@ impl LoadJob {
     fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
         self.clients.close(ring, slot);
         self.active -= 1;
+        self.resting.retain(|resting| *resting != slot);
+        if let Some(offered) = &mut self.offered {
+            offered.gone(slot);
+        }
     }
 
     fn drain<R: Ring>(&mut self, ring: &mut R) {
+        let left = self.order.asked.body_bytes * self.clients.waiting() as u64;
         self.phase = Phase::Draining {
-            until: ring.now() + DRAIN_LIMIT,
+            until: ring.now() + DRAIN_LIMIT + Duration::from_secs(left / DRAIN_BYTES_S),
         };
     }
 
@@ -268,37 +410,13 @@ impl LoadJob {
         }
         Outcome::Load(Load {
             answered: self.answered,
+            received_bytes: self.received_bytes[1] - self.received_bytes[0],
             faults,
             window: std::mem::take(&mut self.window),
-            latency: quantiles(&self.latency),
+            latency: times::quantiles(&self.latency),
+            spectrum: times::spectrum(&self.latency),
+            unsent: self.unsent,
+            late_p99_us: self.offered.as_ref().map_or(0.0, Offered::late_p99_us),
         })
-    }
-}
-
-fn quantiles(histogram: &Histogram<u64>) -> Latency {
-    let micros = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
-    Latency {
-        p50_us: micros(0.5),
-        p90_us: micros(0.9),
-        p99_us: micros(0.99),
-        p999_us: micros(0.999),
-        max_us: histogram.max() as f64 / 1000.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_in_microseconds() {
-        let mut histogram = Histogram::<u64>::new_with_bounds(1, SLOWEST_NS, 3).unwrap();
-        for micros in 1..=1000_u64 {
-            histogram.saturating_record(micros * 1000);
-        }
-        let latency = quantiles(&histogram);
-        assert!((latency.p50_us - 500.0).abs() < 2.0);
-        assert!((latency.p99_us - 990.0).abs() < 2.0);
-        assert!((latency.max_us - 1000.0).abs() < 2.0);
     }
 }

@@ -1,71 +1,73 @@
 //! The station: load generator and origin in one process, on one ring, on one core. It does what the
-//! conductor orders and says what came of it.
+//! crew orders and says what came of it.
 //!
 //! One process for both, because two would wake each other for every batch: that costs time which is then
 //! missing to keep a proxy busy.
 
+pub mod body;
 pub mod clients;
-pub mod idle;
+pub mod fault;
+pub mod held;
+pub mod line;
 pub mod load;
+pub mod offered;
 pub mod order;
 pub mod origin;
-pub mod pattern;
-pub mod response;
+pub mod question;
 #[cfg(test)]
 mod tests;
+pub mod times;
+
+use std::rc::Rc;
 
 use halb::model::time::Instant;
 use halb::ring::arena::Buffer;
-use halb::ring::arena::HEADROOM;
-use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
-use halb::ring::port::Into;
 use halb::ring::port::Ring;
-use halb::ring::port::Size;
 use halb::ring::port::Socket;
-use halb::ring::token::Token;
 
+use crate::station::body::pattern::Pattern;
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
-use crate::station::clients::Question;
-use crate::station::idle::IdleJob;
+use crate::station::held::HeldJob;
+use crate::station::line::Heard;
+use crate::station::line::Line;
 use crate::station::load::LoadJob;
 use crate::station::order::Hello;
 use crate::station::order::Kind;
 use crate::station::order::Order;
 use crate::station::order::Outcome;
+use crate::station::order::Said;
+use crate::station::order::Told;
 use crate::station::origin::Origin;
-use crate::station::pattern::Pattern;
+use crate::station::question::Question;
 use crate::trouble::Trouble;
-use crate::trouble::While;
 
-const ORDER_RECV: u8 = 6;
-const REPLY_SEND: u8 = 7;
-
-/// Serves as origin on `listener` and takes orders from `conductor`, until the conductor hangs up.
+/// Serves as origin on `listener` and takes orders from the crew at the other end of `line`, until that hangs up.
 pub fn serve<R: Ring>(
     ring: &mut R,
     listener: Socket,
-    conductor: Socket,
-    hello: &Hello,
+    line: Socket,
+    hello: Hello,
 ) -> Result<(), Trouble> {
     let mut station = Station {
-        pattern: Pattern::new(),
+        pattern: Rc::new(Pattern::new()),
         origin: Origin::start(ring, listener),
-        conductor,
-        received: Vec::new(),
+        line: Line::new(line),
         job: None,
         over: false,
     };
-    station.say(ring, hello)?;
-    station.listen(ring);
+    station.line.say(ring, &Said::Hello(hello))?;
+    station.line.listen(ring);
     let mut completions = Vec::new();
     while !station.over {
-        let until = station.job.as_ref().and_then(Job::deadline);
+        let job = station.job.as_ref().and_then(Job::deadline);
+        let until = job.into_iter().chain(station.origin.deadline()).min();
         ring.turn(until, &mut completions);
         for completion in completions.drain(..) {
             station.on_completion(ring, completion)?;
         }
+        station.origin.on_time(ring, &station.pattern);
         station.on_time(ring)?;
     }
     Ok(())
@@ -77,7 +79,7 @@ pub fn serve_origin<R: Ring>(ring: &mut R, listener: Socket) -> ! {
     let mut origin = Origin::start(ring, listener);
     let mut completions = Vec::new();
     loop {
-        ring.turn(None, &mut completions);
+        ring.turn(origin.deadline(), &mut completions);
         for completion in completions.drain(..) {
             match completion.token.kind {
                 origin::ACCEPT => origin.on_accept(ring, &completion),
@@ -85,20 +87,19 @@ pub fn serve_origin<R: Ring>(ring: &mut R, listener: Socket) -> ! {
                 _ => origin.on_send(ring, completion, &pattern),
             }
         }
+        origin.on_time(ring, &pattern);
     }
 }
 
 enum Job {
-    Load(LoadJob),
-    Idle(IdleJob),
+    Load(Box<LoadJob>),
+    Held(Box<HeldJob>),
 }
 
 struct Station {
-    pattern: Pattern,
+    pattern: Rc<Pattern>,
     origin: Origin,
-    conductor: Socket,
-    /// The beginning of an order.
-    received: Vec<u8>,
+    line: Line,
     job: Option<Job>,
     over: bool,
 }
@@ -113,14 +114,18 @@ impl Station {
             origin::ACCEPT => self.origin.on_accept(ring, &completion),
             origin::RECV => self.origin.on_recv(ring, completion, &self.pattern),
             origin::SEND => self.origin.on_send(ring, completion, &self.pattern),
-            ORDER_RECV => self.on_order_bytes(ring, completion)?,
-            REPLY_SEND => {
-                completion.result.during("answering the conductor")?;
-                give_back(ring, completion.buffer);
-            }
+            line::RECV => match self.line.on_bytes(ring, completion)? {
+                Heard::End => self.over = true,
+                Heard::Bytes => {
+                    while let Some(told) = self.line.next()? {
+                        self.on_told(ring, told)?;
+                    }
+                }
+            },
+            line::SEND => self.line.on_sent(ring, completion)?,
             _ => {
                 if let Some(job) = &mut self.job {
-                    let event = job.clients().on_completion(ring, completion, &self.pattern);
+                    let event = job.clients().on_completion(ring, completion);
                     if let Some(event) = event {
                         job.on_event(ring, event);
                     }
@@ -130,81 +135,67 @@ impl Station {
         Ok(())
     }
 
+    fn on_told<R: Ring>(&mut self, ring: &mut R, told: Told) -> Result<(), Trouble> {
+        match (told, &mut self.job) {
+            (Told::Order(_), Some(_)) => {
+                Err(Trouble::new("an order came before the last was done"))
+            }
+            (Told::Order(order), None) => self.begin(ring, order),
+            (Told::Pass, Some(job)) => {
+                job.pass(ring);
+                Ok(())
+            }
+            (Told::Stop, Some(job)) => {
+                job.stop(ring);
+                Ok(())
+            }
+            // It ended by itself just before.
+            (Told::Pass | Told::Stop, None) => Ok(()),
+        }
+    }
+
     fn on_time<R: Ring>(&mut self, ring: &mut R) -> Result<(), Trouble> {
         let Some(job) = &mut self.job else {
             return Ok(());
         };
-        let Some(mut outcome) = job.on_time(ring) else {
+        let Some(mut said) = job.on_time(ring) else {
             return Ok(());
         };
-        self.job = None;
-        let strange = std::mem::take(&mut self.origin.faults);
-        if let Outcome::Load(order::Load { faults, .. }) | Outcome::Idle(order::Idle { faults, .. }) =
-            &mut outcome
-            && strange > 0
-        {
-            faults.insert(
-                "request changed on its way to the origin".to_owned(),
-                strange,
-            );
+        if let Said::Done(outcome) = &mut said {
+            self.job = None;
+            let strange = std::mem::take(&mut self.origin.faults);
+            add_strange(outcome, strange);
         }
-        self.say(ring, &outcome)
-    }
-
-    fn on_order_bytes<R: Ring>(
-        &mut self,
-        ring: &mut R,
-        completion: Completion,
-    ) -> Result<(), Trouble> {
-        let count = completion.result.during("hearing the conductor")? as usize;
-        let Some(buffer) = completion.buffer else {
-            self.over = true; // 0 bytes: the conductor has gone
-            return Ok(());
-        };
-        self.received
-            .extend_from_slice(&buffer[HEADROOM..HEADROOM + count]);
-        ring.give_back(buffer);
-        if let Some(line) = self.received.strip_suffix(b"\n") {
-            let order: Order = serde_json::from_slice(line).during("understanding an order")?;
-            self.received.clear();
-            self.begin(ring, order)?;
-        }
-        self.listen(ring);
-        Ok(())
+        self.line.say(ring, &said)
     }
 
     fn begin<R: Ring>(&mut self, ring: &mut R, order: Order) -> Result<(), Trouble> {
-        let clients = Clients::new(Question {
-            target: order.target,
-            body_bytes: order.body_bytes,
-            head_bytes: order.head_bytes,
-            fresh: order.kind == Kind::Fresh,
-        });
-        match order.kind {
-            Kind::Idle => self.job = Some(Job::Idle(IdleJob::start(ring, order, clients))),
-            Kind::Keep | Kind::Fresh => match LoadJob::start(ring, order, clients) {
-                Ok(job) => self.job = Some(Job::Load(job)),
-                Err(reason) => self.say(ring, &Outcome::Failed(reason))?,
-            },
+        let mut asked = order.asked;
+        if order.kind == Kind::Hold {
+            asked.pace_bytes_s = 0; // only of those that have a response under way
         }
-        Ok(())
-    }
-
-    fn listen<R: Ring>(&self, ring: &mut R) {
-        let token = own_token(ORDER_RECV);
-        ring.recv(self.conductor, Into::Pick, Arrival::Later, token);
-    }
-
-    /// Writes one line to the conductor.
-    fn say<R: Ring>(&self, ring: &mut R, line: &impl serde::Serialize) -> Result<(), Trouble> {
-        let mut text = serde_json::to_vec(line).during("writing an answer")?;
-        text.push(b'\n');
-        let buffer = ring.lease(Size::Large);
-        let mut buffer = buffer.ok_or_else(|| Trouble::new("no buffer for an answer"))?;
-        let place = buffer.get_mut(..text.len());
-        let place = place.ok_or_else(|| Trouble::new("an answer is too long"))?;
-        place.copy_from_slice(&text);
-        ring.send(self.conductor, buffer, 0..text.len(), own_token(REPLY_SEND));
+        let question = Question {
+            target: order.target,
+            asked,
+            fresh: order.kind == Kind::Fresh,
+            first_source: order.first_source,
+        };
+        let clients = Clients::new(question, Rc::clone(&self.pattern));
+        let job = match order.kind {
+            Kind::Idle | Kind::Hold => {
+                HeldJob::start(ring, order, clients).map(|job| Job::Held(Box::new(job)))
+            }
+            Kind::Keep | Kind::Fresh | Kind::Offered => {
+                LoadJob::start(ring, order, clients).map(|job| Job::Load(Box::new(job)))
+            }
+        };
+        match job {
+            Ok(job) => self.job = Some(job),
+            Err(reason) => {
+                let said = Said::Done(Outcome::Failed(reason));
+                self.line.say(ring, &said)?;
+            }
+        }
         Ok(())
     }
 }
@@ -213,41 +204,60 @@ impl Job {
     fn clients(&mut self) -> &mut Clients {
         match self {
             Job::Load(job) => job.clients(),
-            Job::Idle(job) => job.clients(),
+            Job::Held(job) => job.clients(),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match self {
             Job::Load(job) => job.deadline(),
-            Job::Idle(job) => job.deadline(),
+            Job::Held(job) => job.deadline(),
         }
     }
 
     fn on_event<R: Ring>(&mut self, ring: &mut R, event: Event) {
         match self {
             Job::Load(job) => job.on_event(ring, event),
-            Job::Idle(job) => job.on_event(ring, event),
+            Job::Held(job) => job.on_event(ring, event),
         }
     }
 
-    fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Outcome> {
+    fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Said> {
         match self {
             Job::Load(job) => job.on_time(ring),
-            Job::Idle(job) => job.on_time(ring),
+            Job::Held(job) => job.on_time(ring),
+        }
+    }
+
+    fn pass<R: Ring>(&mut self, ring: &mut R) {
+        match self {
+            Job::Load(job) => job.pass(ring),
+            Job::Held(job) => job.pass(ring),
+        }
+    }
+
+    fn stop<R: Ring>(&mut self, ring: &mut R) {
+        match self {
+            Job::Load(job) => job.stop(ring),
+            Job::Held(job) => job.stop(ring),
         }
     }
 }
 
-fn own_token(kind: u8) -> Token {
-    Token {
-        kind,
-        slot: 0,
-        generation: 0,
+/// Adds what the origin did not recognize as ours.
+fn add_strange(outcome: &mut Outcome, count: u64) {
+    let (Outcome::Load(order::Load { faults, .. }) | Outcome::Held(order::Held { faults, .. })) =
+        outcome
+    else {
+        return;
+    };
+    if count > 0 {
+        faults.insert("request changed on its way to the origin".to_owned(), count);
     }
 }
 
-fn give_back<R: Ring>(ring: &mut R, buffer: Option<Buffer>) {
+/// A buffer that a completion brought along goes home.
+pub fn give_back<R: Ring>(ring: &mut R, buffer: Option<Buffer>) {
     if let Some(buffer) = buffer {
         ring.give_back(buffer);
     }
