@@ -14,7 +14,6 @@ use crate::station::clients::Event;
 use crate::station::fault::Fault;
 use crate::station::fault::Faults;
 use crate::station::offered::Offered;
-use crate::station::order::Asked;
 use crate::station::order::Gate;
 use crate::station::order::Kind;
 use crate::station::order::Load;
@@ -35,6 +34,9 @@ const OPENING_LIMIT: Duration = Duration::from_secs(20);
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// The slowest that bodies are expected to come, all together.
 const DRAIN_BYTES_S: u64 = 200_000_000;
+/// Where answers take their time on purpose, so many connections begin to ask at a time, so long after each other: no
+/// answer comes soon that could rouse the next.
+const RAMP: (usize, Duration) = (UNTRIED_MAX, Duration::from_millis(10));
 /// A run with so many faults is over: it measures nothing.
 const FAULTS_MAX: u64 = 1000;
 
@@ -69,6 +71,8 @@ pub struct LoadJob {
     active: usize,
     /// Connections that had their first answer and rest until all have.
     resting: Vec<u32>,
+    /// When the next of those that rest begin to ask, where answers do not rouse them.
+    ramp_at: Option<Instant>,
     /// Of the open loop.
     offered: Option<Offered>,
     /// Of the open loop: those that were due from here on, and before there, count.
@@ -98,6 +102,7 @@ impl LoadJob {
             },
             active: 0,
             resting: Vec::new(),
+            ramp_at: None,
             offered,
             counted: Instant::ZERO..Instant::ZERO,
             unsent: 0,
@@ -126,7 +131,7 @@ impl LoadJob {
             Phase::Opening { until } => Some(until),
             Phase::Warming { until } | Phase::Measuring { until, .. } => {
                 let due = self.offered.as_ref().and_then(Offered::next_at);
-                Some(due.map_or(until, |due| due.min(until)))
+                due.into_iter().chain(self.ramp_at).chain([until]).min()
             }
             Phase::Draining { .. } if self.clients.waiting() == 0 => Some(Instant::ZERO),
             Phase::Draining { until } => Some(until),
@@ -142,12 +147,9 @@ impl LoadJob {
                 (Phase::Warming { .. } | Phase::Measuring { .. }, Some(offered)) => {
                     offered.free(slot, ring.now());
                 }
-                (Phase::Opening { .. }, _) => {
-                    // Only a few are opened at a time; none of them is to wait for long.
-                    let asked = Asked {
-                        delay_ms: 0,
-                        ..self.order.asked
-                    };
+                (Phase::Opening { .. } | Phase::AtGate { .. }, _) => {
+                    // That it stands is to be known soon, however slow answers are to be later.
+                    let asked = self.order.asked.at_once();
                     self.clients.ask_other(ring, slot, ring.now(), &asked);
                 }
                 _ => self.clients.ask(ring, slot, ring.now()),
@@ -174,6 +176,7 @@ impl LoadJob {
     pub fn on_time<R: Ring>(&mut self, ring: &mut R) -> Option<Said> {
         let now = ring.now();
         self.send_due(ring, now);
+        self.ramp(ring, now);
         match &self.phase {
             Phase::Opening { until } => self.opened(ring, now, *until),
             Phase::AtGate { told: false } => {
@@ -262,14 +265,23 @@ impl LoadJob {
             return offered.begin(ring.now());
         }
         self.top_up(ring);
-        // Where the origin lets everybody wait, all are to wait at the same time.
-        let at_once = match self.order.asked.delay_ms {
-            0 => UNTRIED_MAX,
-            _ => self.order.connections,
-        };
-        for _ in 0..at_once {
+        if self.order.asked.at_once() == self.order.asked {
+            for _ in 0..UNTRIED_MAX {
+                self.rouse(ring);
+            }
+        } else {
+            self.ramp_at = Some(ring.now());
+        }
+    }
+
+    fn ramp<R: Ring>(&mut self, ring: &mut R, now: Instant) {
+        if !self.running() || self.ramp_at.is_none_or(|at| now < at) {
+            return;
+        }
+        for _ in 0..RAMP.0 {
             self.rouse(ring);
         }
+        self.ramp_at = (!self.resting.is_empty()).then(|| now + RAMP.1);
     }
 
     /// The crew ends it.
@@ -388,7 +400,10 @@ impl LoadJob {
     fn drain<R: Ring>(&mut self, ring: &mut R) {
         let left = self.order.asked.body_bytes * self.clients.waiting() as u64;
         self.phase = Phase::Draining {
-            until: ring.now() + DRAIN_LIMIT + Duration::from_secs(left / DRAIN_BYTES_S),
+            until: ring.now()
+                + DRAIN_LIMIT
+                + self.order.asked.least()
+                + Duration::from_secs(left / DRAIN_BYTES_S),
         };
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -77,6 +78,21 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The same, answered as fast as it goes.
+    pub fn at_once(&self) -> Asked {
+        Asked {
+            delay_ms: 0,
+            pace_bytes_s: 0,
+            ..*self
+        }
+    }
+
+    /// An answer takes so long at least, as it was asked for.
+    pub fn least(&self) -> Duration {
+        let seconds = self.body_bytes.checked_div(self.pace_bytes_s).unwrap_or(0);
+        Duration::from_millis(self.delay_ms) + Duration::from_secs(seconds)
+    }
+
     /// Path and query that tell the origin.
     pub fn target(&self) -> String {
         let mut words = Vec::new();

@@ -19,8 +19,6 @@ const MB: f64 = (1 << 20) as f64;
 pub struct Seen {
     pub memory_peak: u64,
     pub throttled: Throttled,
-    /// Processes killed for want of memory.
-    pub killed: u64,
     /// Its last words, when it has ended and should not have.
     pub ended: Option<String>,
 }
@@ -131,6 +129,8 @@ pub struct Holding<'a> {
     pub moving: usize,
     pub came: &'a Came<Held>,
     pub rss_bytes: u64,
+    /// With the kernel's part, as far as the cgroup counts it.
+    pub group_bytes: u64,
 }
 
 /// All of them idle within `promise.wanted` MB.
@@ -144,9 +144,10 @@ pub fn idle(promise: &Promise, holding: &Holding<'_>, seen: &Seen) -> Check {
     }
     if rss > 0.0 {
         judged.headroom = Some(promise.wanted / rss);
-        let each = grouped(holding.rss_bytes as f64 / holding.sessions.max(1) as f64);
+        let each = |bytes: u64| grouped(bytes as f64 / holding.sessions.max(1) as f64);
+        let (own, group) = (each(holding.rss_bytes), each(holding.group_bytes));
         judged.remark(format!(
-            "{each} bytes of the whole program for each session"
+            "{own} bytes of the whole program for each session, {group} in the cgroup"
         ));
     }
     judged.check()

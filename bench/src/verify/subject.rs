@@ -142,6 +142,11 @@ impl Subject {
         memory::of(&self.processes).unwrap_or_default()
     }
 
+    /// The same with the kernel's part, as far as the cgroup counts it.
+    pub fn group_memory(&self) -> u64 {
+        self.group.memory_now().unwrap_or_default()
+    }
+
     /// What the kernel says of it so far.
     pub fn seen(&mut self) -> Result<Seen, Trouble> {
         let mut ended = self
@@ -159,7 +164,6 @@ impl Subject {
         Ok(Seen {
             memory_peak: self.group.memory_peak()?,
             throttled: self.group.throttled()?,
-            killed,
             ended,
         })
     }

@@ -64,14 +64,12 @@ fn seen() -> Seen {
             throttled: 250,
             waited_us: 0,
         },
-        killed: 0,
         ended: None,
     }
 }
 
 fn died() -> Seen {
     Seen {
-        killed: 1,
         ended: Some("halb ended (signal: 9): out".to_owned()),
         ..seen()
     }
@@ -183,6 +181,7 @@ fn holding(came: &Came<Held>, moving: usize, megabytes: u64) -> Holding<'_> {
         moving,
         came,
         rss_bytes: megabytes << 20,
+        group_bytes: megabytes << 21,
     }
 }
 

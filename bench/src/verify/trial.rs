@@ -200,16 +200,17 @@ impl Trial<'_> {
         };
         self.progress
             .tell(&format!("{}, {}", promise.name, promise.allotment));
-        let Some((came, rss_bytes, seen)) = self.hold(crew, &promise.allotment, 0)? else {
+        let Some(kept) = self.hold(crew, &promise.allotment, 0)? else {
             return Ok(None);
         };
         let holding = Holding {
             sessions: wanted.sessions,
             moving: 0,
-            came: &came,
-            rss_bytes,
+            came: &kept.came,
+            rss_bytes: kept.rss_bytes,
+            group_bytes: kept.group_bytes,
         };
-        Ok(Some(judge::idle(&promise, &holding, &seen)))
+        Ok(Some(judge::idle(&promise, &holding, &kept.seen)))
     }
 
     fn sessions(&mut self, crew: &mut Crew) -> Result<Option<Check>, Trouble> {
@@ -230,16 +231,22 @@ impl Trial<'_> {
             };
             self.progress
                 .tell(&format!("{}, {allotment}", promise.name));
-            let Some((came, rss_bytes, seen)) = self.hold(crew, &allotment, wanted.moving)? else {
+            let Some(kept) = self.hold(crew, &allotment, wanted.moving)? else {
                 return Ok(None);
             };
             let holding = Holding {
                 sessions: wanted.sessions,
                 moving: wanted.moving,
-                came: &came,
-                rss_bytes,
+                came: &kept.came,
+                rss_bytes: kept.rss_bytes,
+                group_bytes: kept.group_bytes,
             };
-            tight = Some(judge::sessions(&promise, &holding, &seen, tight.as_ref()));
+            tight = Some(judge::sessions(
+                &promise,
+                &holding,
+                &kept.seen,
+                tight.as_ref(),
+            ));
         }
         Ok(tight)
     }
@@ -250,10 +257,10 @@ impl Trial<'_> {
         crew: &mut Crew,
         allotment: &Allotment,
         moving: usize,
-    ) -> Result<Option<(Came<Held>, u64, Seen)>, Trouble> {
+    ) -> Result<Option<Kept>, Trouble> {
         let mut subject = match self.subject(allotment, crew) {
             Ok(subject) => subject,
-            Err(reason) => return Ok(self.unless_stopped((Err(reason), 0, Seen::default()))),
+            Err(reason) => return Ok(self.unless_stopped(Kept::nothing(reason))),
         };
         let kind = if moving > 0 { Kind::Hold } else { Kind::Idle };
         let mut order = Order {
@@ -263,10 +270,11 @@ impl Trial<'_> {
         };
         order.asked.head_bytes = IDLE_HEAD_BYTES;
         order.asked.pace_bytes_s = if moving > 0 { PACE_BYTES_S } else { 0 };
-        let mut rss_bytes = 0;
+        let (mut rss_bytes, mut group_bytes) = (0, 0);
         let mut at_gate = |gate: Gate| {
             if gate == Gate::Filled {
                 rss_bytes = subject.memory().rss_bytes;
+                group_bytes = subject.group_memory();
             }
             Ok(())
         };
@@ -277,7 +285,13 @@ impl Trial<'_> {
             Reply::Done(Outcome::Failed(reason)) => Err(reason),
             Reply::Done(Outcome::Load(_)) => return Err(another_job()),
         };
-        Ok(Some((came, rss_bytes, subject.seen()?)))
+        let seen = subject.seen()?;
+        Ok(Some(Kept {
+            came,
+            rss_bytes,
+            group_bytes,
+            seen,
+        }))
     }
 
     fn load(&self, crew: &mut Crew, order: &Order) -> Result<Option<Came<Load>>, Trouble> {
@@ -305,6 +319,26 @@ impl Trial<'_> {
     }
 }
 
+/// What came of holding sessions.
+struct Kept {
+    came: Came<Held>,
+    rss_bytes: u64,
+    group_bytes: u64,
+    seen: Seen,
+}
+
+impl Kept {
+    fn nothing(reason: String) -> Kept {
+        Kept {
+            came: Err(reason),
+            rss_bytes: 0,
+            group_bytes: 0,
+            seen: Seen::default(),
+        }
+    }
+}
+
+/// An order like any other of a small request, to be filled in.
 pub fn order(kind: Kind, connections: usize, subject: &Subject) -> Order {
     Order {
         target: subject.target,

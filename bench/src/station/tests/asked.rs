@@ -79,6 +79,27 @@ fn a_delay_is_kept() {
     assert_eq!(load.faults.len(), 0, "{:?}", load.faults);
 }
 
+#[test]
+fn slow_answers_do_not_slow_the_opening() {
+    let mut place = Place::new();
+    let what = Asked {
+        body_bytes: 128,
+        delay_ms: 4000,
+        ..Asked::default()
+    };
+    // One after the other, 128 at a time, these would stand after 28 seconds: more than there are.
+    let order = Order {
+        connections: 800,
+        ..asked(place.origin, Kind::Keep, what)
+    };
+    let outcome = place.order(order);
+    place.leave();
+    let Outcome::Load(load) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(load.faults.len(), 0, "{:?}", load.faults);
+}
+
 /// Some idle, some with a slow response.
 fn hold(target: SocketAddr) -> Order {
     Order {
