@@ -2,7 +2,10 @@
 //!
 //! - [`compare`] runs everybody in turns and condenses the figures; [`crew`] is its line to
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
+//! - [`verify`] tries whether this machine carries what HALB promises, in cgroups ([`allotment`]).
+//! - [`workers`] shows what several workers of HALB bring and cost.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
+//! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
 #![forbid(unsafe_code)]
 #![allow(
@@ -18,13 +21,17 @@ mod crew;
 mod interrupt;
 mod machine;
 mod process;
+mod progress;
 mod record;
 mod relay;
+mod report;
 mod ring;
 mod slots;
 mod station;
 mod stats;
 mod trouble;
+mod verify;
+mod workers;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -55,17 +62,20 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<bool, Trouble> {
     match verb {
         Verb::Compare(options) => compare::run(&options.plan()?),
+        Verb::Verify(options) => verify::run(&options.plan()?),
+        Verb::Workers(options) => workers::run(options),
+        Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;
             let (listener, address) = ring::listen(&mut ring, &listen)?;
             compare::print(&format!("http://{address}/128\n"))?;
             station::serve_origin(&mut ring, listener)
         }
-        Verb::Relay { listen, to } => {
-            let mut ring = ring::open()?;
-            let (listener, _) = ring::listen(&mut ring, &listen)?;
-            relay::run(&mut ring, listener, to)
-        }
+        Verb::Relay {
+            listen,
+            to,
+            threads,
+        } => Err(relay::serve(listen, to, threads)),
         Verb::Crew { core, stations } => crew::trial::run(core, stations),
         Verb::Station => {
             crew::share::raise_limit()?;
@@ -76,8 +86,8 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
             station::serve(&mut ring, listener, CREW, Hello { origin, process })?;
             Ok(true)
         }
-        Verb::Pinned { core, command } => {
-            process::become_pinned(core, &command)?;
+        Verb::Pinned(pinned) => {
+            pinned.become_program()?;
             Ok(true)
         }
     }

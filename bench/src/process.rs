@@ -1,6 +1,7 @@
-//! Starting other programs: on one core, in a group of their own, ended by their number, and ended by the
+//! Starting other programs: on cores of their own, perhaps in a cgroup, in a process group of their own, ended by their number, and ended by the
 //! kernel if the harness itself ends first.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -12,14 +13,18 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
+use clap::Args;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
+use nix::sched::CpuSet;
+use nix::sched::sched_setaffinity;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
+use crate::allotment::Group;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
@@ -30,6 +35,22 @@ const LOOK_AGAIN_MS: u16 = 10;
 /// What is shown of a program's output when it fails.
 const LAST_WORDS_BYTES: usize = 2000;
 
+/// Where a program runs.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// It may use these cores, and no others.
+    pub cores: &'a [usize],
+    /// What it is allowed, where that is limited.
+    pub group: Option<&'a Group>,
+}
+
+impl Place<'_> {
+    /// Without a limit.
+    pub fn on(cores: &[usize]) -> Place<'_> {
+        Place { cores, group: None }
+    }
+}
+
 /// A program the harness started. Dropping it ends it.
 pub struct Running {
     child: Child,
@@ -38,10 +59,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `program` on `core`; what it prints goes to a file in `folder`.
+    /// Starts `program` in its place; what it prints goes to a file in `folder`.
     pub fn start(
         name: &str,
-        core: usize,
+        place: Place<'_>,
         program: &Path,
         arguments: &[String],
         stdin: Stdio,
@@ -52,7 +73,7 @@ impl Running {
         let errors = output.try_clone().during("sharing a log file")?;
         let own = std::env::current_exe().during("finding this program")?;
         let child = Command::new(own)
-            .args(["pinned", "--core", &core.to_string(), "--"])
+            .args(Pinned::words(place))
             .arg(program)
             .args(arguments)
             .stdin(stdin)
@@ -130,19 +151,55 @@ impl Deadline {
     }
 }
 
-/// What `halb-bench pinned` does: binds itself to a core and becomes the program.
-pub fn become_pinned(core: usize, command: &[String]) -> Result<(), Trouble> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(Trouble::new("there is no program to start"));
-    };
-    halb::ring::thread::pin(core).during(&format!("binding to core {core}"))?;
-    set_pdeathsig(Signal::SIGTERM).during("asking to end with the harness")?;
-    // The harness holds signals back for itself; what is blocked stays blocked across an exec.
-    SigSet::all()
-        .thread_unblock()
-        .during("letting signals through")?;
-    let error = Command::new(program).args(arguments).exec();
-    Err(Trouble::new(format!("starting {program}: {error}")))
+/// `halb-bench pinned`: goes to its place and becomes the program.
+#[derive(Args)]
+pub struct Pinned {
+    #[arg(long, value_delimiter = ',', required = true)]
+    cores: Vec<usize>,
+    /// The files into which it writes its own number, to be in its group before the program runs.
+    #[arg(long)]
+    door: Vec<PathBuf>,
+    #[arg(last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+impl Pinned {
+    fn words(place: Place<'_>) -> Vec<OsString> {
+        let cores: Vec<String> = place.cores.iter().map(usize::to_string).collect();
+        let mut words: Vec<OsString> = ["pinned", "--cores", &cores.join(",")]
+            .map(Into::into)
+            .into();
+        for door in place.group.map(Group::doors).unwrap_or_default() {
+            words.extend(["--door".into(), door.into()]);
+        }
+        words.push("--".into());
+        words
+    }
+
+    /// Does not return but with what went wrong.
+    pub fn become_program(&self) -> Result<(), Trouble> {
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Err(Trouble::new("there is no program to start"));
+        };
+        let mut cores = CpuSet::new();
+        for core in &self.cores {
+            cores.set(*core).during(&format!("naming core {core}"))?;
+        }
+        let doing = format!("binding to cores {:?}", self.cores);
+        sched_setaffinity(Pid::from_raw(0), &cores).during(&doing)?;
+        for door in &self.door {
+            let doing = format!("writing into {}", door.display());
+            std::fs::write(door, std::process::id().to_string()).during(&doing)?;
+        }
+        set_pdeathsig(Signal::SIGTERM).during("asking to end with the harness")?;
+        // The harness holds signals back for itself; what is blocked stays blocked across an exec.
+        SigSet::all()
+            .thread_unblock()
+            .during("letting signals through")?;
+        let error = Command::new(program).args(arguments).exec();
+        let program = program.display();
+        Err(Trouble::new(format!("starting {program}: {error}")))
+    }
 }
 
 fn last_words(log: &Path) -> String {

@@ -5,7 +5,9 @@
 //! Each client connection has one connection to the origin. Each direction has one operation in flight, a
 //! `recv` or a `send`; an end or a fault on either side ends both.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::mpsc;
 
 use halb::ring::arena::Buffer;
 use halb::ring::arena::HEADROOM;
@@ -15,10 +17,14 @@ use halb::ring::port::Into;
 use halb::ring::port::Ring;
 use halb::ring::port::Size;
 use halb::ring::port::Socket;
+use halb::ring::thread::own_table;
 use halb::ring::token::Token;
 use nix::errno::Errno;
 
+use crate::ring;
 use crate::slots::Slots;
+use crate::trouble::Trouble;
+use crate::trouble::While;
 
 const ACCEPT: u8 = 0;
 const CONNECT: u8 = 1;
@@ -47,8 +53,39 @@ struct Pair {
     closing: bool,
 }
 
-/// Relays every connection of `listener` to `to`, for as long as the process lives.
-pub fn run<R: Ring>(ring: &mut R, listener: Socket, to: SocketAddr) -> ! {
+/// Relays every connection of `listen` to `to`, for as long as the process lives; what comes back is why it ended.
+/// Each thread has a ring, a listener and a descriptor table of its own; the kernel shares out the connections.
+pub fn serve(listen: SocketAddr, to: SocketAddr, threads: usize) -> Trouble {
+    let reserved = halb::ring::socket::probe_bind(&listen);
+    let reserved = match reserved.during(&format!("listening on {listen}")) {
+        Ok(reserved) => reserved,
+        Err(trouble) => return trouble,
+    };
+    let address = reserved.address;
+    let (tell, hear) = mpsc::channel();
+    for _ in 0..threads.max(1) {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            let Err(trouble) = serve_one(address, to);
+            // Nobody hears it when another thread's trouble has ended the program already.
+            let _heard = tell.send(trouble);
+        });
+    }
+    drop(tell);
+    hear.recv()
+        .unwrap_or_else(|_| Trouble::new("every thread of the relay has ended"))
+}
+
+fn serve_one(address: SocketAddr, to: SocketAddr) -> Result<Infallible, Trouble> {
+    own_table(&[]).during("taking a descriptor table")?;
+    let mut ring = ring::open()?;
+    let listener = ring.listen(&address);
+    let listener = listener.during(&format!("listening on {address}"))?;
+    run(&mut ring, listener, to)
+}
+
+/// Relays every connection of `listener` to `to`.
+fn run<R: Ring>(ring: &mut R, listener: Socket, to: SocketAddr) -> ! {
     let mut relay = Relay {
         listener,
         to,

@@ -1,5 +1,4 @@
-//! Who is compared, and how each is started. A further proxy is one more variant and one more file in
-//! `bench/peers`.
+//! Those who take part, started and answering.
 
 use std::io::Read;
 use std::io::Write;
@@ -8,13 +7,17 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::allotment::Allotment;
+use crate::allotment::Group;
+use crate::compare::adapter::Adapter;
+use crate::compare::adapter::Places;
 use crate::machine::process::tree;
+use crate::machine::sockets::strangers;
 use crate::process::Deadline;
+use crate::process::Place;
 use crate::process::Running;
 use crate::record::contender::Contender;
 use crate::trouble::Trouble;
@@ -23,15 +26,22 @@ use crate::trouble::While;
 /// A program must answer its first request within this.
 const READY_LIMIT: Duration = Duration::from_secs(15);
 
-/// Where the programs are, and what they are to do.
-pub struct Programs {
-    pub halb: PathBuf,
-    pub haproxy: PathBuf,
-    pub nginx: PathBuf,
+/// Who takes part besides the direct run, and what they are to do.
+pub struct Cast {
+    /// In the order of their turns.
+    pub adapters: Vec<Adapter>,
     pub core: usize,
     pub forwarded: bool,
     /// With an access log, and a page of statistics where there is one.
     pub full: bool,
+}
+
+/// What all of one stage have in common.
+pub struct Scenery<'a> {
+    pub origin: SocketAddr,
+    pub folder: &'a Path,
+    pub threads: usize,
+    pub allotment: Option<Allotment>,
 }
 
 /// A contender that answers.
@@ -41,153 +51,110 @@ pub struct Started {
     /// All its processes.
     pub processes: Vec<i32>,
     running: Option<Running>,
+    /// Dropped after the program.
+    group: Option<Group>,
 }
 
 impl Started {
-    /// Whether it still runs, and with the processes it started with.
+    /// The origin itself.
+    pub fn direct(origin: SocketAddr) -> Started {
+        Started {
+            contender: Contender::DIRECT,
+            target: origin,
+            processes: Vec::new(),
+            running: None,
+            group: None,
+        }
+    }
+
+    /// Whether it still runs with the processes it started with; an error when it has ended.
     pub fn check(&mut self) -> Result<bool, Trouble> {
         let Some(running) = &mut self.running else {
             return Ok(true);
         };
-        running.check()?;
-        Ok(tree(running.process())? == self.processes)
-    }
-}
-
-impl Programs {
-    /// Starts one and waits until it has answered a request through to the origin.
-    pub fn start(
-        &self,
-        contender: &Contender,
-        origin: SocketAddr,
-        folder: &Path,
-    ) -> Result<Started, Trouble> {
-        if *contender == Contender::DIRECT {
-            return Ok(Started {
-                contender: contender.clone(),
-                target: origin,
-                processes: Vec::new(),
-                running: None,
+        if let Err(trouble) = running.check() {
+            return Err(match self.killed() {
+                0 => trouble,
+                _ => Trouble::new(format!(
+                    "{trouble} (it wanted more memory than it may have)"
+                )),
             });
         }
-        let target = free_address()?;
-        let (program, arguments) = self.command(contender, target, origin, folder)?;
-        let name = contender.name();
-        let mut running =
-            Running::start(name, self.core, &program, &arguments, Stdio::null(), folder)?;
-        await_answer(target, &mut running, name)?;
-        Ok(Started {
-            contender: contender.clone(),
-            target,
-            processes: tree(running.process())?,
-            running: Some(running),
-        })
+        Ok(tree(running.process())? == self.processes)
     }
 
-    /// What the program says about its version, in one line.
-    pub fn version(&self, contender: &Contender) -> String {
-        let (program, option) = match contender.name() {
-            "halb" => (&self.halb, "--version"),
-            "haproxy" => (&self.haproxy, "-v"),
-            "nginx" => (&self.nginx, "-v"),
-            _ => return env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let Ok(output) = Command::new(program).arg(option).output() else {
-            return "unknown".to_owned();
-        };
-        // nginx says it on standard error.
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        said.lines().next().unwrap_or("unknown").trim().to_owned()
-    }
-
-    fn command(
-        &self,
-        contender: &Contender,
-        listen: SocketAddr,
-        origin: SocketAddr,
-        folder: &Path,
-    ) -> Result<(PathBuf, Vec<String>), Trouble> {
-        let written = |name: &str, template: &str| -> Result<String, Trouble> {
-            let path = folder.join(name);
-            let text = self.fill(template, listen, origin, folder)?;
-            std::fs::write(&path, text).during("writing a configuration")?;
-            Ok(path.display().to_string())
-        };
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        Ok(match contender.name() {
-            "halb" => {
-                let file = written("halb.toml", include_str!("../../peers/halb.toml"))?;
-                (self.halb.clone(), words(&["run", "-f", &file]))
-            }
-            "haproxy" => {
-                let file = written("haproxy.cfg", include_str!("../../peers/haproxy.cfg"))?;
-                (self.haproxy.clone(), words(&["-db", "-f", &file]))
-            }
-            "nginx" => {
-                let file = written("nginx.conf", include_str!("../../peers/nginx.conf"))?;
-                let folder = folder.display().to_string();
-                (self.nginx.clone(), words(&["-p", &folder, "-c", &file]))
-            }
-            _ => {
-                let own = std::env::current_exe().during("finding this program")?;
-                let (listen, origin) = (listen.to_string(), origin.to_string());
-                (own, words(&["relay", "--listen", &listen, "--to", &origin]))
-            }
-        })
-    }
-
-    fn fill(
-        &self,
-        template: &str,
-        listen: SocketAddr,
-        origin: SocketAddr,
-        folder: &Path,
-    ) -> Result<String, Trouble> {
-        let marks = [
-            ("{{forwarded}}", self.forwarded),
-            ("{{full}}", self.full),
-            ("{{bare}}", !self.full),
-        ];
-        let text = choose_lines(template, &marks)
-            .replace("{{listen}}", &listen.to_string())
-            .replace("{{origin}}", &origin.to_string())
-            .replace("{{folder}}", &folder.display().to_string())
-            .replace("{{core_mask}}", &format!("1{}", "0".repeat(self.core)))
-            .replace("{{forwarded_switch}}", &self.forwarded.to_string())
-            .replace("{{ui_port}}", &free_address()?.port().to_string())
-            .replace("{{ctl_port}}", &free_address()?.port().to_string());
-        if let Some(place) = text.find("{{") {
-            let rest: String = text.chars().skip(place).take(20).collect();
-            return Err(Trouble::new(format!("nobody fills in {rest}")));
-        }
-        Ok(text)
+    /// Processes that the kernel killed because they wanted more memory than they are allowed.
+    fn killed(&self) -> u64 {
+        let group = self.group.as_ref();
+        group.map_or(0, |group| group.killed().unwrap_or(0))
     }
 }
 
-/// Lines that begin with one of `marks` stay, without it, or go.
-fn choose_lines(template: &str, marks: &[(&str, bool)]) -> String {
-    let choose = |line| {
-        let marked = marks
-            .iter()
-            .find_map(|(mark, stays)| Some((str::strip_prefix(line, mark)?, *stays)));
-        match marked {
-            Some((rest, stays)) => stays.then_some(rest),
-            None => Some(line),
-        }
-    };
-    let lines = template.lines().filter_map(choose);
-    lines.fold(String::new(), |text, line| text + line + "\n")
+impl Cast {
+    /// Starts one and waits until it has answered a request through to the origin.
+    pub fn start(&self, adapter: &Adapter, scenery: &Scenery<'_>) -> Result<Started, Trouble> {
+        let name = adapter.contender.name();
+        let listen = free_address()?;
+        let arguments = adapter.prepare(&Places {
+            listen,
+            origin: scenery.origin,
+            folder: scenery.folder.to_owned(),
+            core: self.core,
+            forwarded: self.forwarded,
+            full: self.full,
+            threads: scenery.threads,
+        })?;
+        let group = match &scenery.allotment {
+            Some(allotment) => Some(Group::create(&format!("compare-{name}"), allotment)?),
+            None => None,
+        };
+        let place = Place {
+            cores: &[self.core],
+            group: group.as_ref(),
+        };
+        let program = &adapter.program;
+        let mut running = Running::start(
+            name,
+            place,
+            program,
+            &arguments,
+            Stdio::null(),
+            scenery.folder,
+        )?;
+        await_answer(listen, &mut running, name)?;
+        let processes = tree(running.process())?;
+        refuse_strangers(listen.port(), &processes, name)?;
+        Ok(Started {
+            contender: adapter.contender.clone(),
+            target: listen,
+            processes,
+            running: Some(running),
+            group,
+        })
+    }
+}
+
+/// The kernel would share the load out between this contender and the other one.
+fn refuse_strangers(port: u16, processes: &[i32], name: &str) -> Result<(), Trouble> {
+    let strangers = strangers(port, processes)?;
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let others = strangers.join(", ");
+    Err(Trouble::new(format!(
+        "{name} is not alone on its port {port}: {others} listens there, too, and would take a part of the load"
+    )))
 }
 
 /// An address of this host that nobody listens on. Another program could take it before it is used; then the
 /// contender says so when it starts.
-fn free_address() -> Result<SocketAddr, Trouble> {
+pub fn free_address() -> Result<SocketAddr, Trouble> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).during("looking for a free port")?;
     listener.local_addr().during("looking for a free port")
 }
 
-fn await_answer(target: SocketAddr, running: &mut Running, name: &str) -> Result<(), Trouble> {
+/// Waits until the program answers a request through to the origin.
+pub fn await_answer(target: SocketAddr, running: &mut Running, name: &str) -> Result<(), Trouble> {
     let deadline = Deadline::after(READY_LIMIT);
     loop {
         running.check()?;
@@ -222,31 +189,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_for_forwarded_fields_come_and_go() {
-        let template = "a\n{{forwarded}}  b\nc\n";
-        let marks = |stays: bool| [("{{forwarded}}", stays), ("{{full}}", !stays)];
-        assert_eq!(choose_lines(template, &marks(true)), "a\n  b\nc\n");
-        assert_eq!(choose_lines(template, &marks(false)), "a\nc\n");
-    }
-
-    #[test]
-    fn every_configuration_is_filled_in_whole() {
-        let programs = Programs {
-            halb: PathBuf::new(),
-            haproxy: PathBuf::new(),
-            nginx: PathBuf::new(),
-            core: 3,
-            forwarded: true,
-            full: true,
+    fn a_port_that_is_shared_is_refused_with_the_others_name() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = |address: SocketAddr| {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+            let socket = socket.unwrap();
+            socket.set_reuse_port(true).unwrap();
+            socket.bind(&address.into()).unwrap();
+            socket.listen(1).unwrap();
+            socket
         };
-        let folder = tempfile::tempdir().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], 8000));
-        for contender in [Contender::HALB, Contender::HAPROXY, Contender::NGINX] {
-            let command = programs.command(&contender, address, address, folder.path());
-            assert!(!command.unwrap().1.is_empty());
-        }
-        let nginx = std::fs::read_to_string(folder.path().join("nginx.conf")).unwrap();
-        assert!(nginx.contains("worker_cpu_affinity 1000;"));
-        assert!(nginx.contains("X-Forwarded-For"));
+        let first = listen(any);
+        let address = first.local_addr().unwrap().as_socket().unwrap();
+        let _second = listen(address);
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(refuse_strangers(address.port(), &[own], "one").is_ok());
+        // The parent has neither of them.
+        let parent = nix::unistd::getppid().as_raw();
+        let trouble = refuse_strangers(address.port(), &[parent], "one").unwrap_err();
+        let text = trouble.to_string();
+        assert!(
+            text.contains("not alone") && text.contains(&format!("process {own})")),
+            "{text}"
+        );
     }
 }

@@ -1,50 +1,52 @@
 //! `halb-bench compare`: everybody does the same job on the same core, in turns, and is counted twice.
+//!
+//! - [`stages`]: which loads there are; [`turns`] carries them, [`held`] measures memory.
+//! - [`adapter`]: how each contender is started; [`contender`]: those that are.
+//! - [`refusal`]: what would make the figures worthless.
 
+pub mod adapter;
 pub mod contender;
-pub mod table;
+mod held;
+pub mod refusal;
+pub mod stages;
+mod turns;
 
-use std::io::IsTerminal;
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::compare::contender::Programs;
+use crate::allotment::Group;
+use crate::compare::adapter::Version;
+use crate::compare::contender::Cast;
+use crate::compare::contender::Scenery;
 use crate::compare::contender::Started;
+use crate::compare::stages::Stage;
+use crate::compare::stages::Work;
 use crate::crew::Crew;
-use crate::crew::Reply;
 use crate::interrupt::Interrupt;
-use crate::machine::memory;
+use crate::progress::Progress;
 use crate::record;
 use crate::record::Record;
-use crate::record::cell::cells;
+use crate::record::cell;
 use crate::record::contender::Contender;
-use crate::record::memory::Doing;
 use crate::record::memory::MemoryFigure;
-use crate::record::run::Cores;
-use crate::record::run::Part;
-use crate::record::run::Run;
-use crate::record::run::Scene;
 use crate::record::surroundings::Surroundings;
-use crate::station::order::Asked;
-use crate::station::order::Gate;
-use crate::station::order::Kind;
-use crate::station::order::Load;
-use crate::station::order::Order;
-use crate::station::order::Outcome;
+use crate::record::target;
+use crate::report::text;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
 /// What is to be compared, and how.
 pub struct Plan {
-    pub programs: Programs,
+    pub cast: Cast,
     pub load_core: usize,
-    pub contenders: Vec<Contender>,
-    pub scenes: Vec<Scene>,
-    pub idle_connections: Option<usize>,
+    pub stages: Vec<Stage>,
     pub idle_head_bytes: usize,
     pub head_bytes: usize,
-    pub rounds: usize,
     pub warm_ms: u64,
-    pub measure_ms: u64,
+    pub quick: bool,
+    pub even_if_busy: bool,
     pub json: Option<PathBuf>,
 }
 
@@ -59,189 +61,137 @@ enum Next {
 pub fn run(plan: &Plan) -> Result<bool, Trouble> {
     let interrupt = Interrupt::hold()?;
     let folder = tempfile::tempdir().during("making a folder for the run")?;
+    let surroundings = surroundings(plan, &interrupt)?;
+    for allotment in plan.stages.iter().filter_map(|stage| stage.allotment) {
+        // Better now than after half an hour.
+        drop(Group::create("compare-trial", &allotment)?);
+    }
+    let proxies = plan.cast.adapters.len();
+    let steps = plan.stages.iter().map(|stage| stage.steps(proxies)).sum();
+    tell_time(plan, steps);
     let mut comparison = Comparison {
         plan,
+        interrupt: &interrupt,
+        folder: folder.path(),
         report: record::Comparison {
             form: record::FORM,
             complete: false,
-            surroundings: Surroundings::find(&plan.programs, &plan.contenders),
+            surroundings,
             targets: Vec::new(),
             cells: Vec::new(),
             memory: Vec::new(),
             runs: Vec::new(),
         },
-        progress: Progress::new(plan),
+        progress: Progress::new(steps),
     };
-    let mut crew = Crew::start(plan.load_core, 1, folder.path(), &interrupt)?;
-    let mut started = Vec::new();
-    for contender in &plan.contenders {
-        let one = plan.programs.start(contender, crew.origin, folder.path());
-        started.push(one?);
-    }
-    let end = comparison.measure(&mut crew, &mut started, &interrupt);
+    let end = comparison.measure();
     comparison.finish(end)
+}
+
+/// What it is measured on; refused when that would be worth nothing.
+fn surroundings(plan: &Plan, interrupt: &Interrupt) -> Result<Surroundings, Trouble> {
+    let version = |adapter: &adapter::Adapter| (adapter.contender.clone(), adapter.version());
+    let versions: Vec<(Contender, Version)> = plan.cast.adapters.iter().map(version).collect();
+    let doubts = refusal::doubts(&[plan.cast.core, plan.load_core], &versions, interrupt)?;
+    if !doubts.is_empty() && !plan.even_if_busy {
+        return Err(refusal::refuse(&doubts));
+    }
+    let lines = versions
+        .into_iter()
+        .map(|(contender, version)| (contender.name().to_owned(), version.line));
+    Ok(Surroundings {
+        quick: plan.quick,
+        doubtful: !doubts.is_empty(),
+        warnings: doubts,
+        ..Surroundings::find(lines.collect())
+    })
+}
+
+/// Whoever waits is told for how long.
+fn tell_time(plan: &Plan, steps: usize) {
+    let proxies = plan.cast.adapters.len();
+    let times = plan
+        .stages
+        .iter()
+        .map(|stage| stage.time(proxies, plan.warm_ms));
+    let minutes = times.sum::<Duration>().as_secs_f64() / 60.0;
+    // Progress that cannot be shown is no reason to stop.
+    let _shown = writeln!(
+        std::io::stderr(),
+        "{steps} runs, about {minutes:.0} minutes"
+    );
 }
 
 struct Comparison<'a> {
     plan: &'a Plan,
+    interrupt: &'a Interrupt,
+    folder: &'a Path,
     report: record::Comparison,
     progress: Progress,
 }
 
 impl Comparison<'_> {
-    fn measure(
-        &mut self,
-        crew: &mut Crew,
-        started: &mut [Started],
-        interrupt: &Interrupt,
-    ) -> Result<Next, Trouble> {
-        for scene in self.plan.scenes.clone() {
-            for round in 0..self.plan.rounds {
-                let mut direct = None;
-                for one in started.iter_mut() {
-                    let order = self.order(scene, one);
-                    self.progress.tell(&one.contender, scene, round);
-                    let Reply::Done(outcome) = crew.order(&order, &mut |_| Ok(()), interrupt)?
-                    else {
-                        return Ok(Next::Stop);
-                    };
-                    let run = self
-                        .run_of(outcome, one, scene, round)?
-                        .less(direct.as_ref());
-                    if run.contender == Contender::DIRECT {
-                        direct = Some(run.clone());
-                    }
-                    self.report.runs.push(run);
-                    if interrupt.seen() {
-                        return Ok(Next::Stop);
-                    }
-                }
+    fn measure(&mut self) -> Result<Next, Trouble> {
+        for (number, stage) in self.plan.stages.iter().enumerate() {
+            let folder = self.folder.join(number.to_string());
+            std::fs::create_dir(&folder).during("making a folder for a part")?;
+            if self.stage(stage, &folder)? == Next::Stop {
+                return Ok(Next::Stop);
             }
-        }
-        self.idle(crew, started, interrupt)
-    }
-
-    fn idle(
-        &mut self,
-        crew: &mut Crew,
-        started: &mut [Started],
-        interrupt: &Interrupt,
-    ) -> Result<Next, Trouble> {
-        let Some(connections) = self.plan.idle_connections else {
-            return Ok(Next::GoOn);
-        };
-        let scene = Scene {
-            part: Part::Memory,
-            kind: Kind::Idle,
-            connections,
-            body_bytes: 128,
-            offered: None,
-            allotment: None,
-        };
-        for one in started.iter_mut() {
-            if one.contender == Contender::DIRECT {
-                continue;
-            }
-            self.progress.tell(&one.contender, scene, 0);
-            let mut order = self.order(scene, one);
-            order.asked.head_bytes = self.plan.idle_head_bytes;
-            let mut readings = Vec::new();
-            let mut read = |_: Gate| {
-                readings.push(memory::of(&one.processes)?);
-                Ok(())
-            };
-            match crew.order(&order, &mut read, interrupt)? {
-                Reply::Interrupted => return Ok(Next::Stop),
-                Reply::Done(Outcome::Held(held)) => {
-                    let at = |index: usize| readings.get(index).copied().unwrap_or_default();
-                    let memory = (at(0), at(1));
-                    let figure = MemoryFigure::of(
-                        one.contender.clone(),
-                        Doing::Idle,
-                        connections,
-                        held,
-                        memory,
-                    );
-                    self.report.memory.push(figure);
-                }
-                Reply::Done(Outcome::Failed(reason)) => {
-                    let name = one.contender.name();
-                    return Err(Trouble::new(format!(
-                        "idle connections of {name}: {reason}"
-                    )));
-                }
-                Reply::Done(Outcome::Load(_)) => {
-                    return Err(Trouble::new("the station did another job"));
-                }
-            }
-            one.check()?;
         }
         Ok(Next::GoOn)
     }
 
-    fn order(&self, scene: Scene, one: &Started) -> Order {
-        Order {
-            target: one.target,
-            kind: scene.kind,
-            connections: scene.connections,
-            asked: Asked {
-                body_bytes: scene.body_bytes,
-                head_bytes: self.plan.head_bytes,
-                ..Asked::default()
-            },
-            rate: scene.offered.unwrap_or(0.0),
-            moving: 0,
-            first_source: 0,
-            warm_ms: self.plan.warm_ms,
-            measure_ms: self.plan.measure_ms,
-            watch: one.processes.clone(),
-            crew: Vec::new(),
+    fn stage(&mut self, stage: &Stage, folder: &Path) -> Result<Next, Trouble> {
+        let mut crew = Crew::start(
+            self.plan.load_core,
+            stage.stations(),
+            folder,
+            self.interrupt,
+        )?;
+        let scenery = Scenery {
+            origin: crew.origin,
+            folder,
+            threads: stage.threads(),
+            allotment: stage.allotment,
+        };
+        let mut started = vec![Started::direct(crew.origin)];
+        for adapter in &self.plan.cast.adapters {
+            started.push(self.plan.cast.start(adapter, &scenery)?);
         }
-    }
-
-    fn run_of(
-        &self,
-        outcome: Outcome,
-        one: &mut Started,
-        scene: Scene,
-        round: usize,
-    ) -> Result<Run, Trouble> {
-        let load = match outcome {
-            Outcome::Load(load) => load,
-            // A contender that cannot carry this load is a result too: the others go on.
-            Outcome::Failed(reason) => Load {
-                faults: [(reason, 1)].into(),
-                ..Load::default()
-            },
-            Outcome::Held(_) => return Err(Trouble::new("the station did another job")),
-        };
-        let same_tree = one.check()?;
-        let cores = Cores {
-            proxy: self.plan.programs.core,
-            load: self.plan.load_core,
-        };
-        Ok(Run::of(
-            one.contender.clone(),
-            scene,
-            round,
-            load,
-            cores,
-            same_tree,
-        ))
+        match &stage.work {
+            Work::Loads(scenes) => {
+                for scene in scenes {
+                    if self.scene(*scene, stage, &mut crew, &mut started)? == Next::Stop {
+                        return Ok(Next::Stop);
+                    }
+                }
+                Ok(Next::GoOn)
+            }
+            Work::Rates {
+                connections,
+                factors,
+            } => self.rates(*connections, factors, stage, &mut crew, &mut started),
+            Work::Held(held) => self.held(held, &mut crew, &mut started),
+        }
     }
 
     /// Gives out what there is, also when it is not all.
     fn finish(mut self, end: Result<Next, Trouble>) -> Result<bool, Trouble> {
         self.progress.end();
+        // Whatever failed after a signal failed because of it.
+        let end = if self.interrupt.seen() {
+            Ok(Next::Stop)
+        } else {
+            end
+        };
         self.report.complete = matches!(end, Ok(Next::GoOn));
-        for scene in &self.plan.scenes {
-            let new = cells(*scene, &self.report.runs, &self.plan.contenders);
-            self.report.cells.extend(new);
-        }
+        self.report.cells = cell::all(&self.report.runs);
+        self.report.targets = target::judge(&self.report.cells, &self.report.memory);
         let sound = self.report.complete
             && self.report.runs.iter().all(|run| run.faults.is_empty())
             && self.report.memory.iter().all(MemoryFigure::sound);
-        print(&table::render(&self.report))?;
+        print(&text::comparison(&self.report))?;
         if let Some(path) = &self.plan.json {
             let text = serde_json::to_vec_pretty(&Record::Compare(self.report))
                 .during("writing the report")?;
@@ -249,58 +199,6 @@ impl Comparison<'_> {
         }
         end?;
         Ok(sound)
-    }
-}
-
-/// One line that says where the comparison is, on standard error.
-struct Progress {
-    done: usize,
-    total: usize,
-    terminal: bool,
-}
-
-impl Progress {
-    fn new(plan: &Plan) -> Progress {
-        let idle = usize::from(plan.idle_connections.is_some());
-        let proxies = plan
-            .contenders
-            .iter()
-            .filter(|one| **one != Contender::DIRECT);
-        Progress {
-            done: 0,
-            total: plan.scenes.len() * plan.rounds * plan.contenders.len() + idle * proxies.count(),
-            terminal: std::io::stderr().is_terminal(),
-        }
-    }
-
-    fn tell(&mut self, contender: &Contender, scene: Scene, round: usize) {
-        self.done += 1;
-        let (end, start) = if self.terminal {
-            ("", "\r\x1b[K")
-        } else {
-            ("\n", "")
-        };
-        let text = format!(
-            "{start}[{}/{}] {:?}, {} connections, {} bytes, round {}: {}{end}",
-            self.done,
-            self.total,
-            scene.kind,
-            scene.connections,
-            scene.body_bytes,
-            round + 1,
-            contender.name()
-        );
-        let mut stderr = std::io::stderr();
-        // Progress that cannot be shown is no reason to stop.
-        let _shown = stderr
-            .write_all(text.as_bytes())
-            .and_then(|()| stderr.flush());
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            let _shown = std::io::stderr().write_all(b"\r\x1b[K");
-        }
     }
 }
 

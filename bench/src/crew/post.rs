@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::process::Place;
 use crate::process::Running;
 use crate::station::order::Said;
 use crate::station::order::Told;
@@ -33,7 +34,7 @@ impl Post {
         let stdin = Stdio::from(OwnedFd::from(theirs));
         let arguments = ["station".to_owned()];
         let name = format!("station{index}");
-        let running = Running::start(&name, core, &own, &arguments, stdin, folder)?;
+        let running = Running::start(&name, Place::on(&[core]), &own, &arguments, stdin, folder)?;
         Ok(Post {
             running,
             line: ours,

@@ -3,6 +3,7 @@
 pub mod cpu;
 pub mod memory;
 pub mod process;
+pub mod sockets;
 
 use std::time::Duration;
 

@@ -28,6 +28,8 @@ pub struct Cell {
     pub proxy_core: Option<Summary>,
     pub load_core: Option<Summary>,
     pub faults: u64,
+    /// Requests that were due and never sent, in all rounds.
+    pub unsent: u64,
     /// Marks of any round.
     pub marks: Vec<Mark>,
     pub ratios: Vec<Ratio>,
@@ -41,6 +43,7 @@ pub struct Ratio {
     pub process: Option<Summary>,
     pub known: Option<Summary>,
     pub machine: Option<Summary>,
+    pub p99: Option<Summary>,
 }
 
 /// The runs of one scene.
@@ -49,14 +52,34 @@ struct Runs<'a> {
     rounds: usize,
 }
 
+/// Condenses all runs, scene by scene in the order of their first runs.
+pub fn all(runs: &[Run]) -> Vec<Cell> {
+    let mut scenes: Vec<Scene> = Vec::new();
+    for run in runs {
+        if !scenes.contains(&run.scene) {
+            scenes.push(run.scene);
+        }
+    }
+    scenes
+        .into_iter()
+        .flat_map(|scene| cells(scene, runs))
+        .collect()
+}
+
 /// Condenses the runs of one scene. Ratios are to whoever took part.
-pub fn cells(scene: Scene, runs: &[Run], contenders: &[Contender]) -> Vec<Cell> {
+fn cells(scene: Scene, runs: &[Run]) -> Vec<Cell> {
     let here: Vec<&Run> = runs.iter().filter(|run| run.scene == scene).collect();
     let rounds = here.iter().map(|run| run.round + 1).max().unwrap_or(0);
+    let mut contenders: Vec<Contender> = Vec::new();
+    for run in &here {
+        if !contenders.contains(&run.contender) {
+            contenders.push(run.contender.clone());
+        }
+    }
     let runs = Runs { runs: here, rounds };
     contenders
         .iter()
-        .map(|contender| runs.cell(scene, contender, contenders))
+        .map(|contender| runs.cell(scene, contender, &contenders))
         .collect()
 }
 
@@ -90,6 +113,7 @@ impl Runs<'_> {
             proxy_core: condense(|run| Some(run.proxy_core)),
             load_core: condense(|run| Some(run.load_core)),
             faults: own.iter().flat_map(|run| run.faults.values()).sum(),
+            unsent: own.iter().map(|run| run.unsent).sum(),
             marks,
             ratios: others.map(|other| self.ratio(contender, other)).collect(),
         }
@@ -105,6 +129,7 @@ impl Runs<'_> {
             process: against(|run| run.process_us),
             known: against(|run| run.known_beyond_us),
             machine: against(|run| run.beyond_us),
+            p99: against(|run| Some(run.p99_us)),
         }
     }
 

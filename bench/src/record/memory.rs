@@ -29,6 +29,8 @@ pub struct MemoryFigure {
     pub held: u64,
     /// Those that answered once more afterwards.
     pub answered_again: u64,
+    /// Of [`Doing::Transfer`]: those whose response under way came to its right end.
+    pub moved: u64,
     pub faults: BTreeMap<String, u64>,
     /// After a warm-up, before the connections.
     pub before: Memory,
@@ -57,6 +59,7 @@ impl MemoryFigure {
             connections,
             held: held.held,
             answered_again: held.answered_again,
+            moved: held.moved,
             faults: held.faults,
             before,
             during,
@@ -66,6 +69,7 @@ impl MemoryFigure {
     /// Every connection stood, stayed, and answered again.
     pub fn sound(&self) -> bool {
         let asked = self.connections as u64;
-        self.held == asked && self.answered_again == asked && self.faults.is_empty()
+        let moved = self.doing == Doing::Idle || self.moved == asked;
+        self.held == asked && self.answered_again == asked && moved && self.faults.is_empty()
     }
 }

@@ -17,6 +17,8 @@ const SATURATED: f64 = 0.97;
 const OTHERS_MAX: f64 = 0.05;
 /// More than this of one core, taken by the host, spoils a run.
 const STOLEN_MAX: f64 = 0.01;
+/// Who answers less than this part of what is offered, or leaves more than the rest unsent, is overloaded.
+const CARRIED_MIN: f64 = 0.98;
 
 /// What a scene is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, ValueEnum)]
@@ -66,6 +68,8 @@ pub enum Mark {
     Stolen,
     /// Processes of the contender came or went, so that their time is not whole.
     TreeChanged,
+    /// More was offered than the contender carries.
+    Overloaded,
 }
 
 impl Mark {
@@ -76,6 +80,7 @@ impl Mark {
             Mark::OthersBusy => 'O',
             Mark::Stolen => 'S',
             Mark::TreeChanged => 'T',
+            Mark::Overloaded => 'U',
         }
     }
 
@@ -88,6 +93,9 @@ impl Mark {
             Mark::OthersBusy => "O: others used the machine",
             Mark::Stolen => "S: the host took time",
             Mark::TreeChanged => "T: processes came or went during the run",
+            Mark::Overloaded => {
+                "U: more was offered than it carries; latency is that of a growing queue"
+            }
         }
     }
 }
@@ -99,6 +107,8 @@ pub struct Run {
     pub scene: Scene,
     pub round: usize,
     pub answered: u64,
+    /// Requests that were due and never sent, because every connection was still waiting.
+    pub unsent: u64,
     pub faults: BTreeMap<String, u64>,
     pub rate: f64,
     /// Time of the contender's processes per request; `None` for the direct run, which has none.
@@ -167,6 +177,7 @@ impl Run {
             beyond_us: None,
             known_us: each_us(known as f64),
             known_beyond_us: None,
+            unsent: load.unsent,
             p50_us: load.latency.p50_us,
             p90_us: load.latency.p90_us,
             p99_us: load.latency.p99_us,
@@ -178,7 +189,8 @@ impl Run {
             marks: Vec::new(),
             faults: load.faults,
         };
-        run.marks = run.find_marks(same_tree);
+        let used = window.watched.total_ns as f64 / wall;
+        run.marks = run.find_marks(same_tree, used, wall / 1e9);
         run
     }
 
@@ -192,16 +204,32 @@ impl Run {
         self
     }
 
-    fn find_marks(&self, same_tree: bool) -> Vec<Mark> {
-        let generator_full = self.contender != Contender::DIRECT
-            && self.load_core >= SATURATED
-            && self.proxy_core < SATURATED;
+    /// Whether the generator had nothing left before the proxy had: `used` CPUs of what it is allowed.
+    fn generator_full(&self, used: f64) -> bool {
+        let proxy_full = match self.scene.allotment {
+            Some(allotment) => used >= allotment.cpus * SATURATED,
+            None => self.proxy_core >= SATURATED,
+        };
+        self.contender != Contender::DIRECT && self.load_core >= SATURATED && !proxy_full
+    }
+
+    fn overloaded(&self, seconds: f64) -> bool {
+        let Some(offered) = self.scene.offered else {
+            return false;
+        };
+        let unsent_max = (1.0 - CARRIED_MIN) * offered * seconds;
+        self.rate < CARRIED_MIN * offered || self.unsent as f64 > unsent_max
+    }
+
+    /// `used`: CPUs of the contender's processes; `seconds`: the window.
+    fn find_marks(&self, same_tree: bool, used: f64, seconds: f64) -> Vec<Mark> {
         let all = [
             (!self.faults.is_empty() || self.answered == 0, Mark::Errors),
-            (generator_full, Mark::GeneratorFull),
+            (self.generator_full(used), Mark::GeneratorFull),
             (self.others > OTHERS_MAX, Mark::OthersBusy),
             (self.stolen > STOLEN_MAX, Mark::Stolen),
             (!same_tree, Mark::TreeChanged),
+            (self.overloaded(seconds), Mark::Overloaded),
         ];
         all.into_iter()
             .filter(|(true_here, _)| *true_here)
@@ -294,5 +322,41 @@ mod tests {
         failed.faults.insert("Ended".to_owned(), 1);
         failed.window.cores[0].stolen_ns = 5_000_000;
         assert_eq!(run(failed, true).marks, [Mark::Errors, Mark::Stolen]);
+    }
+
+    fn run_in(scene: Scene, load: Load) -> Run {
+        let cores = Cores { proxy: 0, load: 1 };
+        Run::of(Contender::HALB, scene, 0, load, cores, true)
+    }
+
+    #[test]
+    fn within_an_allotment_the_proxy_is_full_when_that_is_used_up() {
+        let allotted = |cpus| Scene {
+            allotment: Some(Allotment {
+                cpus,
+                memory_bytes: 1 << 30,
+            }),
+            ..SCENE
+        };
+        // It uses 0.2 of a CPU, and the generator's core is full.
+        let full = load(20_000_000, 99_000_000);
+        assert_eq!(run_in(allotted(0.2), full.clone()).marks, []);
+        assert_eq!(run_in(allotted(0.4), full).marks, [Mark::GeneratorFull]);
+    }
+
+    #[test]
+    fn who_does_not_keep_up_with_what_is_offered_is_overloaded() {
+        let offered = |rate| Scene {
+            kind: Kind::Offered,
+            offered: Some(rate),
+            ..SCENE
+        };
+        // 1,000 answers in 0.1 s.
+        let mut carried = load(21_000_000, 50_000_000);
+        assert_eq!(run_in(offered(10_100.0), carried.clone()).marks, []);
+        let marks = run_in(offered(10_300.0), carried.clone()).marks;
+        assert_eq!(marks, [Mark::Overloaded]);
+        carried.unsent = 30;
+        assert_eq!(run_in(offered(10_000.0), carried).marks, [Mark::Overloaded]);
     }
 }
