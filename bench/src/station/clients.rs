@@ -1,9 +1,9 @@
 //! The generator's connections: each asks, checks the answer, and says what happened. When to ask, and what
 //! the answers are worth, is decided by the job above.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
@@ -13,7 +13,6 @@ use std::rc::Rc;
 use halb::model::time::Instant;
 use halb::ring::arena::Buffer;
 use halb::ring::arena::HEADROOM;
-use halb::ring::arena::SMALL_BYTES;
 use halb::ring::port::Arrival;
 use halb::ring::port::Completion;
 use halb::ring::port::Into;
@@ -24,18 +23,23 @@ use nix::errno::Errno;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::Domain;
+use socket2::SockRef;
 use socket2::Type;
 
 use crate::slots::Slots;
 use crate::station::body::outgoing::Outgoing;
 use crate::station::body::pattern::Pattern;
-use crate::station::body::response::Expected;
 use crate::station::body::response::Progress;
 use crate::station::body::response::Response;
 use crate::station::body::response::Wrong;
+use crate::station::fault::Fault;
 use crate::station::give_back;
 use crate::station::order::Asked;
 use crate::station::order::SOURCES_EACH;
+use crate::station::question::Question;
+use crate::station::question::expected;
+use crate::station::question::request;
+use crate::station::question::source;
 
 pub const CONNECT: u8 = 3;
 pub const RECV: u8 = 4;
@@ -43,24 +47,6 @@ pub const SEND: u8 = 5;
 
 /// Answers longer than this are received in large buffers, as a browser would.
 const SHORT_BYTES: u64 = 3 * 1024;
-/// A longer head does not fit a small buffer beside the framing of an upload.
-const HEAD_BYTES_MAX: usize = SMALL_BYTES - 64;
-/// Source addresses of all stations together: 127.1.0.0/16.
-const SOURCES: u32 = 1 << 16;
-
-/// Why an exchange failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
-    Open(Errno),
-    Connect(Errno),
-    Send(Errno),
-    Receive(Errno),
-    /// The connection ended although an answer was due, or although it was to be kept.
-    Ended,
-    Wrong(Wrong),
-    /// No answer until the run was over, and for a while after it.
-    Lost,
-}
 
 /// What happened on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,17 +62,6 @@ pub enum Event {
     /// The other end closed, and nothing was due.
     Ended(u32),
     Failed(u32, Fault),
-}
-
-/// What is asked, and how.
-#[derive(Clone, Copy)]
-pub struct Question {
-    pub target: SocketAddr,
-    pub asked: Asked,
-    /// Every request has a connection of its own.
-    pub fresh: bool,
-    /// The first source address ([`crate::station::order::Order`]).
-    pub first_source: u32,
 }
 
 struct Client {
@@ -332,6 +307,11 @@ impl Clients {
         match &client.own {
             None => ring.close(client.socket, client.in_flight > 0),
             // It closes when it is dropped, and that is when nothing of it is in flight.
+            Some(own) if client.receiving && client.in_flight == 1 => {
+                // The receive completes at once. To cancel it, the kernel would look through all that are armed, which
+                // for tens of thousands of connections takes half a minute.
+                let _gone_already = SockRef::from(own).shutdown(Shutdown::Both);
+            }
             Some(_) if client.in_flight > 0 => ring.cancel(client.socket),
             Some(_) => {}
         }
@@ -486,70 +466,6 @@ impl Clients {
     }
 }
 
-/// Faults by their name, as the report shows them.
-#[derive(Default)]
-pub struct Faults(BTreeMap<String, u64>);
-
-impl Faults {
-    pub fn add(&mut self, fault: Fault) {
-        self.add_named(&format!("{fault:?}"), 1);
-    }
-
-    pub fn add_named(&mut self, name: &str, count: u64) {
-        if count > 0 {
-            *self.0.entry(name.to_owned()).or_default() += count;
-        }
-    }
-
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    pub fn into_map(self) -> BTreeMap<String, u64> {
-        self.0
-    }
-}
-
-fn expected(asked: &Asked) -> Expected {
-    Expected {
-        body_bytes: asked.body_bytes,
-        chunked: asked.chunked,
-    }
-}
-
-/// The request's head, of exactly `head_bytes` when that is more than it needs.
-fn request(question: &Question, asked: &Asked) -> Vec<u8> {
-    let connection = if question.fresh {
-        "Connection: close\r\n"
-    } else {
-        ""
-    };
-    let (method, framing) = match (asked.upload_bytes, asked.upload_chunked) {
-        (0, _) => ("GET", String::new()),
-        (_, true) => ("POST", "Transfer-Encoding: chunked\r\n".to_owned()),
-        (bytes, false) => ("POST", format!("Content-Length: {bytes}\r\n")),
-    };
-    let (path, host) = (asked.target(), question.target);
-    let mut head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: halb-bench\r\nAccept: */*\r\n{framing}{connection}"
-    );
-    const COOKIE: &str = "Cookie: c=";
-    const ENDS: usize = 4;
-    let padding = asked.head_bytes.min(HEAD_BYTES_MAX);
-    if let Some(letters) = padding.checked_sub(head.len() + COOKIE.len() + ENDS) {
-        head.push_str(COOKIE);
-        head.extend(std::iter::repeat_n('x', letters));
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    head.into_bytes()
-}
-
-/// The address of 127/8 for the `number`th source; 127.0.x.x is left to everybody else.
-fn source(number: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(0x7f01_0000 + number % SOURCES)
-}
-
 /// A socket bound to `from`, its port chosen when it connects.
 fn open_from(from: Ipv4Addr) -> Result<OwnedFd, Errno> {
     let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
@@ -560,59 +476,4 @@ fn open_from(from: Ipv4Addr) -> Result<OwnedFd, Errno> {
     let address = SocketAddr::new(IpAddr::V4(from), 0);
     socket.bind(&address.into()).map_err(errno)?;
     Ok(socket.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn question(head_bytes: usize, fresh: bool) -> Question {
-        Question {
-            target: SocketAddr::from(([127, 0, 0, 1], 8000)),
-            asked: Asked {
-                body_bytes: 128,
-                head_bytes,
-                ..Asked::default()
-            },
-            fresh,
-            first_source: 0,
-        }
-    }
-
-    fn head(head_bytes: usize, fresh: bool) -> Vec<u8> {
-        let question = question(head_bytes, fresh);
-        request(&question, &question.asked)
-    }
-
-    #[test]
-    fn a_request_has_the_length_that_was_asked_for() {
-        assert_eq!(head(600, false).len(), 600);
-        assert_eq!(head(200, true).len(), 200);
-        let least = head(0, false);
-        assert!(least.starts_with(b"GET /128 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"));
-        assert!(least.ends_with(b"*/*\r\n\r\n"));
-        assert!(head(0, true).ends_with(b"Connection: close\r\n\r\n"));
-    }
-
-    #[test]
-    fn sources_stay_in_127_and_off_its_first_addresses() {
-        for number in [0, 1, SOURCES - 1, SOURCES, u32::MAX] {
-            let address = source(number);
-            assert!(address.is_loopback());
-            assert_eq!(address.octets()[1], 1);
-        }
-    }
-
-    #[test]
-    fn faults_are_counted_by_name() {
-        let mut faults = Faults::default();
-        faults.add(Fault::Wrong(Wrong::Status));
-        faults.add(Fault::Wrong(Wrong::Status));
-        faults.add(Fault::Ended);
-        faults.add_named("origin", 0);
-        assert_eq!(faults.total(), 3);
-        let map = faults.into_map();
-        assert_eq!(map.get("Wrong(Status)"), Some(&2));
-        assert_eq!(map.len(), 2);
-    }
 }

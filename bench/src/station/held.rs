@@ -12,8 +12,8 @@ use halb::ring::port::Ring;
 
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
-use crate::station::clients::Fault;
-use crate::station::clients::Faults;
+use crate::station::fault::Fault;
+use crate::station::fault::Faults;
 use crate::station::order::Asked;
 use crate::station::order::Gate;
 use crate::station::order::Held;

@@ -11,8 +11,8 @@ use hdrhistogram::Histogram;
 
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
-use crate::station::clients::Fault;
-use crate::station::clients::Faults;
+use crate::station::fault::Fault;
+use crate::station::fault::Faults;
 use crate::station::offered::Offered;
 use crate::station::order::Gate;
 use crate::station::order::Kind;

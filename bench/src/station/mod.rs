@@ -6,12 +6,14 @@
 
 pub mod body;
 pub mod clients;
+pub mod fault;
 pub mod held;
 pub mod line;
 pub mod load;
 pub mod offered;
 pub mod order;
 pub mod origin;
+pub mod question;
 #[cfg(test)]
 mod tests;
 pub mod times;
@@ -27,7 +29,6 @@ use halb::ring::port::Socket;
 use crate::station::body::pattern::Pattern;
 use crate::station::clients::Clients;
 use crate::station::clients::Event;
-use crate::station::clients::Question;
 use crate::station::held::HeldJob;
 use crate::station::line::Heard;
 use crate::station::line::Line;
@@ -39,6 +40,7 @@ use crate::station::order::Outcome;
 use crate::station::order::Said;
 use crate::station::order::Told;
 use crate::station::origin::Origin;
+use crate::station::question::Question;
 use crate::trouble::Trouble;
 
 /// Serves as origin on `listener` and takes orders from the crew at the other end of `line`, until that hangs up.
@@ -91,7 +93,7 @@ pub fn serve_origin<R: Ring>(ring: &mut R, listener: Socket) -> ! {
 
 enum Job {
     Load(Box<LoadJob>),
-    Held(HeldJob),
+    Held(Box<HeldJob>),
 }
 
 struct Station {
@@ -180,7 +182,9 @@ impl Station {
         };
         let clients = Clients::new(question, Rc::clone(&self.pattern));
         let job = match order.kind {
-            Kind::Idle | Kind::Hold => HeldJob::start(ring, order, clients).map(Job::Held),
+            Kind::Idle | Kind::Hold => {
+                HeldJob::start(ring, order, clients).map(|job| Job::Held(Box::new(job)))
+            }
             Kind::Keep | Kind::Fresh | Kind::Offered => {
                 LoadJob::start(ring, order, clients).map(|job| Job::Load(Box::new(job)))
             }

@@ -47,7 +47,7 @@ pub struct Pace {
 impl Pace {
     /// Of a body that begins now. `slot` says when its ticks are.
     pub fn new(bytes_s: u64, slot: u32, now: Instant) -> Pace {
-        let place = u64::from(slot.wrapping_mul(SPREAD)) * SECOND_NS >> 32;
+        let place = (u64::from(slot.wrapping_mul(SPREAD)) * SECOND_NS) >> 32;
         let now_ns = now.as_nanos();
         let mut first = now_ns - now_ns % SECOND_NS + place;
         if first <= now_ns {
