@@ -79,7 +79,8 @@ impl<R: Ring> Worker<R> {
             return;
         };
         match session.first {
-            First::Flying(length) if session.may_resend() => {
+            // Kept ones are the first to go without: were all buffers kept, no response would find one.
+            First::Flying(length) if session.may_resend() && !self.ring.is_short() => {
                 session.first = First::Kept(buffer, length);
             }
             First::Flying(_) => {

@@ -1,6 +1,11 @@
 //! What the process may use, in real cgroups: what it finds, what it sets, and what happens when memory runs short.
 
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
 use std::process::Command;
+use std::thread;
 
 use crate::backend::Backend;
 use crate::cgroup::Cgroup;
@@ -177,4 +182,40 @@ fn backlog(node: &Node) -> u64 {
         u64::from_str_radix(queues.split_once(':')?.1, 16).ok()
     };
     text.lines().filter_map(of_listener).sum()
+}
+
+/// At 96 MB a worker has 3,072 small buffers.
+#[test]
+fn more_requests_wait_for_their_output_than_there_are_buffers() {
+    const REQUESTS: usize = 3500;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let output = thread::spawn(move || {
+        let mut asked = Vec::new();
+        while asked.len() < REQUESTS {
+            let (mut stream, _) = listener.accept().unwrap();
+            let probed = stream.read(&mut [0; 4096]).unwrap() == 0;
+            if !probed {
+                asked.push(stream);
+            }
+        }
+        for stream in &mut asked {
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate";
+            stream.write_all(answer).unwrap();
+        }
+        asked
+    });
+    let node = Node::start(&[address], "workers = 1\nresources = { memory = \"96MB\" }");
+    let ask = |_| {
+        let mut stream = TcpStream::connect(node.address()).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        Client::of(stream)
+    };
+    let mut clients: Vec<Client> = (0..REQUESTS).map(ask).collect();
+    for client in &mut clients {
+        assert_eq!(client.response().text(), "late");
+    }
+    drop(clients);
+    drop(output.join().unwrap());
+    node.stop();
 }

@@ -38,6 +38,18 @@ fn the_appliances_least_memory_carries_its_2000_requests_and_1_gb_its_40000_sess
 }
 
 #[test]
+fn half_a_gigabyte_in_a_cgroup_of_version_one_is_enough_for_40_000() {
+    let wanted = Wanted {
+        max_connections: 0,
+        sessions: false,
+        workers: 1,
+        fixed: false,
+    };
+    let budget = Budget::fit(512 * MIB, Accounting::CgroupOne, 20_000, wanted);
+    assert!(budget.max_connections() >= 40_000, "{budget}");
+}
+
+#[test]
 fn more_workers_than_cores_are_started_for_their_descriptors() {
     let table = [
         // memory, descriptors, wanted, cores, fixed; workers
