@@ -21,8 +21,9 @@ use crate::station::order::Order;
 use crate::station::order::Outcome;
 use crate::trouble::Trouble;
 
-/// What the origin sends on each connection that has a response under way.
-const PACE_BYTES_S: u64 = 1000;
+/// What the origin sends on each connection that has a response under way: more than a contender gathers in a buffer before it
+/// passes anything on.
+const PACE_BYTES_S: u64 = 8000;
 /// For how long: opening them all and reading the memory has to fit into that.
 const PACED_MS: u64 = 3000;
 const PACED_MS_EACH: u64 = 4;
@@ -75,8 +76,10 @@ impl Comparison<'_> {
             }
         };
         one.check()?;
-        let at = |index: usize| readings.get(index).copied().unwrap_or_default();
-        let memory: (Memory, Memory) = (at(0), at(1));
+        let memory = match readings.as_slice() {
+            [before, during] => (*before, *during),
+            _ => (Memory::default(), Memory::default()), // it did not come so far
+        };
         let contender = one.contender.clone();
         let figure = MemoryFigure::of(contender, doing, connections, held, memory);
         self.report.memory.push(figure);

@@ -172,6 +172,9 @@ impl Comparison<'_> {
             threads: stage.threads(),
             allotment: stage.allotment,
         };
+        if let (true, Work::Loads(scenes)) = (stage.alone, &stage.work) {
+            return self.alone(scenes, stage, &mut crew, &scenery);
+        }
         let mut started = vec![Started::direct(crew.origin)];
         for adapter in &self.plan.cast.adapters {
             started.push(self.plan.cast.start(adapter, &scenery)?);

@@ -77,6 +77,9 @@ pub struct Stage {
     pub rounds: usize,
     pub measure_ms: u64,
     pub work: Work,
+    /// Everybody is started for each run of its own, and ends after it: the thousands of connections that contenders keep
+    /// would together be more than the origin has descriptors for.
+    pub alone: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -108,7 +111,11 @@ impl Wanted {
             Part::Growth => {
                 let with = |connections: &usize| keep(part, *connections, SHORT_BODY_BYTES);
                 let scenes = self.growth.iter().map(with).collect();
-                vec![self.stage(part, Work::Loads(scenes)).shortened()]
+                let stage = self.stage(part, Work::Loads(scenes)).shortened();
+                vec![Stage {
+                    alone: true,
+                    ..stage
+                }]
             }
             Part::Bodies => self.bodies(),
             Part::Fresh => vec![self.fresh(None), self.fresh(Some(FRESH_ALLOTMENT))],
@@ -144,6 +151,7 @@ impl Wanted {
             rounds: self.rounds,
             measure_ms: self.measure_ms,
             work,
+            alone: false,
         }
     }
 

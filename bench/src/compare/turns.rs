@@ -2,6 +2,7 @@
 
 use crate::compare::Comparison;
 use crate::compare::Next;
+use crate::compare::contender::Scenery;
 use crate::compare::contender::Started;
 use crate::compare::stages::SHORT_BODY_BYTES;
 use crate::compare::stages::Stage;
@@ -37,14 +38,47 @@ impl Comparison<'_> {
                 let Some(run) = self.one_run(scene, stage, round, crew, one)? else {
                     return Ok(Next::Stop);
                 };
-                let run = run.less(direct.as_ref());
-                if run.contender == Contender::DIRECT {
-                    direct = Some(run.clone());
-                }
-                self.report.runs.push(run);
+                self.keep(run, &mut direct);
             }
         }
         Ok(Next::GoOn)
+    }
+
+    /// The same, with nobody running but whose turn it is.
+    pub fn alone(
+        &mut self,
+        scenes: &[Scene],
+        stage: &Stage,
+        crew: &mut Crew,
+        scenery: &Scenery<'_>,
+    ) -> Result<Next, Trouble> {
+        let adapters = &self.plan.cast.adapters;
+        for (scene, round) in scenes
+            .iter()
+            .flat_map(|scene| (0..stage.rounds).map(move |round| (*scene, round)))
+        {
+            let mut direct = None;
+            for adapter in std::iter::once(None).chain(adapters.iter().map(Some)) {
+                let mut one = match adapter {
+                    None => Started::direct(crew.origin),
+                    Some(adapter) => self.plan.cast.start(adapter, scenery)?,
+                };
+                let Some(run) = self.one_run(scene, stage, round, crew, &mut one)? else {
+                    return Ok(Next::Stop);
+                };
+                self.keep(run, &mut direct);
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// With what the direct run of its round tells.
+    fn keep(&mut self, run: Run, direct: &mut Option<Run>) {
+        let run = run.less(direct.as_ref());
+        if run.contender == Contender::DIRECT {
+            *direct = Some(run.clone());
+        }
+        self.report.runs.push(run);
     }
 
     /// First how much the reference carries; then everybody is offered parts of that, those that are overloaded
@@ -122,7 +156,7 @@ impl Comparison<'_> {
         round: usize,
     ) -> Result<Run, Trouble> {
         let mut load = match outcome {
-            Outcome::Load(load) => load,
+            Outcome::Load(load) => *load,
             // A contender that cannot carry this load is a result too: the others go on.
             Outcome::Failed(reason) => Load {
                 faults: [(reason, 1)].into(),

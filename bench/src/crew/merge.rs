@@ -13,7 +13,7 @@ pub fn merge(outcomes: Vec<Outcome>) -> Result<Outcome, Trouble> {
     let (mut loads, mut helds, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     for outcome in outcomes {
         match outcome {
-            Outcome::Load(load) => loads.push(load),
+            Outcome::Load(load) => loads.push(*load),
             Outcome::Held(held) => helds.push(held),
             Outcome::Failed(reason) => failures.push(reason),
         }
@@ -22,7 +22,7 @@ pub fn merge(outcomes: Vec<Outcome>) -> Result<Outcome, Trouble> {
         return Ok(Outcome::Failed(failures.join("; ")));
     }
     match (loads.is_empty(), helds.is_empty()) {
-        (false, true) => loaded(loads).map(Outcome::Load),
+        (false, true) => Ok(Outcome::Load(Box::new(loaded(loads)?))),
         (true, false) => Ok(Outcome::Held(held(helds))),
         (true, true) => Err(Trouble::new("no station had anything to do")),
         (false, false) => Err(Trouble::new("stations did different jobs")),

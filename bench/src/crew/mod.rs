@@ -18,6 +18,7 @@ use crate::crew::share::Need;
 use crate::crew::share::Stations;
 use crate::interrupt::Interrupt;
 use crate::interrupt::Woken;
+use crate::machine::others::Others;
 use crate::process::Deadline;
 use crate::station::order::Gate;
 use crate::station::order::Hello;
@@ -119,6 +120,7 @@ impl Crew {
         for share in shares {
             self.posts[share.station].tell(&Told::Order(share.order))?;
         }
+        let others = Others::begin(&[&self.processes, &order.watch]);
         while !run.is_over() {
             let Some((station, said)) = self.hear(&run.stations, interrupt, patience)? else {
                 return Ok(Reply::Interrupted);
@@ -128,7 +130,13 @@ impl Crew {
         }
         match run.stopping {
             Some(Some(trouble)) => Err(trouble),
-            Some(None) | None => Ok(Reply::Done(merge(run.outcomes())?)),
+            Some(None) | None => {
+                let mut outcome = merge(run.outcomes())?;
+                if let Outcome::Load(load) = &mut outcome {
+                    load.others = others?.used()?;
+                }
+                Ok(Reply::Done(outcome))
+            }
         }
     }
 

@@ -163,7 +163,7 @@ fn loads_add_up_and_the_first_tells_the_window() {
             ..Load::default()
         };
         load.window.wall_ns = wall_ns;
-        Outcome::Load(load)
+        Outcome::Load(Box::new(load))
     };
     let merged = merge(vec![load(1_000, 90, 5), load(9_000, 10, 6)]).unwrap();
     let Outcome::Load(sum) = merged else {

@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod memory;
+pub mod others;
 pub mod process;
 pub mod sockets;
 

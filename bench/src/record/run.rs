@@ -193,7 +193,7 @@ impl Run {
             p999_us: load.latency.p999_us,
             proxy_core: used(cores.proxy),
             load_core: used(cores.load),
-            others: busy.saturating_sub(known) as f64 / wall,
+            others: load.others,
             stolen: stolen as f64 / wall,
             marks: Vec::new(),
             faults: load.faults,
@@ -329,10 +329,9 @@ mod tests {
             run(load(21_000_000, 99_000_000), true).marks,
             [Mark::GeneratorFull]
         );
-        assert_eq!(
-            run(load(30_000_000, 50_000_000), true).marks,
-            [Mark::OthersBusy]
-        );
+        let mut watched = load(21_000_000, 50_000_000);
+        watched.others = 0.2;
+        assert_eq!(run(watched, true).marks, [Mark::OthersBusy]);
         assert_eq!(
             run(load(21_000_000, 50_000_000), false).marks,
             [Mark::TreeChanged]

@@ -423,7 +423,8 @@ impl LoadJob {
         if let Some(failure) = self.failure.take() {
             return Outcome::Failed(format!("{failure}; faults: {faults:?}"));
         }
-        Outcome::Load(Load {
+        Outcome::Load(Box::new(Load {
+            others: 0.0,
             answered: self.answered,
             received_bytes: self.received_bytes[1] - self.received_bytes[0],
             faults,
@@ -432,6 +433,6 @@ impl LoadJob {
             spectrum: times::spectrum(&self.latency),
             unsent: self.unsent,
             late_p99_us: self.offered.as_ref().map_or(0.0, Offered::late_p99_us),
-        })
+        }))
     }
 }

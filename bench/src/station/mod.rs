@@ -246,10 +246,10 @@ impl Job {
 
 /// Adds what the origin did not recognize as ours.
 fn add_strange(outcome: &mut Outcome, count: u64) {
-    let (Outcome::Load(order::Load { faults, .. }) | Outcome::Held(order::Held { faults, .. })) =
-        outcome
-    else {
-        return;
+    let faults = match outcome {
+        Outcome::Load(load) => &mut load.faults,
+        Outcome::Held(held) => &mut held.faults,
+        Outcome::Failed(_) => return,
     };
     if count > 0 {
         faults.insert("request changed on its way to the origin".to_owned(), count);

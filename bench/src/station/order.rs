@@ -159,7 +159,7 @@ pub enum Kind {
 /// The outcome of one run.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Outcome {
-    Load(Load),
+    Load(Box<Load>),
     Held(Held),
     /// The station could not do it; the sentence says why.
     Failed(String),
@@ -178,6 +178,9 @@ pub struct Load {
     /// How often each time was seen: (highest nanoseconds of the class, count), in order. What quantiles of several
     /// stations together are made from.
     pub spectrum: Vec<(u64, u64)>,
+    /// Parts of one core that processes used which have nothing to do with the run; the crew finds out.
+    #[serde(default)]
+    pub others: f64,
     /// Of `Offered`: requests that were due and could not be sent, because every connection was still waiting, at the end.
     pub unsent: u64,
     /// Of `Offered`: 99 of 100 requests were sent within so long after they were due and a connection was free. When this is

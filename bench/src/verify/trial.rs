@@ -297,7 +297,7 @@ impl Trial<'_> {
     fn load(&self, crew: &mut Crew, order: &Order) -> Result<Option<Came<Load>>, Trouble> {
         match crew.order(order, &mut |_| Ok(()), self.interrupt)? {
             Reply::Interrupted => Ok(None),
-            Reply::Done(Outcome::Load(load)) => Ok(Some(Ok(load))),
+            Reply::Done(Outcome::Load(load)) => Ok(Some(Ok(*load))),
             Reply::Done(Outcome::Failed(reason)) => Ok(Some(Err(reason))),
             Reply::Done(Outcome::Held(_)) => Err(another_job()),
         }

@@ -268,7 +268,7 @@ impl Trial<'_> {
         };
         let load = match crew.order(order, &mut at_gate, self.interrupt)? {
             Reply::Interrupted => return Ok(None),
-            Reply::Done(Outcome::Load(load)) => load,
+            Reply::Done(Outcome::Load(load)) => *load,
             Reply::Done(Outcome::Failed(reason)) => return Err(Trouble::new(reason)),
             Reply::Done(Outcome::Held(_)) => {
                 return Err(Trouble::new("the station did another job"));
