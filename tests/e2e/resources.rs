@@ -208,7 +208,9 @@ fn more_requests_wait_for_their_output_than_there_are_buffers() {
     let node = Node::start(&[address], "workers = 1\nresources = { memory = \"96MB\" }");
     let ask = |_| {
         let mut stream = TcpStream::connect(node.address()).unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .unwrap();
         Client::of(stream)
     };
     let mut clients: Vec<Client> = (0..REQUESTS).map(ask).collect();

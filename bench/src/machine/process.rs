@@ -11,6 +11,9 @@ use crate::machine::nanos;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
+/// All threads of the kernel are children of this process (kthreadd).
+const KERNEL_PARENT: i32 = 2;
+
 /// What a set of processes spent since they started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Spent {
@@ -80,7 +83,7 @@ pub fn tree(root: i32) -> Result<Vec<i32>, Trouble> {
 }
 
 /// What all processes but `known` used so far, ended children included: in ticks of 10 ms, as far as the kernel's sampling
-/// tells.
+/// tells. The kernel's own threads do not count: what they do here, they do for the load.
 pub fn used_by_others(known: &[i32]) -> Result<u64, Trouble> {
     let entries = std::fs::read_dir("/proc").during("listing /proc")?;
     let numbers = entries
@@ -88,7 +91,8 @@ pub fn used_by_others(known: &[i32]) -> Result<u64, Trouble> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let others = numbers.filter(|number| !known.contains(number));
     let stats = others.filter_map(|number| Stat::read(number).ok());
-    Ok(stats.map(|stat| stat.all_ticks).sum())
+    let users = stats.filter(|stat| stat.parent != KERNEL_PARENT);
+    Ok(users.map(|stat| stat.all_ticks).sum())
 }
 
 /// The part of `/proc/PID/stat` that is used here.

@@ -161,5 +161,5 @@ fn the_formula_names_its_result() {
         text.starts_with(&format!("{} = ", budget.max_connections())),
         "{text}"
     );
-    assert!(text.contains(") / 12288 = "), "{text}");
+    assert!(text.contains(") / 11264 = "), "{text}");
 }
