@@ -13,6 +13,7 @@
 //! - K4: a [`Socket`] of this ring is a descriptor that the ring owns until `close` or `hand_over`.
 //! - K3: `wake_word` is boxed and leaves its box only when no read into it is in flight.
 
+mod ending;
 mod gate;
 mod picks;
 mod pipes;
@@ -405,19 +406,14 @@ impl Ring for KernelRing {
 
     fn cancel(&mut self, socket: Socket) {
         self.make_room(1);
-        self.start_silent(cancel_all(socket), socket);
+        self.start_silent(ending::all(socket), socket);
     }
 
     fn close(&mut self, socket: Socket, in_flight: InFlight) {
         // Both in one batch: an armed receive holds the file, and no FIN is sent as long as it is armed.
         self.make_room(2);
-        match in_flight {
-            InFlight::Nothing => {}
-            InFlight::Pick(token) => {
-                let name = reap::pack(token, Holding::Pick);
-                self.start_silent(opcode::AsyncCancel::new(name).build(), socket);
-            }
-            InFlight::Any => self.start_silent(cancel_all(socket), socket),
+        if let Some(entry) = ending::of(socket, in_flight) {
+            self.start_silent(entry, socket);
         }
         self.start_silent(opcode::Close::new(Fd(socket.0)).build(), socket);
         self.counts.sockets -= 1;
@@ -595,8 +591,4 @@ impl Drop for KernelRing {
 fn borrow(socket: &Socket) -> BorrowedFd<'_> {
     // SAFETY: K4, the ring owns it, and nobody closes it while the call lasts: there is one thread.
     unsafe { BorrowedFd::borrow_raw(socket.0) }
-}
-
-fn cancel_all(socket: Socket) -> squeue::Entry {
-    opcode::AsyncCancel2::new(CancelBuilder::fd(Fd(socket.0)).all()).build()
 }
