@@ -66,15 +66,7 @@ impl Interrupt {
 
     /// Waits for the deadline, or for a signal.
     pub fn pause(&self, deadline: &Deadline) -> Result<(), Trouble> {
-        loop {
-            let mut watched = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut watched, deadline.left()) {
-                Ok(0) if deadline.reached() => return Ok(()),
-                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
-                Ok(_) => return Ok(()),
-                Err(errno) => return Err(errno).during("waiting"),
-            }
-        }
+        self.wait(&[], deadline).map(drop)
     }
 
     /// Whether a signal has come.

@@ -246,11 +246,7 @@ impl Relay {
     fn close<R: Ring>(&mut self, ring: &mut R, slot: u32) {
         if let Some(pair) = self.pairs.at(slot) {
             pair.closing = true;
-            let in_flight = if pair.in_flight > 0 {
-                InFlight::Any
-            } else {
-                InFlight::Nothing
-            };
+            let in_flight = InFlight::any_if(pair.in_flight > 0);
             for socket in pair.sockets {
                 ring.close(socket, in_flight);
             }

@@ -83,6 +83,17 @@ pub enum InFlight {
     Any,
 }
 
+impl InFlight {
+    /// For who knows only whether there is anything.
+    pub fn any_if(busy: bool) -> InFlight {
+        if busy {
+            InFlight::Any
+        } else {
+            InFlight::Nothing
+        }
+    }
+}
+
 /// What came out of a worker's inbox.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Adopted {

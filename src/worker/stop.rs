@@ -117,11 +117,7 @@ impl<R: Ring> Worker<R> {
         }
         let listener = &mut self.listeners[index];
         listener.closed = true;
-        let in_flight = if listener.accepting {
-            InFlight::Any
-        } else {
-            InFlight::Nothing
-        };
+        let in_flight = InFlight::any_if(listener.accepting);
         self.ring.close(listener.socket, in_flight);
     }
 }

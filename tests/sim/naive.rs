@@ -280,11 +280,7 @@ impl Naive {
             return;
         }
         couple.closing = true;
-        let in_flight = if couple.in_flight > 0 {
-            InFlight::Any
-        } else {
-            InFlight::Nothing
-        };
+        let in_flight = InFlight::any_if(couple.in_flight > 0);
         for (side, socket) in couple.sockets.into_iter().enumerate() {
             if !(self.flaw == Flaw::KeepsSocket && side == 1) {
                 self.ring.close(socket, in_flight);

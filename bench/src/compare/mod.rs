@@ -52,21 +52,6 @@ pub struct Plan {
     pub html: Option<PathBuf>,
 }
 
-impl Plan {
-    /// Writes the files that were asked for.
-    fn write(&self, record: &Record) -> Result<(), Trouble> {
-        if let Some(path) = &self.json {
-            let text = serde_json::to_vec_pretty(record).during("writing the report")?;
-            std::fs::write(path, text).during("writing the report")?;
-        }
-        if let Some(path) = &self.html {
-            let page = report::html::render(std::slice::from_ref(record))?;
-            std::fs::write(path, page).during("writing the page")?;
-        }
-        Ok(())
-    }
-}
-
 /// Whether to go on after a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -212,7 +197,12 @@ impl Comparison<'_> {
             && self.report.runs.iter().all(|run| run.faults.is_empty())
             && self.report.memory.iter().all(MemoryFigure::sound);
         print(&text::comparison(&self.report))?;
-        self.plan.write(&Record::Compare(self.report))?;
+        let plan = self.plan;
+        report::write(
+            &Record::Compare(self.report),
+            plan.json.as_deref(),
+            plan.html.as_deref(),
+        )?;
         end?;
         Ok(sound)
     }

@@ -7,11 +7,9 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::machine::TICK_NANOS;
 use crate::trouble::Trouble;
 use crate::trouble::While;
-
-/// Nanoseconds in the file's unit, `USER_HZ`, which Linux promises to be 100 to every program.
-const TICK_NANOS: u64 = 10_000_000;
 
 /// One core's sums since the machine started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

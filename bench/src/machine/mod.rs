@@ -12,6 +12,9 @@ use nix::errno::Errno;
 use nix::time::ClockId;
 use nix::time::clock_gettime;
 
+/// Nanoseconds in the unit of `/proc/stat` and its like, `USER_HZ`, which Linux promises to be 100 to every program.
+const TICK_NANOS: u64 = 10_000_000;
+
 /// Nanoseconds of `CLOCK_MONOTONIC`, the clock the ring uses too.
 pub fn monotonic_nanos() -> Result<u64, Errno> {
     nanos(ClockId::CLOCK_MONOTONIC)

@@ -1,12 +1,10 @@
 //! Who else used the machine while something was measured.
 
+use crate::machine::TICK_NANOS;
 use crate::machine::monotonic_nanos;
 use crate::machine::process::used_by_others;
 use crate::trouble::Trouble;
 use crate::trouble::While;
-
-/// Nanoseconds in a tick, which Linux promises to be 1/100 s to every program.
-const TICK_NANOS: u64 = 10_000_000;
 
 /// All processes but those that take part, watched from here on.
 pub struct Others {

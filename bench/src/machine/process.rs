@@ -60,14 +60,18 @@ pub fn spent(processes: &[i32]) -> Result<Spent, Trouble> {
     Ok(sum)
 }
 
+/// All processes there are.
+pub fn all() -> Result<impl Iterator<Item = i32>, Trouble> {
+    let entries = std::fs::read_dir("/proc").during("listing /proc")?;
+    Ok(entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+}
+
 /// A process and all its descendants, in order.
 pub fn tree(root: i32) -> Result<Vec<i32>, Trouble> {
-    let entries = std::fs::read_dir("/proc").during("listing /proc")?;
-    let numbers = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // A process may end between the listing and the reading: then it is nobody's child any more.
-    let stats: Vec<Stat> = numbers
+    let stats: Vec<Stat> = all()?
         .filter_map(|number| Stat::read(number).ok())
         .collect();
     let mut members = BTreeSet::from([root]);
@@ -85,11 +89,7 @@ pub fn tree(root: i32) -> Result<Vec<i32>, Trouble> {
 /// What all processes but `known` used so far, ended children included: in ticks of 10 ms, as far as the kernel's sampling
 /// tells. The kernel's own threads do not count: what they do here, they do for the load.
 pub fn used_by_others(known: &[i32]) -> Result<u64, Trouble> {
-    let entries = std::fs::read_dir("/proc").during("listing /proc")?;
-    let numbers = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let others = numbers.filter(|number| !known.contains(number));
+    let others = all()?.filter(|number| !known.contains(number));
     let stats = others.filter_map(|number| Stat::read(number).ok());
     let users = stats.filter(|stat| stat.parent != KERNEL_PARENT);
     Ok(users.map(|stat| stat.all_ticks).sum())

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::machine::process::all;
 use crate::trouble::Trouble;
 use crate::trouble::While;
 
@@ -21,11 +22,7 @@ pub fn strangers(port: u16, processes: &[i32]) -> Result<Vec<String>, Trouble> {
         return Ok(Vec::new());
     }
     let mut names = Vec::new();
-    let entries = std::fs::read_dir("/proc").during("listing /proc")?;
-    let numbers = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    for process in numbers {
+    for process in all()? {
         if sockets(process).intersection(&listeners).next().is_some() {
             names.push(name(process));
         }

@@ -14,6 +14,7 @@ mod tables;
 pub mod text;
 pub mod words;
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -30,6 +31,19 @@ pub struct ReportOptions {
     /// The page.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
+}
+
+/// Writes the files that were asked for: the record itself, and a page of it.
+pub fn write(record: &Record, json: Option<&Path>, html: Option<&Path>) -> Result<(), Trouble> {
+    if let Some(path) = json {
+        let text = serde_json::to_vec_pretty(record).during("writing the report")?;
+        std::fs::write(path, text).during("writing the report")?;
+    }
+    if let Some(path) = html {
+        let page = self::html::render(std::slice::from_ref(record))?;
+        std::fs::write(path, page).during("writing the page")?;
+    }
+    Ok(())
 }
 
 /// Makes one page of the records.

@@ -306,8 +306,7 @@ impl Clients {
         self.waiting -= usize::from(std::mem::take(&mut client.waiting));
         self.untried -= usize::from(std::mem::take(&mut client.untried));
         match &client.own {
-            None if client.in_flight > 0 => ring.close(client.socket, InFlight::Any),
-            None => ring.close(client.socket, InFlight::Nothing),
+            None => ring.close(client.socket, InFlight::any_if(client.in_flight > 0)),
             // It closes when it is dropped, and that is when nothing of it is in flight.
             Some(own) if client.receiving && client.in_flight == 1 => {
                 // The receive completes at once. To cancel it, the kernel would look through all that are armed, which

@@ -73,14 +73,9 @@ pub fn run(plan: &Plan) -> Result<bool, Trouble> {
 
 fn give_out(plan: &Plan, report: Verification) -> Result<(), Trouble> {
     print(&report::text::verification(&report))?;
-    let record = Record::Verify(report);
-    if let Some(path) = &plan.json {
-        let text = serde_json::to_vec_pretty(&record).during("writing the report")?;
-        std::fs::write(path, text).during("writing the report")?;
-    }
-    if let Some(path) = &plan.html {
-        let page = report::html::render(std::slice::from_ref(&record))?;
-        std::fs::write(path, page).during("writing the page")?;
-    }
-    Ok(())
+    report::write(
+        &Record::Verify(report),
+        plan.json.as_deref(),
+        plan.html.as_deref(),
+    )
 }
