@@ -322,8 +322,9 @@ fn counters_only_count_up() {
     becomes(&node, (31, 10)); // what is gone has still been counted
     node.reload(&outputs(&[(1, &one), (2, &nine)]));
     only(&mut client, &["one", "nine"]);
-    let (all, of_two) = total(&node);
-    assert!(all > 31 && of_two > 10, "another server, the same counter");
+    let counted = |(all, of_two)| all > 31 && of_two > 10;
+    let goes_on = (0..MANY).any(|_| counted(total(&node)));
+    assert!(goes_on, "another server, the same counter");
     drop(client);
     node.stop();
 }
