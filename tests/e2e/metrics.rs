@@ -46,7 +46,8 @@ fn prometheus_reads_what_was_counted() {
     // Both are counted by others than those who answer.
     let text = loop {
         let text = metrics(&node);
-        let counted = value(&text, "halb_sessions_total") >= 20.0;
+        let last = "halb_endings_total{reason=\"answered\",fault=\"nobody\"}";
+        let counted = value(&text, last) >= 20.0;
         if counted && value(&text, "halb_output_errors_total{output=\"out2\"}") >= 1.0 {
             break text;
         }
