@@ -4,12 +4,15 @@
 //! - `node`: who is who; `term`: which claim is the later one; `state`: what a server is
 //! - `advert`: what servers tell each other, many times a second
 //! - `event` and `action`: what goes into the machine, and what comes out; `why`: the reasons, for people
+//! - `machine`: what decides; `limits`: every length of time that it rests on
 //! - `standing`: how the pair stands, for whoever shows it
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod advert;
 pub mod event;
+pub mod limits;
+pub mod machine;
 pub mod node;
 pub mod standing;
 pub mod state;
