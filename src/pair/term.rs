@@ -28,3 +28,11 @@ pub struct Ballot {
     /// Who got this server's vote in that term; one vote a term.
     pub vote: Option<NodeId>,
 }
+
+impl Ballot {
+    /// Whether `other` may be written over it: a later term, or a vote in a term in which nobody has it yet.
+    pub fn yields_to(self, other: Ballot) -> bool {
+        let votes_first = self.vote.is_none() && other.vote.is_some();
+        other.term > self.term || other.term == self.term && votes_first
+    }
+}

@@ -173,7 +173,10 @@ impl Machine {
     /// The term of a claim that is on the disk and that nobody has overtaken.
     fn claim(&self) -> Option<Term> {
         let stored = self.ballots.stored;
-        let is_claim = self.waiting.wanted == Some(stored) && stored.term > self.peers.term_max();
+        // Whoever votes for it tells of its term, too.
+        let highest = self.peers.term_max();
+        let is_last = stored.term > highest || self.is_voting() && stored.term == highest;
+        let is_claim = self.waiting.wanted == Some(stored) && is_last;
         is_claim.then_some(stored.term)
     }
 
