@@ -52,13 +52,13 @@ impl Ballots {
         if self.storing.is_some() || self.again_at.is_some_and(|at| now < at) {
             return None;
         }
-        self.grant = self.grant.filter(|grant| self.stored.yields_to(*grant));
+        self.grant = self.grant.filter(|grant| grant.term > self.stored.term);
         let heard = Ballot {
             term: seen,
             vote: None,
         };
         let wanted = claim.or(self.grant).unwrap_or(heard);
-        if !self.stored.yields_to(wanted) {
+        if wanted.term <= self.stored.term {
             return None;
         }
         self.storing = Some(wanted);
@@ -101,10 +101,8 @@ impl Ballots {
             term,
             vote: Some(word.node),
         };
-        let is_next = self.stored.yields_to(vote)
-            && self
-                .storing
-                .is_none_or(|on_its_way| on_its_way.yields_to(vote));
+        let is_next =
+            term > self.stored.term && self.storing.is_none_or(|on_its_way| term > on_its_way.term);
         let is_given = self.stored == vote || self.storing == Some(vote);
         if is_next {
             self.grant = Some(vote);
