@@ -24,6 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("balance", &["model"]),
     ("http", &["model"]),
     ("probe", &["model", "http"]),
+    ("pair", &["model"]),
     ("ring", &["model"]),
     ("plane", &["model", "http"]),
     // Of the ring only its port, so that a simulator can stand in for the kernel.
@@ -39,16 +40,23 @@ const ROOMS: &[(&str, &[&str])] = &[
             "plane",
         ],
     ),
+    ("warden", &["model", "pair", "ring"]),
+    // Of the warden only what it is told and what it says.
+    (
+        "standby",
+        &["model", "pair", "ring", "plane", "warden::wire"],
+    ),
     (
         "control",
         &[
-            "model", "http", "balance", "probe", "ring", "plane", "worker",
+            "model", "http", "balance", "probe", "pair", "ring", "plane", "worker", "standby",
         ],
     ),
     (
         "daemon",
         &[
-            "model", "http", "balance", "probe", "ring", "plane", "worker", "control",
+            "model", "http", "balance", "probe", "pair", "ring", "plane", "worker", "warden",
+            "standby", "control",
         ],
     ),
 ];

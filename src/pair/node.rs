@@ -1,0 +1,34 @@
+//! Who is who in a domain.
+
+use std::fmt;
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+/// A server by its name: the same on every server, also while their files differ.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct NodeId(u64);
+
+impl NodeId {
+    /// The server that is called so.
+    pub fn of(name: &str) -> NodeId {
+        let mut hasher = SipHasher24::new();
+        hasher.write(name.as_bytes());
+        NodeId(hasher.finish())
+    }
+
+    /// As it travels.
+    pub const fn from_bits(bits: u64) -> NodeId {
+        NodeId(bits)
+    }
+
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
