@@ -83,6 +83,9 @@ fn who_starts_waits_for_the_peer_and_asks() {
             |rig| { rig.others.insert("lb2", says("lb2")); rig.pass(1900); }),
         (main_starts, "somebody answers for the addresses", Standby, "ask",
             |rig| { rig.reply = Some(Reply::Somebody); rig.pass(2500); }),
+        (main_starts, "hears somebody who released long ago: it asks all the same", Active, "ask vote:6 hold",
+            |rig| { rig.others.insert("lb2", Advert { released: Some(term(5, false)), term: term(5, false), ..starting("lb2") });
+                rig.pass(60); }),
         (main_starts, "cannot ask", Standby, "ask",
             |rig| { rig.reply = Some(Reply::Unable); rig.pass(2500); }),
         (main_starts, "the warden never answers", Standby, "ask",
