@@ -219,6 +219,7 @@ impl World {
             waiting: Default::default(),
             datagrams_waiting: 0,
             hold: false,
+            hold_since: now,
             next_beat: now,
             turn_at: None,
             sent: Default::default(),
