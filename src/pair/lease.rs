@@ -131,8 +131,15 @@ impl Lease {
         if clocks.now.since(*beat) >= SILENCE {
             return self.lapse();
         }
-        // More than half the lease late: the machine was suspended or this process stopped, and somebody else may
-        // have the addresses by now.
+        // The machine was suspended for as long as a pair thread may be silent, or this process stopped until a renewal
+        // was more than half the lease late: somebody else may have the addresses by now.
+        let slept = clocks
+            .boot
+            .since(renewed.boot)
+            .saturating_sub(clocks.now.since(renewed.now));
+        if slept >= SILENCE {
+            return self.lapse();
+        }
         if clocks.boot.since(renewed.boot) > RENEWAL + self.length / 2 {
             return self.lapse();
         }

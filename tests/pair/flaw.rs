@@ -29,11 +29,10 @@ pub enum Flaw {
     HearsNoOrder,
     LooksAtItsClockLate,
     HidesItsAddresses,
-    SeesNoCrash,
 }
 
 /// Each with a family that finds it, and words of what is found.
-pub const FLAWS: [(Flaw, Family, &str); 12] = [
+pub const FLAWS: [(Flaw, Family, &str); 11] = [
     (Flaw::NeverAsks, Family::Cuts, "would have answered"),
     (Flaw::ForgetsItsBallot, Family::Crashes, "goes back"),
     (Flaw::AnnouncesUnstored, Family::Crashes, "has stored"),
@@ -45,7 +44,6 @@ pub const FLAWS: [(Flaw, Family, &str); 12] = [
     (Flaw::HearsNoOrder, Family::Healthy, "neither been done"),
     (Flaw::LooksAtItsClockLate, Family::Single, "nobody serves"),
     (Flaw::HidesItsAddresses, Family::Healthy, "they are there"),
-    (Flaw::SeesNoCrash, Family::Single, "nobody serves"),
 ];
 
 pub struct Flawed {
@@ -75,7 +73,6 @@ impl Flawed {
         let own = self.inner.advert();
         match (self.flaw, event) {
             (Flaw::HearsNoOrder, Event::Order(_)) => None,
-            (Flaw::SeesNoCrash, Event::Crashed { .. }) => None,
             (Flaw::StaysBesideAHigherTerm, Event::Heard { advert, .. })
                 if own.state == State::Active && advert.state == State::Active =>
             {

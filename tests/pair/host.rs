@@ -100,6 +100,8 @@ pub struct Process {
     pub waiting: VecDeque<Input>,
     pub datagrams_waiting: usize,
     pub hold: bool,
+    /// Since when that is so.
+    pub hold_since: u64,
     pub next_beat: u64,
     /// The turn that is on its way.
     pub turn_at: Option<u64>,
@@ -180,11 +182,12 @@ impl Host {
 
     /// What a power cut or a crash leaves of jobs that were under way: anything up to all of them.
     pub fn lose_jobs(&mut self, kept: usize) {
-        let last = self.disk.jobs.drain(..).take(kept).last();
-        if let Some(ballot) = last
+        let jobs = std::mem::take(&mut self.disk.jobs);
+        let last = kept.min(jobs.len()).checked_sub(1);
+        if let Some(ballot) = last.and_then(|last| jobs.get(last))
             && !self.disk.full
         {
-            self.disk.ballot = ballot;
+            self.disk.ballot = *ballot;
         }
     }
 }

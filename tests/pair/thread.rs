@@ -218,6 +218,7 @@ impl World {
         self.judge_hold(index, hold);
         if let Some(process) = &mut self.hosts[index].process {
             process.hold = hold;
+            process.hold_since = self.now;
             self.beat(index);
         }
     }

@@ -26,6 +26,8 @@ use crate::world::node;
 const ASKABLE: u64 = 150 * MILLISECOND;
 /// Who serves alone for so long when everything has healed is to stay so.
 const QUIET: u64 = 1500 * MILLISECOND;
+/// Two beats: whoever lets go says so at once, and again with each beat.
+const LET_GO: u64 = 40 * MILLISECOND;
 /// A warden that has had no turn may need so long from its next one on.
 const FIRST_TURN: u64 = 5 * MILLISECOND;
 
@@ -135,14 +137,23 @@ impl World {
     /// After every event.
     pub fn judge_world(&mut self) {
         let now = self.now;
-        for index in 0..self.hosts.len() {
-            let host = &self.hosts[index];
+        for (index, host) in self.hosts.iter().enumerate() {
             let known = &mut self.judge.known[index];
+            let let_go = host
+                .process
+                .as_ref()
+                .filter(|process| !process.hold)
+                .map(|process| process.hold_since);
+            let long = let_go.is_some_and(|since| since.max(known.unguarded) + LET_GO < now);
+            let lingers = long && host.lively() && host.holds(now);
             let since = known.held_since.unwrap_or(now);
             known.held_since = host.holds(now).then_some(since);
             if !host.guarded() {
                 known.unguarded = now;
             }
+            self.judge.check(!lingers, || {
+                format!("{} has let go, but the addresses stay", NAMES[index])
+            });
         }
         self.judge_overlap();
         self.judge_service();

@@ -190,7 +190,7 @@ impl World {
                 number,
                 left,
             };
-            return self.queue.push(until.saturating_add(1), again);
+            return self.queue.push(until.max(self.now) + 1, again);
         }
         let lost = self.net.weather.loss_per_mille;
         let late = self.random.pick(&[0, 0, 0, 5, 15]) * MILLISECOND;
@@ -238,7 +238,7 @@ impl World {
         }
         if let Some(until) = warden.stalled {
             // What has arrived is read before the clock is.
-            let at = until.saturating_add(if somebody { 1 } else { 2 });
+            let at = until.max(self.now) + if somebody { 1 } else { 2 };
             let host = index;
             return self.queue.push(
                 at,

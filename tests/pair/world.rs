@@ -196,6 +196,9 @@ impl World {
         if self.hosts[index].process.is_some() || !self.hosts[index].powered {
             return;
         }
+        if self.hosts[index].suspended.is_some() {
+            return self.queue.push(now, What::Start { host: index }); // when it thaws
+        }
         self.boots += 1;
         let boot = self.boots << 8 | index as u64;
         let host = &mut self.hosts[index];
@@ -219,6 +222,7 @@ impl World {
             waiting: Default::default(),
             datagrams_waiting: 0,
             hold: false,
+            hold_since: now,
             next_beat: now,
             turn_at: None,
             sent: Default::default(),
