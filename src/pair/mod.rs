@@ -3,6 +3,7 @@
 //!
 //! - `node`: who is who; `term`: which claim is the later one; `state`: what a server is
 //! - `advert`: what servers tell each other, many times a second
+//! - `seal`: how that travels among strangers
 //! - `event` and `action`: what goes into the machine, and what comes out
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,7 @@ pub mod action;
 pub mod advert;
 pub mod event;
 pub mod node;
+pub mod seal;
 pub mod state;
 pub mod term;
 
