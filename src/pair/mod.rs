@@ -5,11 +5,13 @@
 //! - `advert`: what servers tell each other, many times a second
 //! - `seal`: how that travels among strangers
 //! - `event` and `action`: what goes into the machine, and what comes out
+//! - `lease`: how long the warden holds addresses
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod advert;
 pub mod event;
+pub mod lease;
 pub mod node;
 pub mod seal;
 pub mod state;
