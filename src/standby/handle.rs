@@ -3,6 +3,7 @@
 
 use std::io;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -24,16 +25,12 @@ use nix::poll::poll;
 use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
-use std::os::fd::AsFd;
-
-use crate::model::time::Instant;
-use crate::pair::LINKS_MAX;
-use crate::pair::SERVERS_MAX;
 use crate::pair::action::Note;
 use crate::pair::action::Outcome;
-use crate::pair::advert::Advert;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
+pub use crate::pair::standing::Peer;
+pub use crate::pair::standing::Standing;
 use crate::standby::board::Board;
 use crate::standby::domain::Setting;
 
@@ -44,35 +41,16 @@ const TOLD_MOST: usize = 256;
 /// Changes of the domain file come one at a time.
 const SETTINGS_MOST: usize = 2;
 
-/// How the pair stands, as one consistent reading.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
-    /// This server's own words of itself.
-    pub own: Advert,
-    pub peers: [Option<Peer>; SERVERS_MAX],
-    /// Addresses are held since then.
-    pub holds_since: Option<Instant>,
-}
-
-/// What is known of another server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Peer {
-    /// The last one heard.
-    pub advert: Advert,
-    /// When each link was heard last.
-    pub heard: [Option<Instant>; LINKS_MAX],
-    /// Whether it counts as alive.
-    pub alive: bool,
-}
-
 /// What the pair thread tells control.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     Note(Note),
     /// To the order with that number.
     Answer(u32, Outcome),
     /// The process may end.
     Leave,
+    /// A sentence for the log, of the warden or of a link.
+    Trouble(String),
 }
 
 /// What control gives the pair thread: only `Crashed`, `Readiness`, `Domain` and `Order` make sense from there.
@@ -112,7 +90,7 @@ pub struct Inside {
 }
 
 struct Common {
-    standing: Board<Standing>,
+    standing: Board<Option<Standing>>,
     /// Wakes the pair thread.
     wake: EventFd,
     /// Told that control never heard.
@@ -123,8 +101,8 @@ struct Common {
     stop: EventFd,
 }
 
-/// Both sides. `first` is what is to be seen before the pair thread has said anything.
-pub fn sides(first: Standing) -> io::Result<(Handle, Inside)> {
+/// Both sides.
+pub fn sides() -> io::Result<(Handle, Inside)> {
     let (given, orders) = sync_channel(GIVEN_MOST);
     let (settings, news) = sync_channel(SETTINGS_MOST);
     let (told, answers) = sync_channel(TOLD_MOST);
@@ -132,7 +110,7 @@ pub fn sides(first: Standing) -> io::Result<(Handle, Inside)> {
     cord.set_nonblocking(true)?;
     heard.set_nonblocking(true)?;
     let common = Arc::new(Common {
-        standing: Board::new(first),
+        standing: Board::new(None),
         wake: event()?,
         lost: AtomicU64::new(0),
         leave: event()?,
@@ -189,8 +167,8 @@ impl Handle {
         Ok(())
     }
 
-    /// How the pair stands, at most 50 ms ago.
-    pub fn standing(&self) -> Standing {
+    /// How the pair stands, or stood 50 ms ago at most; `None` before the pair thread has said so.
+    pub fn standing(&self) -> Option<Standing> {
         self.common.standing.read()
     }
 
@@ -238,7 +216,7 @@ impl Inside {
 
     /// From now on this is to be seen; unless readers are in the way, then the next one is.
     pub(super) fn show(&self, standing: Standing) {
-        let _seen_later = self.common.standing.put(standing);
+        let _seen_later = self.common.standing.put(Some(standing));
     }
 
     /// Readable when something was given.
