@@ -1,7 +1,7 @@
 //! The kernel, and the only room that may hold `unsafe`.
 //!
 //! [`port`] is what the data plane sees of it: a trait small enough that a simulator can stand in. [`arena`]
-//! owns the memory the kernel may write; [`kernel`] is the real ring. [`clock`], [`socket`], [`inbox`] and
+//! owns the memory the kernel may write; [`kernel`] is the real ring. [`clock`], [`socket`], `filter`, [`inbox`] and
 //! [`thread`] hold one family of system calls each.
 #![expect(
     unsafe_code,
@@ -10,6 +10,7 @@
 
 pub mod arena;
 pub mod clock;
+mod filter;
 pub mod inbox;
 pub mod kernel;
 pub mod port;
