@@ -259,13 +259,18 @@ impl Workers {
 }
 
 /// Gives orders to workers.
+#[derive(Clone)]
 pub struct Orders {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
 }
 
 impl Orders {
+    /// Who has been told to stop is not told anything else.
     pub fn give(&self, order: Order) {
+        if self.plane.order() == Order::Stop {
+            return;
+        }
         self.plane.set_order(order);
         for worker in 0..self.hub.workers() {
             self.hub.wake(worker);
