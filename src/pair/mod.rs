@@ -4,11 +4,13 @@
 //! - `node`: who is who; `term`: which claim is the later one; `state`: what a server is
 //! - `advert`: what servers tell each other, many times a second
 //! - `event` and `action`: what goes into the machine, and what comes out
+//! - `file`: how all servers come to have the same domain file
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod advert;
 pub mod event;
+pub mod file;
 pub mod node;
 pub mod state;
 pub mod term;
