@@ -17,6 +17,7 @@ pub mod access;
 pub mod access_log;
 pub mod counters;
 pub mod ctl;
+pub mod domain;
 pub mod figures;
 pub mod journal;
 pub mod log;
