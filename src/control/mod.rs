@@ -10,6 +10,7 @@
 //! - `mon`: the counters, pushed to whoever keeps them
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
 //! - `memory`: from one start to the next; `state`: the files in `state_dir`
+//! - `domain`: the other servers and the file that all of them have
 //! - `log`: the program's own log; `access_log`: a line for each request
 #![forbid(unsafe_code)]
 

@@ -27,6 +27,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::RwLock;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -34,6 +35,11 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use crate::control::domain::Answers;
+use crate::control::domain::Later;
+use crate::control::domain::Peers;
+use crate::control::domain::Subject;
+use crate::control::domain::Unreached;
 use crate::control::domain::stream::counts::Counts;
 pub use crate::control::domain::stream::counts::Figures;
 pub use crate::control::domain::stream::frame::BODY_MOST;
@@ -48,7 +54,9 @@ use crate::control::domain::stream::stream::Stream;
 use crate::control::domain::stream::subject::Handlers;
 use crate::control::domain::stream::subject::Happening;
 use crate::control::domain::stream::subject::NotTold;
-use crate::control::domain::stream::subject::Subject;
+use crate::control::domain::stream::subject::OnAsk;
+use crate::control::domain::stream::subject::OnTell;
+use crate::control::domain::stream::subject::Sender;
 use crate::control::domain::stream::subject::Unreachable;
 use crate::control::log;
 use crate::pair::node::NodeId;
@@ -105,7 +113,7 @@ pub struct Streams {
     me: NodeId,
     hello: Hello,
     key: [u8; 32],
-    handlers: Handlers,
+    handlers: RwLock<Handlers>,
     counts: Counts,
     state: Mutex<State>,
     /// A stream has ended.
@@ -146,7 +154,7 @@ impl Streams {
                 name: setup.name,
             },
             key: setup.key,
-            handlers: setup.handlers,
+            handlers: RwLock::new(setup.handlers),
             counts: Counts::default(),
             state: Mutex::default(),
             ended: Condvar::new(),
@@ -273,8 +281,23 @@ impl Streams {
         let _ = self.ended.wait_timeout_while(state, patience, open);
     }
 
-    fn handlers(&self) -> &Handlers {
-        &self.handlers
+    fn asked(&self, subject: u8) -> Option<OnAsk> {
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        handlers.asked(subject)
+    }
+
+    fn told(&self, subject: u8) -> Option<OnTell> {
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        handlers.told(subject)
+    }
+
+    fn happened(&self, happening: &Happening) {
+        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+        let hearing = handlers.happened();
+        drop(handlers);
+        for hear in hearing {
+            hear(happening);
+        }
     }
 
     fn stream(&self, node: NodeId) -> Option<Arc<Stream>> {
@@ -342,7 +365,7 @@ impl Streams {
         self.counts.ups.add(1);
         let (name, address) = (&stream.name, &stream.address);
         log::event("stream_up", &[("server", name), ("address", address)]);
-        self.handlers.happened(&Happening::Up(stream.sender()));
+        self.happened(&Happening::Up(stream.sender()));
         true
     }
 
@@ -374,11 +397,11 @@ impl Streams {
             "stream_down",
             &[("server", name), ("cause", &end.sentence())],
         );
-        self.handlers.happened(&Happening::Down(stream.sender()));
+        self.happened(&Happening::Down(stream.sender()));
         if crashed {
             self.counts.crashes.add(1);
             let (node, boot) = (stream.node, stream.claim.boot);
-            self.handlers.happened(&Happening::Crashed { node, boot });
+            self.happened(&Happening::Crashed { node, boot });
         }
     }
 
@@ -401,6 +424,56 @@ impl Streams {
         let mut state = self.state();
         state.number += 1;
         state.number
+    }
+}
+
+/// As long as a disk may take to write a domain file down, and more.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Peers for Streams {
+    fn reached(&self) -> Vec<NodeId> {
+        let state = self.state();
+        let there = state.peers.iter().filter(|(_, peer)| peer.stream.is_some());
+        there.map(|(node, _)| *node).collect()
+    }
+
+    fn ask(
+        &self,
+        node: NodeId,
+        subject: Subject,
+        body: Vec<u8>,
+    ) -> Later<'_, Result<Vec<u8>, Unreached>> {
+        Box::pin(async move {
+            let asked = Streams::ask(self, node, subject, body, ANSWER_PATIENCE).await;
+            asked.map_err(|unreachable| Unreached(unreachable.to_string()))
+        })
+    }
+
+    fn tell(&self, node: NodeId, subject: Subject, body: Vec<u8>) {
+        let _ = Streams::tell(self, node, subject, &body); // nothing rests on it
+    }
+
+    fn serve(&self, subject: Subject, answers: Arc<dyn Answers>) {
+        let mut handlers = self
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let asked = Arc::clone(&answers);
+        handlers.on_ask(subject, move |sender: Sender, body| {
+            let answers = Arc::clone(&asked);
+            async move { Ok(answers.answer(sender.node, body).await) }
+        });
+        let told = Arc::clone(&answers);
+        handlers.on_tell(subject, move |sender, body| {
+            let answers = Arc::clone(&told);
+            // Handlers are called where the streams run.
+            tokio::spawn(async move { drop(answers.answer(sender.node, body).await) });
+        });
+        handlers.on_happening(move |happening| match happening {
+            Happening::Up(sender) => answers.linked(sender.node, true),
+            Happening::Down(sender) => answers.linked(sender.node, false),
+            Happening::Crashed { .. } => {}
+        });
     }
 }
 

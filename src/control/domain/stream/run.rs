@@ -75,7 +75,7 @@ async fn read(streams: &Arc<Streams>, stream: &Arc<Stream>, mut reader: Reader) 
                 stream.answered(frame.number, Err(sentence));
             }
             Kind::Tell => {
-                if let Some(hear) = streams.handlers().told(frame.subject) {
+                if let Some(hear) = streams.told(frame.subject) {
                     hear(stream.sender(), frame.body);
                 }
             }
@@ -87,7 +87,7 @@ async fn read(streams: &Arc<Streams>, stream: &Arc<Stream>, mut reader: Reader) 
 }
 
 fn on_ask(streams: &Arc<Streams>, stream: &Arc<Stream>, frame: Frame) {
-    let Some(answer) = streams.handlers().asked(frame.subject) else {
+    let Some(answer) = streams.asked(frame.subject) else {
         let sentence = "this release does not know what it is asked";
         return stream.answer(frame.number, Err(sentence.to_owned()));
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -48,9 +49,12 @@ pub struct Stream {
     /// Bytes in `outgoing`: of what is told, and of questions and answers.
     waiting: [AtomicUsize; 2],
     answering: AtomicUsize,
-    asked: Mutex<BTreeMap<u32, oneshot::Sender<Result<Vec<u8>, String>>>>,
+    asked: Mutex<BTreeMap<u32, oneshot::Sender<Answer>>>,
     next_number: AtomicU32,
 }
+
+/// What came of a question; a sentence where it was refused.
+type Answer = Result<Vec<u8>, String>;
 
 /// What the writer gets.
 pub enum Outgoing {
@@ -135,7 +139,7 @@ impl Stream {
         &self,
         subject: u8,
         body: Vec<u8>,
-    ) -> Result<(u32, oneshot::Receiver<Result<Vec<u8>, String>>), Unreachable> {
+    ) -> Result<(u32, oneshot::Receiver<Answer>), Unreachable> {
         let (answer, answered) = oneshot::channel();
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         self.asked().insert(number, answer);
@@ -231,9 +235,7 @@ impl Stream {
         sent.then_some(()).ok_or(())
     }
 
-    fn asked(
-        &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<u32, oneshot::Sender<Result<Vec<u8>, String>>>> {
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<u32, oneshot::Sender<Answer>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

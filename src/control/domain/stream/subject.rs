@@ -1,27 +1,12 @@
-//! What is spoken of, and who listens.
+//! Who listens to what is asked and told, and why there is no answer.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::control::domain::Subject;
 use crate::pair::node::NodeId;
-
-/// What a question or a message is about. Its number travels.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-#[repr(u8)]
-pub enum Subject {
-    /// What the active knows.
-    Mirror = 1,
-    /// `enable`, `drain`, `disable`.
-    Switch = 2,
-    /// The domain file: its versions and its text.
-    File = 3,
-    /// The two phases of a change of it.
-    Apply = 4,
-    /// `halb domain … --node`
-    Verb = 5,
-}
 
 /// The other end of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,9 +19,9 @@ pub struct Sender {
 
 /// What becomes of a question: an answer, or a sentence why there is none.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
-type OnAsk = Arc<dyn Fn(Sender, Vec<u8>) -> Answering + Send + Sync>;
-type OnTell = Arc<dyn Fn(Sender, Vec<u8>) + Send + Sync>;
-type OnHappening = Arc<dyn Fn(&Happening) + Send + Sync>;
+pub(super) type OnAsk = Arc<dyn Fn(Sender, Vec<u8>) -> Answering + Send + Sync>;
+pub(super) type OnTell = Arc<dyn Fn(Sender, Vec<u8>) + Send + Sync>;
+pub(super) type OnHappening = Arc<dyn Fn(&Happening) + Send + Sync>;
 
 /// What has become of a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,18 +71,16 @@ impl Handlers {
         self.happened.push(Arc::new(hear));
     }
 
-    pub(super) fn asked(&self, subject: u8) -> Option<&OnAsk> {
-        self.asked.get(&subject)
+    pub(super) fn asked(&self, subject: u8) -> Option<OnAsk> {
+        self.asked.get(&subject).cloned()
     }
 
-    pub(super) fn told(&self, subject: u8) -> Option<&OnTell> {
-        self.told.get(&subject)
+    pub(super) fn told(&self, subject: u8) -> Option<OnTell> {
+        self.told.get(&subject).cloned()
     }
 
-    pub(super) fn happened(&self, happening: &Happening) {
-        for hear in &self.happened {
-            hear(happening);
-        }
+    pub(super) fn happened(&self) -> Vec<OnHappening> {
+        self.happened.clone()
     }
 }
 

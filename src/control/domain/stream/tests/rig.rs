@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
+use crate::control::domain::Subject;
 use crate::control::domain::stream::Member;
 use crate::control::domain::stream::Members;
 use crate::control::domain::stream::PROTOCOLS;
@@ -21,7 +22,6 @@ use crate::control::domain::stream::Setup;
 use crate::control::domain::stream::Streams;
 use crate::control::domain::stream::subject::Handlers;
 use crate::control::domain::stream::subject::Happening;
-use crate::control::domain::stream::subject::Subject;
 use crate::control::domain::stream::subject::Unreachable;
 use crate::control::serve::Served;
 use crate::pair::node::NodeId;
@@ -75,17 +75,17 @@ impl Plan {
         }
     }
 
-    /// Starts it. It answers questions about `Verb` by their words in reverse; those about `File` never.
+    /// Starts it. It answers questions about `Remote` by their words in reverse, those about `File` never.
     pub fn start(self) -> Node {
         let (heard, told) = mpsc::channel();
         let (seen, happened) = mpsc::channel();
         let mut handlers = Handlers::default();
-        handlers.on_ask(Subject::Verb, |_, mut body| async move {
+        handlers.on_ask(Subject::Remote, |_, mut body| async move {
             body.reverse();
             Ok(body)
         });
         handlers.on_ask(Subject::File, |_, _| pending());
-        handlers.on_ask(Subject::Apply, |_, _| async { Err("not now".to_owned()) });
+        handlers.on_ask(Subject::Switch, |_, _| async { Err("not now".to_owned()) });
         // The test may have ended.
         handlers.on_tell(Subject::Mirror, move |_, body| drop(heard.send(body)));
         handlers.on_happening(move |happening| drop(seen.send(happening.clone())));
@@ -135,7 +135,7 @@ impl Node {
     pub fn wait_for(&self, other: &str) {
         let there = |peers: Vec<_>| !peers.is_empty();
         wait_until(|| there(self.streams.peers()));
-        assert!(self.ask(other, Subject::Verb, b"ab").is_ok());
+        assert!(self.ask(other, Subject::Remote, b"ab").is_ok());
     }
 }
 

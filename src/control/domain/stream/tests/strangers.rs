@@ -12,8 +12,8 @@ use super::rig::Plan;
 use super::rig::address;
 use super::rig::member;
 use super::rig::wait_until;
+use crate::control::domain::Subject;
 use crate::control::domain::stream::subject::Happening;
-use crate::control::domain::stream::subject::Subject;
 
 #[test]
 fn another_key_gets_nobody_in() {
@@ -120,7 +120,7 @@ fn recorded_bytes_open_nothing() {
     let relay = between(middle, at_two, |message| message);
     let one = Plan::new("lb1", at_one, vec![member("lb2", middle)]).start();
     one.wait_for("lb2");
-    let ordered = one.ask("lb2", Subject::Verb, b"an order");
+    let ordered = one.ask("lb2", Subject::Remote, b"an order");
     assert_eq!(ordered, Ok(b"redro na".to_vec()));
     let node = crate::pair::node::NodeId::of("lb2");
     one.streams.tell(node, Subject::Mirror, b"once").unwrap();

@@ -10,19 +10,20 @@ use super::rig::ask;
 use super::rig::member;
 use super::rig::two;
 use super::rig::wait_until;
+use crate::control::domain::Subject;
 use crate::control::domain::stream::BODY_MOST;
 use crate::control::domain::stream::Members;
 use crate::control::domain::stream::Protocols;
 use crate::control::domain::stream::subject::Happening;
 use crate::control::domain::stream::subject::NotTold;
-use crate::control::domain::stream::subject::Subject;
 use crate::control::domain::stream::subject::Unreachable;
 use crate::pair::node::NodeId;
 
 fn settled(one: &Node, two: &Node) {
     // Both dial; until one stream is left, a question may be lost with the other.
     wait_until(|| {
-        one.ask("lb2", Subject::Verb, b"x").is_ok() && two.ask("lb1", Subject::Verb, b"x").is_ok()
+        one.ask("lb2", Subject::Remote, b"x").is_ok()
+            && two.ask("lb1", Subject::Remote, b"x").is_ok()
     });
 }
 
@@ -30,8 +31,8 @@ fn settled(one: &Node, two: &Node) {
 fn both_ask_and_are_answered_over_one_stream() {
     let (one, two) = two();
     settled(&one, &two);
-    assert_eq!(one.ask("lb2", Subject::Verb, b"abc"), Ok(b"cba".to_vec()));
-    assert_eq!(two.ask("lb1", Subject::Verb, b"xyz"), Ok(b"zyx".to_vec()));
+    assert_eq!(one.ask("lb2", Subject::Remote, b"abc"), Ok(b"cba".to_vec()));
+    assert_eq!(two.ask("lb1", Subject::Remote, b"xyz"), Ok(b"zyx".to_vec()));
     let (ones, twos) = (one.streams.peers(), two.streams.peers());
     assert_eq!((ones.len(), twos.len()), (1, 1));
     assert_eq!((ones[0].node, ones[0].boot), (NodeId::of("lb2"), 1));
@@ -39,11 +40,11 @@ fn both_ask_and_are_answered_over_one_stream() {
     // The largest body that there may be, there and back; and one more.
     let mut body = vec![7; BODY_MOST];
     body[0] = 1;
-    let answer = one.ask("lb2", Subject::Verb, &body).unwrap();
+    let answer = one.ask("lb2", Subject::Remote, &body).unwrap();
     assert_eq!((answer.len(), answer[BODY_MOST - 1]), (BODY_MOST, 1));
     body.push(0);
     assert_eq!(
-        one.ask("lb2", Subject::Verb, &body),
+        one.ask("lb2", Subject::Remote, &body),
         Err(Unreachable::TooMuch)
     );
 }
@@ -53,13 +54,13 @@ fn who_gets_no_answer_is_told_why() {
     let (one, two) = two();
     settled(&one, &two);
     assert_eq!(
-        one.ask("lb3", Subject::Verb, b""),
+        one.ask("lb3", Subject::Remote, b""),
         Err(Unreachable::NoStream)
     );
     let refused = |sentence: &str| Err(Unreachable::Refused(sentence.to_owned()));
-    assert_eq!(one.ask("lb2", Subject::Apply, b""), refused("not now"));
+    assert_eq!(one.ask("lb2", Subject::Switch, b""), refused("not now"));
     assert_eq!(
-        one.ask("lb2", Subject::Switch, b""),
+        one.ask("lb2", Subject::Mirror, b""),
         refused("this release does not know what it is asked")
     );
     let patience = Duration::from_millis(20);
@@ -69,7 +70,7 @@ fn who_gets_no_answer_is_told_why() {
     std::thread::scope(|scope| {
         let streams = &one.streams;
         let asked = scope.spawn(|| ask(streams, "lb2", Subject::File, b"", PATIENCE));
-        wait_until(|| one.ask("lb2", Subject::Verb, b"").is_ok());
+        wait_until(|| one.ask("lb2", Subject::Remote, b"").is_ok());
         drop(two);
         let answer = asked.join().unwrap();
         assert!(
@@ -209,6 +210,6 @@ fn the_next_path_is_taken_and_who_leaves_the_domain_is_bidden_farewell() {
     });
     let seen = until_down(&two);
     assert!(matches!(seen[..], [Happening::Down(_)]), "{seen:?}");
-    let asked = two.ask("lb1", Subject::Verb, b"");
+    let asked = two.ask("lb1", Subject::Remote, b"");
     assert_eq!(asked, Err(Unreachable::NoStream));
 }
