@@ -1,6 +1,10 @@
 //! The domain as control sees it: what this server has of the pair thread, of the other servers and of the domain file.
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
+//!
+//! - `stream`: encrypted streams to the other servers
+
+pub mod stream;
 
 use std::future::Future;
 use std::pin::Pin;
