@@ -211,6 +211,11 @@ impl Keeper {
         &self.others
     }
 
+    /// What is in the files that this server's file names.
+    pub fn aside(&self) -> &[(String, u64)] {
+        &self.aside
+    }
+
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         matches!(self.doing, Doing::Idle) && self.wanted.is_none()
