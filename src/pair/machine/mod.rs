@@ -191,12 +191,13 @@ impl Machine {
         let is_new = hold != self.told.hold;
         let lacks = hold && self.domain.has_addresses && !self.own.holds;
         let since = self.told.hold_at.max(self.own.lacks_since);
-        let is_anew = lacks && self.now.since(since) >= limits::HOLD_AGAIN;
+        let is_anew = lacks && !self.has_rivals() && self.now.since(since) >= limits::HOLD_AGAIN;
         if is_anew && !is_new {
-            // What the warden has let go by itself, it adds by a fresh order only.
+            // What the warden has let go by itself, it adds by a fresh order only. Nobody else could have it by now.
             self.queue.push(Action::Hold(false));
         }
         if is_anew || is_new {
+            self.own.lost = false;
             self.told.hold = hold;
             self.told.hold_at = self.now;
             self.queue.push(Action::Hold(hold));
