@@ -13,45 +13,27 @@ pub enum Why {
     Started,
     BallotUnread,
     AloneAtStart,
-    ActiveSilent {
-        silent_ms: u64,
-    },
+    ActiveSilent { silent_ms: u64 },
     ActiveCrashed,
     ActiveLetGo,
     NobodyActive,
     Handed,
     ClaimedBack,
-    OtherIsActive {
-        term: Term,
-    },
-    HigherTerm {
-        term: Term,
-    },
-    LowerTerm {
-        term: Term,
-    },
-    Isolated {
-        silent_ms: u64,
-    },
+    OtherIsActive { term: Term },
+    HigherTerm { term: Term },
+    LowerTerm { term: Term },
+    Isolated { silent_ms: u64 },
     IsolatedNoMore,
-    NoMajority {
-        reached: u8,
-        needed: u8,
-    },
-    Stalled {
-        stood_ms: u64,
-    },
+    NoMajority { reached: u8, needed: u8 },
+    Stalled { stood_ms: u64 },
     Blind,
     BlindNoMore,
     CannotAsk,
     NotStored,
-    PeerSilent {
-        silent_ms: u64,
-    },
+    PeerSilent { silent_ms: u64 },
     PeerCrashed,
     PeerBack,
     WardenLost,
-    /// An active lets go and asks again.
     AddressesGone,
     ServesAgain,
 
@@ -67,9 +49,7 @@ pub enum Why {
     CarrierBack,
     CannotHold,
     SuccessorLost,
-    PingLost {
-        silent_ms: u64,
-    },
+    PingLost { silent_ms: u64 },
     MaintenanceOn,
     MaintenanceForced,
     MaintenanceOff,
@@ -77,39 +57,22 @@ pub enum Why {
     RoleGiven,
 
     // Other releases.
-    NeighbourProtocol {
-        theirs: u16,
-        ours: u16,
-    },
-    NoCommonProtocol {
-        theirs: u16,
-        ours: u16,
-    },
-    OtherRelease {
-        theirs: u32,
-        ours: u32,
-    },
+    NeighbourProtocol { theirs: u16, ours: u16 },
+    NoCommonProtocol { theirs: u16, ours: u16 },
+    OtherRelease { theirs: u32, ours: u32 },
 
     // Why an order is refused.
-    NotStandby {
-        state: State,
-    },
+    NotStandby { state: State },
     NobodyToTakeFrom,
     FileDiffers,
     MirrorBehind,
     OutputsDown,
     NotAble,
     HasFailed,
-    HandedOverLately {
-        left_ms: u64,
-    },
+    HandedOverLately { left_ms: u64 },
     AlreadySwitching,
-    NotTaken {
-        waited_ms: u64,
-    },
-    CalledOff {
-        grace_ms: u64,
-    },
+    NotTaken { waited_ms: u64 },
+    CalledOff { grace_ms: u64 },
     SwitchOverdue,
     EndsItself,
 }
