@@ -12,7 +12,6 @@ pub enum Why {
     // What becomes of a server.
     Started,
     BallotUnread,
-    AloneAtStart,
     ActiveSilent { silent_ms: u64 },
     ActiveCrashed,
     ActiveLetGo,
@@ -34,12 +33,10 @@ pub enum Why {
     PeerCrashed,
     PeerBack,
     WardenLost,
-    AddressesGone,
     ServesAgain,
 
     // Why the service changes hands by plan, or does not.
     SwitchOrdered,
-    SwitchBegun,
     Released,
     Leaving,
     Reported,
@@ -203,10 +200,6 @@ impl Sentence<'_> {
             ),
             Why::PeerBack => write!(f, "{other} is heard"),
             Why::WardenLost => write!(f, "the warden has died; another one is started"),
-            Why::AddressesGone => write!(
-                f,
-                "the addresses of {me} are gone, and it did not order that"
-            ),
             Why::ServesAgain => write!(f, "all workers serve again"),
             Why::SwitchOrdered => write!(
                 f,

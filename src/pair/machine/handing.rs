@@ -115,9 +115,8 @@ impl Machine {
             let stood_ms = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
             return Some(Why::Stalled { stood_ms });
         }
-        if self.own.lost && self.told.hold && self.wants_hold() && self.has_rivals() {
-            // The warden let go, and it may have done so long ago: the next claim asks first.
-            return Some(Why::AddressesGone);
+        if self.question.blind {
+            return Some(Why::Blind);
         }
         let is_backed = || {
             self.backed_until(None)
@@ -159,16 +158,8 @@ impl Machine {
         } else {
             return None;
         };
-        match self.successor(false, needs_ping) {
-            Some(word) => {
-                let successor = word.from;
-                Some(Finding::Fault { why, successor })
-            }
-            None if why == Why::CannotHold && self.has_rivals() => Some(Finding::Unsure {
-                why: Why::AddressesGone,
-            }),
-            None => None,
-        }
+        let successor = self.successor(false, needs_ping)?.from;
+        Some(Finding::Fault { why, successor })
     }
 
     /// Somebody wants the service to change hands.

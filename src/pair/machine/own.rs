@@ -21,8 +21,6 @@ pub(super) struct Own {
     pub(super) holds_since: Option<Instant>,
     /// Since when they are not.
     pub(super) lacks_since: Instant,
-    /// They were there, and are gone.
-    pub(super) lost: bool,
     /// What a warden that died may have left in the kernel is gone then.
     pub(super) left_until: Option<Instant>,
     /// It gave the service away because of its network, and is not taken for sound before then.
@@ -41,7 +39,6 @@ impl Own {
             holds: false,
             holds_since: None,
             lacks_since: now,
-            lost: false,
             left_until: None,
             away_until: None,
         }
@@ -87,7 +84,6 @@ impl Own {
     fn set_holds(&mut self, holds: bool, now: Instant) {
         if holds != self.holds {
             self.lacks_since = now;
-            self.lost = !holds;
         }
         self.holds = holds;
         self.holds_since = match self.holds_since {

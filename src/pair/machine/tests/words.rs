@@ -55,7 +55,6 @@ fn each_reason_has_a_sentence() {
         Why::PeerCrashed,
         Why::PeerBack,
         Why::WardenLost,
-        Why::AddressesGone,
         Why::ServesAgain,
         Why::SwitchOrdered,
         Why::Released,
