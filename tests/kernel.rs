@@ -5,12 +5,16 @@
 mod accepting;
 #[path = "kernel/closing.rs"]
 mod closing;
+#[path = "kernel/network/mod.rs"]
+mod network;
 #[path = "kernel/picking.rs"]
 mod picking;
 #[path = "kernel/piping.rs"]
 mod piping;
 #[path = "kernel/polling.rs"]
 mod polling;
+#[path = "kernel/refusing.rs"]
+mod refusing;
 #[path = "kernel/rig.rs"]
 mod rig;
 #[path = "kernel/sending.rs"]

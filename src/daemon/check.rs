@@ -9,9 +9,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::control::reload::Source;
+use crate::control::reload::Trial;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
+use crate::daemon::pair;
 use crate::daemon::sizing;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
@@ -37,6 +39,7 @@ pub fn verb(options: &Options) -> ExitCode {
         Ok(mut loaded) => {
             let short = sizing::warnings(&loaded);
             loaded.warnings.extend(short);
+            loaded.warnings.extend(key_warning(&loaded));
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),
@@ -52,6 +55,15 @@ pub fn verb(options: &Options) -> ExitCode {
     }
 }
 
+/// A server of a domain does not start without its key, which another user may be unable to read.
+fn key_warning(loaded: &Loaded) -> Option<Finding> {
+    let message = pair::key_trouble(&loaded.config)?;
+    Some(Finding {
+        origin: Origin::Default,
+        message,
+    })
+}
+
 /// The configuration of this process: file, environment and command line together.
 pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
     configuration_or(options, DEFAULT_FILE)
@@ -63,6 +75,20 @@ pub fn source(options: &Options) -> Source {
     Arc::new(move || {
         configuration(&options).map_err(|unusable| {
             let listing = unusable.listing();
+            listing.lines().map(str::to_owned).collect()
+        })
+    })
+}
+
+/// The configuration of this process with `text` in place of what is in its file: for a domain file that is proposed.
+pub fn trial(options: &Options) -> Trial {
+    let options = options.clone();
+    Arc::new(move |text| {
+        let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
+        let file = load::File { name, bytes: text };
+        let loaded = load_with(&options, Some(file), &environment());
+        loaded.map_err(|refused| {
+            let listing = Unusable::Mistakes(refused).listing();
             listing.lines().map(str::to_owned).collect()
         })
     })
@@ -93,24 +119,31 @@ fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unu
         name,
         bytes: &bytes,
     };
-    let host_name = nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok());
-    let loaded = load::load(&Sources {
-        file: absent.is_none().then_some(file),
-        environment: &environment,
-        sets: &options.sets,
-        node: options.node.as_deref(),
-        host_name: host_name.as_deref(),
-        read: &|path| start_of(path, ERROR_PAGE_BYTES_MAX + 1).map_err(|error| error.to_string()),
-    });
-    match loaded {
+    match load_with(options, absent.is_none().then_some(file), &environment) {
         Ok(mut loaded) => {
             loaded.warnings.extend(absent);
             Ok(loaded)
         }
         Err(refused) => Err(Unusable::Mistakes(refused)),
     }
+}
+
+fn load_with(
+    options: &Options,
+    file: Option<load::File<'_>>,
+    environment: &[(String, Option<String>)],
+) -> Result<Loaded, load::Refused> {
+    let host_name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    load::load(&Sources {
+        file,
+        environment,
+        sets: &options.sets,
+        node: options.node.as_deref(),
+        host_name: host_name.as_deref(),
+        read: &|path| start_of(path, ERROR_PAGE_BYTES_MAX + 1).map_err(|error| error.to_string()),
+    })
 }
 
 impl Unusable {

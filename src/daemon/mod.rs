@@ -7,12 +7,15 @@ use clap::Parser;
 
 use crate::daemon::args::Arguments;
 use crate::daemon::args::Verb;
+use crate::warden;
 
 pub mod args;
 pub mod budget;
 pub mod check;
 pub mod ctl;
 pub mod demo;
+pub mod domain;
+pub mod pair;
 pub mod print;
 pub mod reload;
 pub mod resources;
@@ -34,8 +37,10 @@ pub fn main() -> ExitCode {
         Verb::Config { reference: false } => print::verb(&arguments.options()),
         Verb::Reload => reload::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
+        Verb::Domain(verb) => domain::verb(&arguments.options(), &verb),
         Verb::Demo => demo::verb(),
         Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),
+        Verb::Warden { alone } => warden::process::main(alone),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),
     }

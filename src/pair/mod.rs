@@ -3,19 +3,23 @@
 //!
 //! - `node`: who is who; `term`: which claim is the later one; `state`: what a server is
 //! - `advert`: what servers tell each other, many times a second
+//! - `seal`: how that travels among strangers
 //! - `event` and `action`: what goes into the machine, and what comes out; `why`: the reasons, for people
 //! - `machine`: what decides; `limits`: every length of time that it rests on
 //! - `standing`: how the pair stands, for whoever shows it
 //! - `lease`: how long the warden holds addresses
+//! - `file`: how all servers come to have the same domain file
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod advert;
 pub mod event;
+pub mod file;
 pub mod lease;
 pub mod limits;
 pub mod machine;
 pub mod node;
+pub mod seal;
 pub mod standing;
 pub mod state;
 pub mod term;
