@@ -7,12 +7,14 @@ use clap::Parser;
 
 use crate::daemon::args::Arguments;
 use crate::daemon::args::Verb;
+use crate::warden;
 
 pub mod args;
 pub mod budget;
 pub mod check;
 pub mod ctl;
 pub mod demo;
+pub mod pair;
 pub mod print;
 pub mod reload;
 pub mod resources;
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),
+        Verb::Warden { alone } => warden::process::main(alone),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),
     }

@@ -123,6 +123,11 @@ impl Lease {
         self.lapse()
     }
 
+    /// The kernel has taken the addresses away, or never let them in.
+    pub fn on_lost(&mut self) {
+        self.hold = Hold::Lapsed;
+    }
+
     /// What is due. Every beat that has come by `clocks` has to be in before.
     pub fn tick(&mut self, clocks: Clocks) -> Option<Do> {
         let Hold::Held { beat, renewed } = &mut self.hold else {

@@ -5,6 +5,7 @@
 //! - `advert`: what servers tell each other, many times a second
 //! - `seal`: how that travels among strangers
 //! - `event` and `action`: what goes into the machine, and what comes out; `why`: the reasons, for people
+//! - `machine`: what decides; `limits`: every length of time that it rests on
 //! - `standing`: how the pair stands, for whoever shows it
 //! - `lease`: how long the warden holds addresses
 #![forbid(unsafe_code)]
@@ -13,6 +14,8 @@ pub mod action;
 pub mod advert;
 pub mod event;
 pub mod lease;
+pub mod limits;
+pub mod machine;
 pub mod node;
 pub mod seal;
 pub mod standing;

@@ -150,8 +150,9 @@ pub fn sender(datagram: &[u8]) -> Option<NodeId> {
 }
 
 impl Channel {
-    /// Between this server in this boot and another one. `key` is the domain's for adverts.
-    pub fn new(key: &[u8; KEY], me: NodeId, boot: u64, peer: NodeId) -> Channel {
+    /// Between this server in this boot and another one. `key` is the domain's for adverts. Numbers begin with the time, so
+    /// that a channel that is made again goes on with higher ones.
+    pub fn new(key: &[u8; KEY], me: NodeId, boot: u64, peer: NodeId, now: Instant) -> Channel {
         let mut derivation = Derivation::new(key);
         let names = Names { me, peer, boot };
         let mut sealer = cipher();
@@ -163,7 +164,7 @@ impl Channel {
             opener: cipher(),
             spare: cipher(),
             sent: Sent {
-                number: 0,
+                number: now.as_nanos() / 1000,
                 at: [Instant::ZERO; SENT_KEPT],
             },
             run: None,

@@ -1,5 +1,6 @@
 //! From the domain file to what the machine, the links and the warden need of it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -35,6 +36,15 @@ pub enum Unfit {
     Nobody,
     /// More servers than are ever kept in mind.
     TooMany,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfit::Nobody => f.write_str("this server is none of the domain's (--node, HALB_NODE)"),
+            Unfit::TooMany => write!(f, "a domain has at most {SERVERS_MAX} servers"),
+        }
+    }
 }
 
 impl Setting {

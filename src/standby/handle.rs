@@ -1,6 +1,7 @@
 //! What control has of the pair thread: orders go in, what has happened comes out, and how it stands can be looked at
 //! any time. Neither side waits for the other.
 
+use std::fmt;
 use std::io;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -67,6 +68,15 @@ pub enum Unheard {
     Full,
     /// It has ended.
     Gone,
+}
+
+impl fmt::Display for Unheard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unheard::Full => "the pair thread takes nothing any more",
+            Unheard::Gone => "the pair thread has ended",
+        })
+    }
 }
 
 /// Control's side. One for a process.

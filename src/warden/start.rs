@@ -24,7 +24,7 @@ use crate::warden::rights::Denied;
 /// The verb of the command line; nobody but HALB gives it.
 pub const VERB: &str = "warden";
 /// This program, also when another one has been put in its place since.
-const SELF: &str = "/proc/self/exe";
+pub(super) const SELF: &str = "/proc/self/exe";
 
 /// A warden, from outside.
 #[derive(Debug)]

@@ -1,16 +1,22 @@
 //! The domain as control sees it: what this server has of the pair thread, of the other servers and of the domain file.
 //!
+//! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
+//!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
 //!
 //! - `stream`: encrypted streams to the other servers
 
 pub mod stream;
 
+pub mod liaison;
+pub mod readiness;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::control::domain::readiness::Parts;
 use crate::model::config;
 use crate::pair::action::Outcome;
 use crate::pair::event::Event;
@@ -29,6 +35,8 @@ pub struct Domain {
     pub name: String,
     /// The pair thread.
     pub pair: Arc<dyn Pair>,
+    /// What the pair thread is told of this server's readiness to serve.
+    pub readiness: Parts,
     /// The streams to the other servers, once control runs.
     pub peers: OnceLock<Arc<dyn Peers>>,
 }
@@ -100,6 +108,7 @@ impl Domain {
         Domain {
             node: NodeId::of(name),
             name: name.to_owned(),
+            readiness: Parts::new(Arc::clone(&pair)),
             pair,
             peers: OnceLock::new(),
         }

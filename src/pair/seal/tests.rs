@@ -9,6 +9,7 @@ use proptest::sample::Index;
 
 const KEY_OF_ALL: [u8; KEY] = [7; KEY];
 const PAYLOAD: &[u8] = b"an advert";
+const START: Instant = Instant::from_nanos(500_000_000_000);
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// Two servers that send every 50 ms over two links.
@@ -21,7 +22,7 @@ struct Two {
 impl Two {
     fn new() -> Two {
         Two {
-            now: Instant::from_nanos(500_000_000_000),
+            now: START,
             one: channel("lb1", 11, "lb2"),
             other: channel("lb2", 22, "lb1"),
         }
@@ -58,7 +59,7 @@ impl Two {
 }
 
 fn channel(me: &str, boot: u64, peer: &str) -> Channel {
-    Channel::new(&KEY_OF_ALL, NodeId::of(me), boot, NodeId::of(peer))
+    Channel::new(&KEY_OF_ALL, NodeId::of(me), boot, NodeId::of(peer), START)
 }
 
 /// The next advert, for two links.
@@ -101,7 +102,7 @@ fn two_that_start_know_each_other_after_each_has_sent_twice() {
 #[test]
 fn nobody_without_the_key_is_believed() {
     let mut two = Two::met();
-    let mut stranger = Channel::new(&[8; KEY], NodeId::of("lb1"), 11, NodeId::of("lb2"));
+    let mut stranger = Channel::new(&[8; KEY], NodeId::of("lb1"), 11, NodeId::of("lb2"), START);
     (0..50).for_each(|_| stranger.begin(PAYLOAD, two.now));
     let forged = &sealed(&mut stranger, PAYLOAD, two.now)[0];
     assert_eq!(two.other.open(forged, two.now), Err(Refused::Forged));
