@@ -26,6 +26,8 @@ pub struct Memory {
     pub(super) keeper: Option<Keeper>,
     /// Where sessions are handed out for another server.
     pub(super) mirror: Arc<Desk<LearnedSession>>,
+    /// As many as a table holds.
+    pub(super) room: usize,
 }
 
 /// What learned sessions are hashed with.
@@ -59,6 +61,7 @@ impl Memory {
             switches: Vec::new(),
             keeper: None,
             mirror: Arc::default(),
+            room,
         };
         let Some(folder) = folder else {
             return memory;

@@ -54,6 +54,9 @@ use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders::Orders;
 use crate::control::domain::liaison::Liaison;
+use crate::control::domain::links;
+use crate::control::domain::links::Identity;
+use crate::control::domain::links::Links;
 use crate::control::memory::Keeper;
 use crate::control::memory::Memory;
 use crate::control::overview::Recorder;
@@ -105,6 +108,8 @@ pub struct ControlSetup {
     pub gauge: Option<Gauge>,
     /// The pair thread, where there is a domain.
     pub liaison: Option<Arc<Liaison>>,
+    /// What this process is to other servers, likewise.
+    pub identity: Option<Identity>,
 }
 
 /// Everything that goes on on control's thread.
@@ -119,6 +124,7 @@ struct Work {
     notifier: Arc<Notifier>,
     gauge: Option<Gauge>,
     liaison: Option<Arc<Liaison>>,
+    links: Option<Links>,
     keeper: Option<Keeper>,
 }
 
@@ -135,11 +141,12 @@ pub fn ui_address(config: &Config) -> SocketAddr {
 impl Control {
     /// Does everything that control does, on a thread of its own.
     pub fn start(setup: ControlSetup, memory: Memory) -> io::Result<Control> {
-        let Memory { folder, keeper, .. } = memory;
-        let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
+        let folder = memory.folder.clone();
+        let keeper = memory.keeper.as_ref();
+        let saver = keeper.map(|keeper| Arc::clone(&keeper.saver));
         let hung_up = Arc::new(Notify::new());
         let shared = Arc::clone(&setup.shared);
-        let work = Work::new(setup, folder.clone(), keeper, Arc::clone(&hung_up))?;
+        let work = Work::new(setup, memory, Arc::clone(&hung_up))?;
         if let Some(folder) = &folder {
             whereabouts::write(folder, ctl_address(&shared.current().config));
         }
@@ -162,6 +169,7 @@ impl Control {
 
     /// The end: nothing is answered any more, what was learned is saved, and every request has its line.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
+        links::finish(&self.shared);
         drop(self.served); // and a save that was under way is over
         self.access_log.finish();
         if let Some(folder) = self.folder {
@@ -174,17 +182,30 @@ impl Control {
 }
 
 impl Work {
-    fn new(
-        setup: ControlSetup,
-        folder: Option<Arc<Folder>>,
-        keeper: Option<Keeper>,
-        hung_up: Arc<Notify>,
-    ) -> io::Result<Work> {
+    fn new(setup: ControlSetup, memory: Memory, hung_up: Arc<Notify>) -> io::Result<Work> {
+        let Memory {
+            folder,
+            keeper,
+            mirror,
+            room,
+            ..
+        } = memory;
         let shared = setup.shared;
         let bell = shared.hub.control_bell()?;
         let (ctl_part, ctl_listeners) = terminal(setup.ctl, "ctl, ctl_port", ctl_address);
         let (ui_part, ui_listeners) = terminal(setup.ui, "ui, ui_port", ui_address);
         let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
+        let domain = shared.domain().cloned();
+        let links = setup.identity.zip(domain).map(|(identity, domain)| {
+            Links::new(links::Setup {
+                identity,
+                shared: Arc::clone(&shared),
+                domain,
+                orders: Arc::clone(&orders),
+                desk: mirror,
+                room,
+            })
+        });
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
         let access_log = Arc::new(AccessLog::start(&shared, setup.access_log)?);
         let reloader = Arc::new(Reloader::new(reload::Setup {
@@ -217,6 +238,7 @@ impl Work {
             notifier: setup.notifier,
             gauge: setup.gauge,
             liaison: setup.liaison,
+            links,
             keeper,
         })
     }
@@ -244,6 +266,9 @@ impl Work {
         }
         if let (Some(liaison), Some(domain)) = (self.liaison, shared().domain().cloned()) {
             tasks.spawn(liaison.run(shared(), domain));
+        }
+        if let Some(links) = self.links {
+            tasks.spawn(links.run());
         }
         if let Some(keeper) = self.keeper {
             tasks.spawn(keeper.periodic(shared()).run());

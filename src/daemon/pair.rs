@@ -16,6 +16,7 @@ use nix::poll::poll;
 use crate::control::domain::Domain;
 use crate::control::domain::Pair;
 use crate::control::domain::liaison::Liaison;
+use crate::control::domain::links::Identity;
 use crate::control::log;
 use crate::control::shared::Shared;
 use crate::daemon::workers::Orders;
@@ -136,6 +137,11 @@ impl Prepared {
         key::fill(&mut boot).map_err(PairError::Other)?;
         let (handle, inside) = handle::sides().map_err(PairError::Other)?;
         let adverts = self.key(Use::Adverts);
+        let identity = Identity {
+            key: self.key(Use::Stream),
+            boot: u64::from_le_bytes(boot),
+            release: release(),
+        };
         let (pipe, keeper) = match self.warden {
             Some(warden) => (Some(warden.pipe), Some(warden.keeper)),
             None => (None, None),
@@ -143,8 +149,8 @@ impl Prepared {
         let setup = thread::Setup {
             setting: self.setting,
             key: adverts,
-            boot: u64::from_le_bytes(boot),
-            release: release(),
+            boot: identity.boot,
+            release: identity.release,
             ballot: known(found),
             scribe,
             warden: pipe,
@@ -162,6 +168,7 @@ impl Prepared {
         Ok(Running {
             handle,
             liaison,
+            identity,
             patience: config.switch_grace + LEAVE_SLACK,
             thread,
             keeper,
@@ -180,6 +187,8 @@ pub struct State<'s> {
 /// The pair thread at work.
 pub struct Running {
     pub liaison: Arc<Liaison>,
+    /// What this process is to other servers.
+    pub identity: Identity,
     handle: Arc<Handle>,
     /// How long a planned switch may take.
     patience: Duration,

@@ -240,6 +240,7 @@ pub fn start(
         access_log,
         gauge: sizing.gauge(),
         liaison: pair.as_ref().map(|pair| Arc::clone(&pair.liaison)),
+        identity: pair.as_ref().map(|pair| pair.identity.clone()),
     };
     let control = match Control::start(parts, known) {
         Ok(control) => control,

@@ -91,6 +91,14 @@ impl Answer {
         Answer::new(StatusCode::SERVICE_UNAVAILABLE, NOT_DONE, message)
     }
 
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// As it goes over the wire.
     pub fn body(&self) -> String {
         let message = Value::from(self.message.as_str());

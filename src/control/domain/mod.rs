@@ -1,22 +1,25 @@
 //! The domain as control sees it: what this server has of the pair thread, of the other servers and of the domain file.
 //!
+//! - `stream`: encrypted streams to the other servers; `mirror`: what goes over them to whoever stands by; `links`: both
+//!   joined
 //! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
-//!
-//! - `stream`: encrypted streams to the other servers
-
-pub mod stream;
 
 pub mod liaison;
+pub mod links;
+pub mod mirror;
 pub mod readiness;
+pub mod stream;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::control::domain::mirror::view::View;
 use crate::control::domain::readiness::Parts;
+use crate::control::domain::stream::Streams;
 use crate::model::config;
 use crate::pair::action::Outcome;
 use crate::pair::event::Event;
@@ -39,6 +42,10 @@ pub struct Domain {
     pub readiness: Parts,
     /// The streams to the other servers, once control runs.
     pub peers: OnceLock<Arc<dyn Peers>>,
+    /// The same as they are, for who shows them.
+    pub streams: OnceLock<Arc<Streams>>,
+    /// How the mirror is doing.
+    pub mirror: Arc<View>,
 }
 
 /// The pair thread. A trait so that tests need no thread.
@@ -111,6 +118,8 @@ impl Domain {
             readiness: Parts::new(Arc::clone(&pair)),
             pair,
             peers: OnceLock::new(),
+            streams: OnceLock::new(),
+            mirror: Arc::default(),
         }
     }
 
