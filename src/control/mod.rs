@@ -40,7 +40,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::sync::Notify;
@@ -52,11 +54,17 @@ use crate::balance::table::LearnedSession;
 use crate::control::access_log::AccessLog;
 use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
+use crate::control::ctl::domain::Desk;
 use crate::control::ctl::orders::Orders;
+use crate::control::domain::Subject;
+use crate::control::domain::file;
+use crate::control::domain::file::DomainFile;
+use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
-use crate::control::domain::links;
-use crate::control::domain::links::Identity;
-use crate::control::domain::links::Links;
+use crate::control::domain::mirror;
+use crate::control::domain::mirror::Mirror;
+use crate::control::domain::stream::Streams;
+use crate::control::memory::Copies;
 use crate::control::memory::Keeper;
 use crate::control::memory::Memory;
 use crate::control::overview::Recorder;
@@ -66,6 +74,7 @@ use crate::control::prober::Prober;
 use crate::control::reload::Maximum;
 use crate::control::reload::Reloader;
 use crate::control::reload::Source;
+use crate::control::reload::Trial;
 use crate::control::reload::parts::Part;
 use crate::control::reload::parts::Terminal;
 use crate::control::serve::Served;
@@ -88,7 +97,11 @@ pub struct Control {
     folder: Option<Arc<Folder>>,
     access_log: Arc<AccessLog>,
     hung_up: Arc<Notify>,
+    streams: Option<Arc<Streams>>,
 }
+
+/// Other servers are told that this one stops, and have so long to close.
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// What it works on.
 pub struct ControlSetup {
@@ -106,10 +119,18 @@ pub struct ControlSetup {
     pub access_log: Opened,
     /// Where it is read how full the memory is, if anywhere.
     pub gauge: Option<Gauge>,
-    /// The pair thread, where there is a domain.
-    pub liaison: Option<Arc<Liaison>>,
-    /// What this process is to other servers, likewise.
-    pub identity: Option<Identity>,
+    pub domain: Option<DomainSetup>,
+}
+
+/// What there is besides where there is a domain.
+pub struct DomainSetup {
+    /// The pair thread.
+    pub liaison: Arc<Liaison>,
+    pub streams: Arc<Streams>,
+    /// Where the domain file is.
+    pub file: PathBuf,
+    /// Reads a text as this server's configuration.
+    pub trial: Trial,
 }
 
 /// Everything that goes on on control's thread.
@@ -123,8 +144,7 @@ struct Work {
     hung_up: Arc<Notify>,
     notifier: Arc<Notifier>,
     gauge: Option<Gauge>,
-    liaison: Option<Arc<Liaison>>,
-    links: Option<Links>,
+    domain: Option<DomainWork>,
     keeper: Option<Keeper>,
 }
 
@@ -146,6 +166,8 @@ impl Control {
         let saver = keeper.map(|keeper| Arc::clone(&keeper.saver));
         let hung_up = Arc::new(Notify::new());
         let shared = Arc::clone(&setup.shared);
+        let streams = setup.domain.as_ref();
+        let streams = streams.map(|domain| Arc::clone(&domain.streams));
         let work = Work::new(setup, memory, Arc::clone(&hung_up))?;
         if let Some(folder) = &folder {
             whereabouts::write(folder, ctl_address(&shared.current().config));
@@ -158,6 +180,7 @@ impl Control {
             folder,
             access_log,
             hung_up,
+            streams,
         })
     }
 
@@ -169,7 +192,10 @@ impl Control {
 
     /// The end: nothing is answered any more, what was learned is saved, and every request has its line.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
-        links::finish(&self.shared);
+        if let Some(streams) = self.streams {
+            // So that others do not take it for a crash.
+            streams.finish(FAREWELL);
+        }
         drop(self.served); // and a save that was under way is over
         self.access_log.finish();
         if let Some(folder) = self.folder {
@@ -183,29 +209,12 @@ impl Control {
 
 impl Work {
     fn new(setup: ControlSetup, memory: Memory, hung_up: Arc<Notify>) -> io::Result<Work> {
-        let Memory {
-            folder,
-            keeper,
-            mirror,
-            room,
-            ..
-        } = memory;
+        let (folder, copies) = (memory.folder, memory.copies);
         let shared = setup.shared;
         let bell = shared.hub.control_bell()?;
         let (ctl_part, ctl_listeners) = terminal(setup.ctl, "ctl, ctl_port", ctl_address);
         let (ui_part, ui_listeners) = terminal(setup.ui, "ui, ui_port", ui_address);
         let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
-        let domain = shared.domain().cloned();
-        let links = setup.identity.zip(domain).map(|(identity, domain)| {
-            Links::new(links::Setup {
-                identity,
-                shared: Arc::clone(&shared),
-                domain,
-                orders: Arc::clone(&orders),
-                desk: mirror,
-                room,
-            })
-        });
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
         let access_log = Arc::new(AccessLog::start(&shared, setup.access_log)?);
         let reloader = Arc::new(Reloader::new(reload::Setup {
@@ -215,8 +224,12 @@ impl Work {
             parts: vec![ctl_part, ui_part, Box::new(Arc::clone(&access_log))],
             notifier: Arc::clone(&setup.notifier),
             maximum: setup.maximum,
-            folder,
+            folder: folder.clone(),
         }));
+        let domain = match setup.domain {
+            Some(domain) => DomainWork::new(domain, &shared, &reloader, folder, &orders, copies),
+            None => None,
+        };
         let of_ctl = ctl::router(Ctl {
             shared: Arc::clone(&shared),
             orders: Arc::clone(&orders),
@@ -237,9 +250,8 @@ impl Work {
             hung_up,
             notifier: setup.notifier,
             gauge: setup.gauge,
-            liaison: setup.liaison,
-            links,
-            keeper,
+            domain,
+            keeper: memory.keeper,
         })
     }
 
@@ -257,18 +269,17 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        tasks.spawn(async move { self.reloader.listen(&self.hung_up).await });
+        let reloading = shared();
+        tasks
+            .spawn(async move { reload_whenever(&self.hung_up, &reloading, &self.reloader).await });
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
         if let Some(gauge) = self.gauge {
             tasks.spawn(Pressure::new(gauge).run(shared()));
         }
-        if let (Some(liaison), Some(domain)) = (self.liaison, shared().domain().cloned()) {
-            tasks.spawn(liaison.run(shared(), domain));
-        }
-        if let Some(links) = self.links {
-            tasks.spawn(links.run());
+        if let Some(work) = self.domain {
+            work.spawn(&self.shared, &mut tasks);
         }
         if let Some(keeper) = self.keeper {
             tasks.spawn(keeper.periodic(shared()).run());
@@ -292,4 +303,83 @@ fn terminal(
         door,
     };
     (Box::new(part), listeners)
+}
+
+/// What goes on where there is a domain.
+struct DomainWork {
+    liaison: Arc<Liaison>,
+    streams: Arc<Streams>,
+    mirror: Mirror,
+    file: Option<(Arc<DomainFile>, file::Orders, file::Setup)>,
+}
+
+impl DomainWork {
+    fn new(
+        setup: DomainSetup,
+        shared: &Arc<Shared>,
+        reloader: &Arc<Reloader>,
+        folder: Option<Arc<Folder>>,
+        orders: &Arc<Orders>,
+        copies: Copies,
+    ) -> Option<DomainWork> {
+        let domain = Arc::clone(shared.domain()?);
+        let mirror = Mirror::new(mirror::Setup {
+            shared: Arc::clone(shared),
+            domain: Arc::clone(&domain),
+            streams: Arc::clone(&setup.streams),
+            orders: Arc::clone(orders),
+            copies,
+        });
+        let file = match DomainFile::at(&setup.file) {
+            Ok((file, orders)) => {
+                // Nobody else has set it.
+                let _ = domain.file.set(Arc::clone(&file));
+                let setup = file::Setup {
+                    shared: Arc::clone(shared),
+                    domain,
+                    reloader: Arc::clone(reloader),
+                    folder,
+                    trial: setup.trial,
+                };
+                Some((file, orders, setup))
+            }
+            Err(error) => {
+                let path = setup.file.display();
+                log::event("domain_file_unread", &[("file", &path), ("cause", &error)]);
+                None
+            }
+        };
+        Some(DomainWork {
+            liaison: setup.liaison,
+            streams: setup.streams,
+            mirror,
+            file,
+        })
+    }
+
+    fn spawn(self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>) {
+        let Some(domain) = shared.domain().cloned() else {
+            return;
+        };
+        if let (Some(peers), Some(desk)) = (domain.peers(), Desk::of(shared)) {
+            peers.serve(Subject::Remote, Arc::new(desk));
+        }
+        tasks.spawn(self.liaison.run(Arc::clone(shared), domain));
+        tasks.spawn(self.mirror.run());
+        tasks.spawn(joined::run(self.streams, Arc::clone(shared)));
+        if let Some((file, orders, setup)) = self.file {
+            tasks.spawn(file.run(orders, setup));
+        }
+    }
+}
+
+/// SIGHUP. In a domain the file is all servers'.
+async fn reload_whenever(hung_up: &Notify, shared: &Shared, reloader: &Reloader) {
+    let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
+        return reloader.listen(hung_up).await;
+    };
+    loop {
+        hung_up.notified().await;
+        let _ = file.reload(false).await; // it is in the journal
+    }
 }

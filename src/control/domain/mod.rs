@@ -1,15 +1,19 @@
 //! The domain as control sees it: what this server has of the pair thread, of the other servers and of the domain file.
 //!
-//! - `stream`: encrypted streams to the other servers; `mirror`: what goes over them to whoever stands by; `links`: both
-//!   joined
 //! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
+//! - `stream`: encrypted streams to the other servers; `joined`: to which; `mirror`: what goes over them to whoever
+//!   stands by
+//! - `file`: the domain file and its way to all servers
+//! - `report`: how the domain stands, for people and programs
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
 
+pub mod file;
+pub mod joined;
 pub mod liaison;
-pub mod links;
 pub mod mirror;
 pub mod readiness;
+pub mod report;
 pub mod stream;
 
 use std::future::Future;
@@ -17,9 +21,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::control::domain::file::DomainFile;
 use crate::control::domain::mirror::view::View;
 use crate::control::domain::readiness::Parts;
-use crate::control::domain::stream::Streams;
 use crate::model::config;
 use crate::pair::action::Outcome;
 use crate::pair::event::Event;
@@ -42,10 +46,10 @@ pub struct Domain {
     pub readiness: Parts,
     /// The streams to the other servers, once control runs.
     pub peers: OnceLock<Arc<dyn Peers>>,
-    /// The same as they are, for who shows them.
-    pub streams: OnceLock<Arc<Streams>>,
     /// How the mirror is doing.
     pub mirror: Arc<View>,
+    /// The domain file, once control runs.
+    pub file: OnceLock<Arc<DomainFile>>,
 }
 
 /// The pair thread. A trait so that tests need no thread.
@@ -118,14 +122,19 @@ impl Domain {
             readiness: Parts::new(Arc::clone(&pair)),
             pair,
             peers: OnceLock::new(),
-            streams: OnceLock::new(),
             mirror: Arc::default(),
+            file: OnceLock::new(),
         }
     }
 
     /// The streams, unless control has yet to begin.
     pub fn peers(&self) -> Option<&Arc<dyn Peers>> {
         self.peers.get()
+    }
+
+    /// The domain file, unless control has yet to begin.
+    pub fn file(&self) -> Option<&Arc<DomainFile>> {
+        self.file.get()
     }
 }
 

@@ -33,6 +33,7 @@ use crate::balance::table::What as Said;
 use crate::control::ctl::orders::Orders;
 use crate::control::domain::Domain;
 use crate::control::domain::Subject;
+use crate::control::domain::mirror::carry::Carry;
 use crate::control::domain::mirror::follower::Follower;
 use crate::control::domain::mirror::follower::Heard;
 use crate::control::domain::mirror::inflow::Inflow;
@@ -47,6 +48,7 @@ use crate::control::domain::stream::subject::Handlers;
 use crate::control::domain::stream::subject::Happening;
 use crate::control::domain::stream::subject::Sender;
 use crate::control::figures::Figures;
+use crate::control::memory::Copies;
 use crate::control::shared::Shared;
 use crate::model::output::OutputId;
 use crate::model::standing::Health;
@@ -55,7 +57,6 @@ use crate::model::time::Instant;
 use crate::pair::node::NodeId;
 use crate::pair::standing::Standing;
 use crate::pair::state::State;
-use crate::plane::snapshot::Desk;
 use crate::ring::clock;
 use crate::worker;
 
@@ -75,26 +76,20 @@ enum Coming {
     Down(Sender),
 }
 
-/// Where streams put what is for the mirror.
-pub struct Entrance(mpsc::Receiver<Coming>);
-
 /// What it works on.
 pub struct Setup {
     pub shared: Arc<Shared>,
     pub domain: Arc<Domain>,
     pub streams: Arc<Streams>,
     pub orders: Arc<Orders>,
-    /// Where the first worker hands out its sessions, at most `room` of them.
-    pub desk: Arc<Desk<LearnedSession>>,
-    pub room: usize,
-    pub boot: u64,
-    pub view: Arc<View>,
+    pub copies: Copies,
 }
 
 /// One for a process, on control's thread.
 pub struct Mirror {
     setup: Setup,
-    entrance: Entrance,
+    view: Arc<View>,
+    coming: mpsc::Receiver<Coming>,
     /// The streams there are.
     reached: BTreeMap<NodeId, Sender>,
     follower: Follower,
@@ -110,8 +105,8 @@ pub struct Mirror {
     state: Value,
 }
 
-/// Has streams put in what is for the mirror. Before they start.
-pub fn entrance(handlers: &mut Handlers) -> Entrance {
+/// Where streams put in what is for the mirror.
+fn entrance(handlers: &mut Handlers) -> mpsc::Receiver<Coming> {
     let (put, coming) = mpsc::channel(COMING_MOST);
     let heard = put.clone();
     // What finds no room is missed: its sequence is.
@@ -126,17 +121,32 @@ pub fn entrance(handlers: &mut Handlers) -> Entrance {
         };
         let _ = put.try_send(coming);
     });
-    Entrance(coming)
+    coming
 }
 
 impl Mirror {
-    pub fn new(setup: Setup, entrance: Entrance) -> Mirror {
+    /// From here on orders about outputs go where they belong. Before the streams start.
+    pub fn new(setup: Setup) -> Mirror {
         let workers = setup.shared.hub.workers();
+        let mut coming = None;
+        setup.streams.listen(|handlers| {
+            coming = Some(entrance(handlers));
+            let (domain, orders) = (Arc::clone(&setup.domain), Arc::clone(&setup.orders));
+            handlers.on_ask(Subject::Switch, move |from, body| {
+                carry::answer(Arc::clone(&domain), Arc::clone(&orders), from, body)
+            });
+        });
+        setup.orders.carry_by(Arc::new(Carry {
+            shared: Arc::clone(&setup.shared),
+            domain: Arc::clone(&setup.domain),
+            streams: Arc::clone(&setup.streams),
+        }));
         Mirror {
             // Numbers of two processes do not meet.
-            follower: Follower::new(setup.boot >> 1),
+            follower: Follower::new(setup.streams.boot() >> 1),
             inflow: Inflow::new(workers),
-            entrance,
+            view: Arc::clone(&setup.domain.mirror),
+            coming: coming.expect("the entrance was made"),
             reached: BTreeMap::new(),
             taken: None,
             outflow: Outflow::default(),
@@ -154,7 +164,7 @@ impl Mirror {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                coming = self.entrance.0.recv() => match coming {
+                coming = self.coming.recv() => match coming {
                     Some(coming) => self.on(coming).await,
                     None => return, // the streams have gone
                 },
@@ -216,7 +226,7 @@ impl Mirror {
         match message.what {
             What::Learned(entries) | What::Known(entries) => {
                 let count = entries.len() as u64;
-                self.setup.view.change(|seen| seen.heard += count);
+                self.view.change(|seen| seen.heard += count);
                 if !self.inflow.add(&entries) {
                     self.follower.on_leader(None, now);
                 }
@@ -240,7 +250,7 @@ impl Mirror {
                 shared.plane.set_health(*output, *health, wake);
             }
         }
-        self.setup.view.change(|seen| seen.health = health);
+        self.view.change(|seen| seen.health = health);
         self.show_base();
     }
 
@@ -274,7 +284,7 @@ impl Mirror {
     async fn lead(&mut self, learned: &Learned, now: Instant) {
         self.setup.domain.readiness.mirrored(true);
         if !learned.is_whole {
-            self.setup.view.change(|seen| seen.dropped += 1);
+            self.view.change(|seen| seen.dropped += 1);
             self.outflow.lost();
         }
         if self.outflow.is_empty() {
@@ -284,14 +294,14 @@ impl Mirror {
         // What was learned since the last look may be as old as that.
         self.outflow.learned(&learned.entries, self.looked, streams);
         let told = learned.entries.len() as u64;
-        self.setup.view.change(|seen| seen.told += told);
+        self.view.change(|seen| seen.told += told);
         if self.outflow.awaits_copy()
-            && let Some(sessions) = self.setup.desk.take()
+            && let Some(sessions) = self.setup.copies.desk.take()
         {
             self.outflow.copied(sessions.iter().map(known).collect());
         }
         if self.outflow.wants_copy() {
-            self.setup.desk.ask(self.setup.room);
+            self.setup.copies.desk.ask(self.setup.copies.room);
             self.setup.shared.hub.wake(0);
         }
         self.outflow.go_on(now, streams);
@@ -374,13 +384,13 @@ impl Mirror {
 
     fn show_base(&self) {
         let base = self.totals.besides(self.process());
-        self.setup.view.change(|seen| seen.base = base);
+        self.view.change(|seen| seen.base = base);
     }
 
     fn process(&self) -> Process {
         Process {
             node: self.setup.domain.node,
-            boot: self.setup.boot,
+            boot: self.setup.streams.boot(),
         }
     }
 
@@ -389,7 +399,7 @@ impl Mirror {
         let is_whole = self.follower.is_whole(now) && self.inflow.is_empty();
         let followers = self.outflow.lags(now);
         let resyncs = self.follower.resyncs();
-        self.setup.view.change(|seen| {
+        self.view.change(|seen| {
             seen.following = following;
             seen.is_whole = is_whole;
             seen.followers = followers;
