@@ -3,11 +3,12 @@
 //! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
 //! - `stream`: encrypted streams to the other servers; `joined`: to which; `mirror`: what goes over them to whoever
 //!   stands by
-//! - `file`: the domain file and its way to all servers
+//! - `file`: the domain file and its way to all servers; `diff`: what two servers' files say otherwise
 //! - `report`: how the domain stands, for people and programs
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
 
+pub mod diff;
 pub mod file;
 pub mod joined;
 pub mod liaison;
