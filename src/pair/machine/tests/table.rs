@@ -271,9 +271,14 @@ fn an_active_hands_over_at_a_fault() {
         (Rig::active, "the warden dies, and another one is there", Active, "",
             |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.on(Event::Warden(FromWarden::Holds(true)));
                 rig.pass(3000); }),
-        (Rig::active, "the addresses do not come", Standby, "let-go cut serve note:2",
-            |rig| { rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(1100); takes(rig);
+        (Rig::active, "the addresses are gone: they are ordered afresh", Active, "let-go hold",
+            |rig| { rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(3000); }),
+        (Rig::active, "the addresses do not come", Standby, "let-go hold let-go hold let-go hold let-go hold let-go cut serve note:2",
+            |rig| { rig.warden = false; rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(1100); takes(rig);
                 rig.pass(300); }),
+        (Rig::active, "the addresses come late, and nobody else can have them", Active, "let-go hold let-go hold",
+            |rig| { rig.goes("lb2"); rig.pass(300); rig.warden = false;
+                rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(210); rig.warden = true; rig.pass(3000); }),
     ]);
 }
 
