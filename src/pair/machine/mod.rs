@@ -19,6 +19,8 @@ mod peers;
 mod question;
 mod queue;
 mod table;
+#[cfg(test)]
+mod tests;
 mod view;
 mod votes;
 
@@ -171,20 +173,26 @@ impl Machine {
                 break;
             }
         }
+        self.tell_hold();
         let claim = self.pursue();
-        if let Some(ballot) = self.ballots.next(claim, self.peers.term_max(), self.now) {
+        let heard = self.peers.active_term_max();
+        if let Some(ballot) = self.ballots.next(claim, heard, self.now) {
             self.queue.push(Action::Store(ballot));
         }
         self.tell();
     }
 
-    /// Tells outside what is otherwise than it was told last.
-    fn tell(&mut self) {
+    /// Letting go comes before everything else.
+    fn tell_hold(&mut self) {
         let hold = self.wants_hold();
         if hold != self.told.hold {
             self.told.hold = hold;
             self.queue.push(Action::Hold(hold));
         }
+    }
+
+    /// Tells outside what is otherwise than it was told last.
+    fn tell(&mut self) {
         let workers = self.wants_of_workers();
         if workers != self.told.workers {
             self.told.workers = workers;
