@@ -61,3 +61,12 @@ fn a_cookie_of_our_own_costs_no_more() {
     let stand = tied(Mode::Insert, "HALB");
     costs_as_much_as_without(stand, "a=1", "Cache-Control: public\r\n");
 }
+
+#[test]
+fn a_mirror_on_another_server_costs_no_more() {
+    let stand = tied(Mode::Passive, "SID").mirrored();
+    costs_as_much_as_without(stand, "a=1; SID=0123456789abc; b=2", "");
+    let stand = tied(Mode::Passive, "SID").mirrored();
+    let set = "Set-Cookie: SID=0123456789abc; Path=/\r\n";
+    costs_as_much_as_without(stand, "SID=0123456789abc", set);
+}

@@ -119,6 +119,12 @@ impl Stand {
         Stand::made(plan, None)
     }
 
+    /// Control takes part in what is learned, for other servers, and never comes to look.
+    pub fn mirrored(self) -> Stand {
+        self.plane.open_exchange();
+        self
+    }
+
     /// The same with a limit of bandwidth.
     pub fn limited(bandwidth: Bandwidth) -> Stand {
         Stand::made(Plan::empty(), Some(bandwidth))

@@ -77,6 +77,8 @@ fn insert(
 
 #[cfg(test)]
 mod tests {
+    use toml::de::DeTable;
+
     use super::*;
 
     const FILE: &str = "# shop\nout1 = 'a'   # first\n[domain]\nname = 'shop'\n\n\
@@ -84,13 +86,10 @@ mod tests {
                         [domain.servers.lb2]\naddresses = '10.0.0.2'\nmaintenance = false # for now\n";
 
     fn reads(text: &str, node: &str) -> Option<bool> {
-        let whole = toml::de::DeTable::parse(text).unwrap();
-        let domain = inner(whole.get_ref(), "domain").unwrap();
-        let server = inner(inner(domain, "servers").unwrap(), node).unwrap();
-        let (_, given) = server
-            .iter()
-            .find(|(key, _)| key.get_ref() == "maintenance")?;
-        given.get_ref().as_bool()
+        let whole = DeTable::parse(text).unwrap();
+        let server = &whole.get_ref()["domain"].get_ref()["servers"].get_ref()[node];
+        let maintenance = server.get_ref().get("maintenance")?;
+        maintenance.get_ref().as_bool()
     }
 
     #[test]

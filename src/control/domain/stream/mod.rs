@@ -165,6 +165,19 @@ impl Streams {
         streams
     }
 
+    /// Somebody else listens to what comes.
+    pub fn listen(&self, add: impl FnOnce(&mut Handlers)) {
+        add(&mut self
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Of this process.
+    pub fn boot(&self) -> u64 {
+        self.hello.boot
+    }
+
     /// Listens and dials from now on. In the runtime where all of it shall happen.
     pub fn start(self: &Arc<Self>) {
         if self.runtime.set(Handle::current()).is_ok() {
@@ -187,9 +200,10 @@ impl Streams {
             .copied()
             .filter(|node| !stays(node))
             .collect();
-        for peer in gone.iter().filter_map(|node| state.peers.remove(node)) {
-            peer.end("it is no server of the domain any more");
-        }
+        let gone: Vec<Peer> = gone
+            .iter()
+            .filter_map(|node| state.peers.remove(node))
+            .collect();
         for member in members.peers {
             let node = NodeId::of(&member.name);
             let peer = state
@@ -200,6 +214,13 @@ impl Streams {
         }
         state.addresses = members.addresses;
         self.tend(&mut state);
+        drop(state);
+        for peer in gone {
+            peer.end("it is no server of the domain any more");
+            if let Some(stream) = &peer.stream {
+                self.gone(stream, End::Ours);
+            }
+        }
     }
 
     /// Asks `node` about `subject` and waits for the answer.
