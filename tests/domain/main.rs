@@ -6,6 +6,8 @@ mod world;
 mod alone;
 mod crash;
 mod cuts;
+mod file;
+mod roles;
 mod sessions;
 mod stalls;
 mod start;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::PAIR;
+use crate::world::key::write_key;
 use crate::world::record::PATIENCE;
 use crate::world::replay::Recorder;
 use crate::world::replay::Replayer;
@@ -45,7 +46,10 @@ fn what_a_dead_active_once_said_brings_it_not_back() {
 fn a_server_with_another_key_is_a_stranger() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
-        world.lb2.has_another_key();
+        let key = world.lb2.file.with_file_name("other.key");
+        write_key(&key, "a5");
+        let other = format!("key_file = \"{}\"\n# ", key.display());
+        world.lb2.edit("key_file = ", &other);
         world.lb1.start();
         world.lb1.serves();
         world.lb2.start();

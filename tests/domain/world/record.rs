@@ -81,3 +81,17 @@ impl<T: Clone> Record<T> {
         result
     }
 }
+
+/// Waits for something that tells nobody when it comes, such as the content of a file.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let nothing = Record::<()>::new();
+    let begin = clock::read().now;
+    while !is_so() {
+        let waited = clock::read().now.since(begin);
+        assert!(waited < PATIENCE, "never: {what}");
+        nothing.wait(GLANCE, |_| None::<()>);
+    }
+}
+
+/// How often it is looked at.
+const GLANCE: Duration = Duration::from_millis(10);

@@ -18,7 +18,6 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use super::key::write_key;
 use super::processes;
 use super::record::PATIENCE;
 use super::record::Record;
@@ -66,17 +65,18 @@ impl Server {
         Ear::new(&self.space, self.held.clone())
     }
 
-    /// From its next start on.
-    pub fn has_another_key(&self) {
-        let key = self.file.with_file_name("other.key");
-        write_key(&key, "a5");
-        let text = std::fs::read_to_string(&self.file).unwrap();
-        let lines = text.lines().map(|line| match line.split_once(" = ") {
-            Some(("key_file", _)) => format!("key_file = \"{}\"", key.display()),
-            _ => line.to_owned(),
-        });
-        let text: Vec<String> = lines.collect();
-        std::fs::write(&self.file, text.join("\n")).unwrap();
+    /// Its domain file.
+    pub fn text(&self) -> String {
+        std::fs::read_to_string(&self.file).unwrap()
+    }
+
+    /// Somebody saves its domain file with `from` replaced by `to`.
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = self.text();
+        assert!(text.contains(from), "no {from:?} in {text}");
+        let saved = self.file.with_extension("saved");
+        std::fs::write(&saved, text.replacen(from, to, 1)).unwrap();
+        std::fs::rename(&saved, &self.file).unwrap();
     }
 
     /// Starts HALB; does not wait for anything.
