@@ -10,6 +10,7 @@
 //! - `mon`: the counters, pushed to whoever keeps them
 //! - `reload`: another configuration, while everything runs; `systemd`: what the service manager is told
 //! - `memory`: from one start to the next; `state`: the files in `state_dir`
+//! - `domain`: the other servers and the file that all of them have
 //! - `log`: the program's own log; `access_log`: a line for each request
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ pub mod access;
 pub mod access_log;
 pub mod counters;
 pub mod ctl;
+pub mod domain;
 pub mod figures;
 pub mod journal;
 pub mod log;
@@ -51,6 +53,7 @@ use crate::control::access_log::AccessLog;
 use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::orders::Orders;
+use crate::control::domain::liaison::Liaison;
 use crate::control::memory::Keeper;
 use crate::control::memory::Memory;
 use crate::control::overview::Recorder;
@@ -100,6 +103,8 @@ pub struct ControlSetup {
     pub access_log: Opened,
     /// Where it is read how full the memory is, if anywhere.
     pub gauge: Option<Gauge>,
+    /// The pair thread, where there is a domain.
+    pub liaison: Option<Arc<Liaison>>,
 }
 
 /// Everything that goes on on control's thread.
@@ -113,6 +118,7 @@ struct Work {
     hung_up: Arc<Notify>,
     notifier: Arc<Notifier>,
     gauge: Option<Gauge>,
+    liaison: Option<Arc<Liaison>>,
     keeper: Option<Keeper>,
 }
 
@@ -210,6 +216,7 @@ impl Work {
             hung_up,
             notifier: setup.notifier,
             gauge: setup.gauge,
+            liaison: setup.liaison,
             keeper,
         })
     }
@@ -234,6 +241,9 @@ impl Work {
         tasks.spawn(mon::run(shared()));
         if let Some(gauge) = self.gauge {
             tasks.spawn(Pressure::new(gauge).run(shared()));
+        }
+        if let (Some(liaison), Some(domain)) = (self.liaison, shared().domain().cloned()) {
+            tasks.spawn(liaison.run(shared(), domain));
         }
         if let Some(keeper) = self.keeper {
             tasks.spawn(keeper.periodic(shared()).run());

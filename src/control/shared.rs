@@ -4,12 +4,14 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
+use crate::control::domain::Domain;
 use crate::control::journal::Journal;
 use crate::control::metrics::process;
 use crate::control::mon::MonCounts;
@@ -42,6 +44,8 @@ pub struct Shared {
     pub started_resident_bytes: Option<u64>,
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
+    /// Set at start, before control runs, where there is a domain.
+    pub domain: OnceLock<Arc<Domain>>,
     current: watch::Sender<Arc<Current>>,
     /// One change at a time.
     changing: Mutex<()>,
@@ -80,6 +84,7 @@ impl Shared {
             started: clock::read().now,
             started_resident_bytes: process::resident_bytes(),
             rung: Notify::new(),
+            domain: OnceLock::new(),
             current: watch::Sender::new(Arc::new(current)),
             changing: Mutex::new(()),
         }
@@ -88,6 +93,11 @@ impl Shared {
     /// The configuration in force at this moment.
     pub fn current(&self) -> Arc<Current> {
         Arc::clone(&self.current.borrow())
+    }
+
+    /// The domain, where there is one.
+    pub fn domain(&self) -> Option<&Arc<Domain>> {
+        self.domain.get()
     }
 
     /// To be told of every later one.

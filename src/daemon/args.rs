@@ -62,6 +62,13 @@ pub enum Verb {
         #[arg(long)]
         once: bool,
     },
+    /// Hold the virtual addresses; HALB starts it by itself
+    #[command(hide = true)]
+    Warden {
+        /// Be the one that holds them, not the one that starts it
+        #[arg(long)]
+        alone: bool,
+    },
     /// Print the completions of a shell
     Completions { shell: Shell },
     /// Print the manual page

@@ -7,6 +7,7 @@ use clap::Parser;
 
 use crate::daemon::args::Arguments;
 use crate::daemon::args::Verb;
+use crate::warden;
 
 pub mod args;
 pub mod budget;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
         Verb::Demo => demo::verb(),
         Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),
+        Verb::Warden { alone } => warden::process::main(alone),
         Verb::Completions { shell } => print::completions(shell),
         Verb::Man => print::man(),
     }

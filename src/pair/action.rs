@@ -1,9 +1,11 @@
 //! What comes out of the machine.
 
+use crate::pair::event::Order;
 use crate::pair::node::NodeId;
 use crate::pair::state::State;
 use crate::pair::term::Ballot;
 use crate::pair::term::Term;
+pub use crate::pair::why::Why;
 
 /// One thing to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,8 +22,8 @@ pub enum Action {
     Store(Ballot),
     /// What the workers are to do.
     Workers(Handover),
-    /// An order has been carried out or refused.
-    Answer(Outcome),
+    /// That order has been carried out or refused. Each order but [`Order::Leave`] is answered once.
+    Answer(Order, Outcome),
     /// The service has been handed over, or nobody could take it: the process may end.
     Leave,
     /// For the log and for people: what became of this server, and why.
@@ -55,11 +57,4 @@ pub struct Note {
     pub why: Why,
     /// The server that it is about, if it is about one.
     pub about: Option<NodeId>,
-}
-
-/// Why something is as it is now. Each has one sentence for people.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Why {
-    /// The first thing that is said.
-    Started,
 }

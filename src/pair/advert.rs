@@ -30,14 +30,33 @@ pub struct Advert {
     pub released: Option<Term>,
     /// Whether a ping address has answered lately (within 500 ms).
     pub reaches_ping: bool,
-    /// Whether it could take over at once: same file, mirror level, an output up, the interface has a carrier.
+    /// Whether it could serve at all: the interface has a carrier, the workers serve.
+    pub able: bool,
+    /// Whether it could take over at once: able, same file, mirror level, an output up.
     pub ready: bool,
+    /// It has just begun: it claims only when nobody who was there before does.
+    pub starting: bool,
     /// What it asks the active for.
     pub wish: Wish,
+    /// Of an active: in whose favour it hands over now.
+    pub handing: Option<NodeId>,
     /// In whose favour it votes in which term; with three or more servers.
     pub vote: Option<(Term, NodeId)>,
+    /// When it says so, by its own clock, in nanoseconds; nobody else reads it, but it comes back in `heeds`.
+    pub stamp: u64,
+    /// The last word of the active, or of the one who has its vote: for 500 ms from then it votes for nobody else.
+    pub heeds: Option<Heed>,
     /// Its domain file.
     pub file: FileVersion,
+}
+
+/// A word of another server that has arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heed {
+    pub node: NodeId,
+    pub boot: u64,
+    /// The `stamp` of that word.
+    pub stamp: u64,
 }
 
 /// A planned switch in favour of the one who wishes it.

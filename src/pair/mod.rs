@@ -3,15 +3,25 @@
 //!
 //! - `node`: who is who; `term`: which claim is the later one; `state`: what a server is
 //! - `advert`: what servers tell each other, many times a second
-//! - `event` and `action`: what goes into the machine, and what comes out
+//! - `seal`: how that travels among strangers
+//! - `event` and `action`: what goes into the machine, and what comes out; `why`: the reasons, for people
+//! - `machine`: what decides; `limits`: every length of time that it rests on
+//! - `standing`: how the pair stands, for whoever shows it
+//! - `lease`: how long the warden holds addresses
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod advert;
 pub mod event;
+pub mod lease;
+pub mod limits;
+pub mod machine;
 pub mod node;
+pub mod seal;
+pub mod standing;
 pub mod state;
 pub mod term;
+pub mod why;
 
 /// More servers than this no domain has: everything that is kept for each of them has its place from the start.
 pub const SERVERS_MAX: usize = 16;

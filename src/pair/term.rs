@@ -14,7 +14,7 @@ impl Term {
     /// The next higher one, for a claim of main or of another server.
     pub fn next(self, main: bool) -> Term {
         Term {
-            number: self.number + 1,
+            number: self.number.saturating_add(1),
             main,
         }
     }

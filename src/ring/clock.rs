@@ -28,6 +28,12 @@ pub fn read() -> Moment {
     }
 }
 
+/// `CLOCK_BOOTTIME`: runs on while the machine is suspended, and like `CLOCK_MONOTONIC` otherwise.
+pub fn boot() -> Instant {
+    let (seconds, nanos) = reading(ClockId::CLOCK_BOOTTIME);
+    Instant::from_nanos(seconds * 1_000_000_000 + nanos)
+}
+
 /// Milliseconds since 1970 (UTC), for people and other machines; it may jump.
 pub fn unix_ms() -> u64 {
     let (seconds, nanos) = reading(ClockId::CLOCK_REALTIME);

@@ -1,7 +1,17 @@
 //! The pair thread: joins the machine of [`crate::pair`] with the links, the warden, the workers and the disk, and waits
 //! for none of them.
 //!
-//! - `handle`: what control has of it
+//! - `thread`: the thread itself
+//! - `domain`: what the domain file says for this server
+//! - `key`: the domain key
+//! - `ballot`: the file of what a server must not forget; `scribe`: who writes it
+//! - `handle`: what control has of the pair thread; `board`: the last word for whoever looks
 #![forbid(unsafe_code)]
 
+pub mod ballot;
+mod board;
+pub mod domain;
 pub mod handle;
+pub mod key;
+pub mod scribe;
+pub mod thread;

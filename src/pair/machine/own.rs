@@ -1,0 +1,94 @@
+//! What this server knows of itself: its host, its workers, its warden, its file.
+
+use crate::model::time::Instant;
+use crate::pair::event::FromWarden;
+use crate::pair::event::Readiness;
+use crate::pair::limits;
+
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) carrier: bool,
+    /// A worker or a listener is lost.
+    pub(super) broken: bool,
+    pub(super) failing: bool,
+    pub(super) readiness: Readiness,
+    /// When a ping address answered last, or since when it might have.
+    pub(super) reached_at: Instant,
+    /// Whether one has answered at all.
+    reached: bool,
+    /// The addresses are there, by the warden's word.
+    pub(super) holds: bool,
+    pub(super) holds_since: Option<Instant>,
+    /// Since when they are not.
+    pub(super) lacks_since: Instant,
+    /// What a warden that died may have left in the kernel is gone then.
+    pub(super) left_until: Option<Instant>,
+    /// It gave the service away because of its network, and is not taken for sound before then.
+    pub(super) away_until: Option<Instant>,
+}
+
+impl Own {
+    pub(super) fn new(now: Instant) -> Own {
+        Own {
+            carrier: true,
+            broken: false,
+            failing: false,
+            readiness: Readiness::default(),
+            reached_at: now,
+            reached: false,
+            holds: false,
+            holds_since: None,
+            lacks_since: now,
+            left_until: None,
+            away_until: None,
+        }
+    }
+
+    /// Whether it could serve at all.
+    pub(super) fn is_able(&self) -> bool {
+        self.carrier && !self.broken
+    }
+
+    pub(super) fn reaches_ping(&self, now: Instant) -> bool {
+        self.reached && now.since(self.reached_at) < limits::PING_SILENT
+    }
+
+    /// Whether addresses are, or may be, on this host.
+    pub(super) fn may_hold(&self, now: Instant) -> bool {
+        self.holds || self.left_until.is_some_and(|until| now < until)
+    }
+
+    pub(super) fn is_away(&self, now: Instant) -> bool {
+        self.away_until.is_some_and(|until| now < until)
+    }
+
+    /// Takes the warden's word of the host. Answers to questions are not for here.
+    pub(super) fn on_warden(&mut self, said: FromWarden, now: Instant) {
+        match said {
+            FromWarden::Holds(holds) => self.set_holds(holds, now),
+            FromWarden::Reached => {
+                self.reached = true;
+                self.reached_at = now;
+            }
+            FromWarden::Carrier(carrier) => self.carrier = carrier,
+            FromWarden::Lost => {
+                if self.holds {
+                    self.left_until = Some(now + limits::WARDEN_LEASE);
+                }
+                self.set_holds(false, now);
+            }
+            FromWarden::Answered { .. } => {}
+        }
+    }
+
+    fn set_holds(&mut self, holds: bool, now: Instant) {
+        if holds != self.holds {
+            self.lacks_since = now;
+        }
+        self.holds = holds;
+        self.holds_since = match self.holds_since {
+            Some(since) if holds => Some(since),
+            _ => holds.then_some(now),
+        };
+    }
+}

@@ -1,0 +1,325 @@
+//! The pair thread: one loop that waits for the links, the warden, the scribe and control at the same time, gives the
+//! machine what has come, and does what it says.
+//!
+//! After its start it takes no memory but for a change of the domain file, reads no disk, asks no name server and waits
+//! for no lock.
+//!
+//! - `links`: sockets to the other servers; `post`: the pipe to the warden; `pulse`: how the workers are
+//! - `wait`: until something happens
+
+mod links;
+mod post;
+mod pulse;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::model::time::Instant;
+use crate::pair::action::Action;
+use crate::pair::event::Event;
+use crate::pair::event::FromWarden;
+use crate::pair::event::Order;
+use crate::pair::event::Plane as PlaneWord;
+use crate::pair::event::Reply;
+use crate::pair::machine;
+use crate::pair::machine::Machine;
+use crate::pair::term::Ballot;
+use crate::plane::Plane;
+use crate::ring::clock;
+use crate::ring::inbox::Hub;
+use crate::ring::thread::block_signals;
+use crate::standby::domain::Setting;
+use crate::standby::handle::Given;
+use crate::standby::handle::Inside;
+use crate::standby::handle::Told;
+use crate::standby::scribe::Scribe;
+use crate::standby::thread::links::Links;
+use crate::standby::thread::post::Heard;
+use crate::standby::thread::post::Post;
+use crate::standby::thread::pulse::Pulse;
+use crate::standby::thread::wait::Ready;
+use crate::warden::wire::Said;
+use crate::warden::wire::Told as ToWarden;
+
+/// The warden hears so often that the addresses are still wanted; it lets go of them after 150 ms of silence.
+const BEAT: Duration = Duration::from_millis(20);
+/// While workers are to have no clients any more, they are looked at so often: that is the gap in the service.
+const DRAIN_LOOK: Duration = Duration::from_millis(2);
+/// Orders that have no answer yet.
+const ORDERS_MOST: usize = 64;
+/// Adverts of a link that are read before everything else has its turn again.
+const READ_MOST: usize = 128;
+/// What follows from actions at once: no machine has more to do in one turn.
+const FOLLOWING_MOST: usize = 16;
+
+/// What the pair thread begins with.
+pub struct Setup {
+    pub setting: Setting,
+    /// The domain's key for adverts.
+    pub key: [u8; 32],
+    /// Drawn at this start.
+    pub boot: u64,
+    /// `major << 16 | minor` of this release.
+    pub release: u32,
+    /// What the disk has; `None`: it cannot be read.
+    pub ballot: Option<Ballot>,
+    pub scribe: Scribe,
+    /// The pipe to the warden; `None` where no address moves and nobody is pinged.
+    pub warden: Option<OwnedFd>,
+    pub plane: Arc<Plane>,
+    pub hub: Arc<Hub>,
+}
+
+/// Starts it. It ends when the handle says so, or is gone.
+pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
+    let builder = Builder::new().name("halb-pair".to_owned());
+    builder.spawn(move || {
+        // They are for the thread that waits for them. Where that cannot be said, the right one gets them all the same.
+        let _ = block_signals();
+        Pair::new(setup, inside, clock::read().now).run();
+    })
+}
+
+/// The thread's own.
+struct Pair {
+    machine: Machine,
+    links: Links,
+    post: Option<Post>,
+    pulse: Pulse,
+    scribe: Scribe,
+    inside: Inside,
+    /// What the machine wants of the warden.
+    hold: bool,
+    /// The data plane, as the machine knows it.
+    plane: PlaneWord,
+    beat: Instant,
+    orders: Vec<(Order, u32)>,
+    following: Vec<Event>,
+}
+
+impl Pair {
+    fn new(setup: Setup, inside: Inside, now: Instant) -> Pair {
+        let begin = machine::Setup {
+            domain: setup.setting.domain,
+            boot: setup.boot,
+            release: setup.release,
+            ballot: setup.ballot,
+        };
+        let warden = setup.setting.warden.clone();
+        Pair {
+            machine: Machine::new(begin, now),
+            links: Links::new(setup.key, setup.boot, &setup.setting, now),
+            post: setup.warden.map(|pipe| Post::new(pipe, warden)),
+            pulse: Pulse::new(setup.plane, setup.hub, now),
+            scribe: setup.scribe,
+            inside,
+            hold: false,
+            plane: PlaneWord::Serves,
+            beat: now,
+            orders: Vec::with_capacity(ORDERS_MOST),
+            following: Vec::with_capacity(FOLLOWING_MOST),
+        }
+    }
+
+    /// Wait, read everything, then the time; only then the warden hears what is wanted.
+    fn run(mut self) {
+        let mut now = clock::read().now;
+        self.carry_out(now);
+        loop {
+            let ready = self.wait(self.due(), now);
+            now = clock::read().now;
+            if ready.is_over() {
+                return;
+            }
+            self.read(&ready, now);
+            self.look(now);
+            if self.machine.next().is_some_and(|due| due <= now) {
+                self.on(Event::Tick, now);
+            }
+            if self.beat <= now {
+                self.tell_warden(now);
+            }
+            self.links.open(now);
+            self.show(now);
+        }
+    }
+
+    /// When there is something to do, if nothing happens before.
+    fn due(&self) -> Instant {
+        let machine = self.machine.next();
+        let links = self.links.next();
+        let others = [machine, links].into_iter().flatten();
+        others.fold(self.beat, Instant::min)
+    }
+
+    fn read(&mut self, ready: &Ready, now: Instant) {
+        for link in ready.links() {
+            self.read_link(link, now);
+        }
+        if ready.warden() {
+            self.read_warden(now);
+        }
+        if ready.scribe() {
+            while let Some(answer) = self.scribe.answer() {
+                self.on(answer, now);
+            }
+        }
+        if ready.control() {
+            self.read_control(now);
+        }
+    }
+
+    fn read_link(&mut self, link: usize, now: Instant) {
+        for _ in 0..READ_MOST {
+            let Some(event) = self.links.read(link, now) else {
+                return;
+            };
+            self.on(event, now);
+        }
+    }
+
+    fn read_warden(&mut self, now: Instant) {
+        while let Some(heard) = self.post.as_mut().and_then(Post::hear) {
+            let event = match heard {
+                Heard::Said(Said::Holds(holds)) => FromWarden::Holds(holds),
+                Heard::Said(Said::Answered { number, reply }) => {
+                    FromWarden::Answered { number, reply }
+                }
+                Heard::Said(Said::Reached) => FromWarden::Reached,
+                Heard::Said(Said::Carrier(carrier)) => FromWarden::Carrier(carrier),
+                Heard::Said(Said::Trouble(sentence)) => {
+                    self.inside.tell(Told::Trouble(sentence));
+                    continue;
+                }
+                // The first one of all, which the post keeps to itself.
+                Heard::Said(Said::Started { .. }) => continue,
+                Heard::Another => FromWarden::Lost,
+                Heard::Closed => {
+                    let sentence = "the warden has ended and will not come back: this server can \
+                                    hold no address until it is started again";
+                    self.inside.tell(Told::Trouble(sentence.to_owned()));
+                    FromWarden::Lost
+                }
+            };
+            self.on(Event::Warden(event), now);
+        }
+    }
+
+    fn read_control(&mut self, now: Instant) {
+        while let Ok(setting) = self.inside.settings.try_recv() {
+            self.links.set(&setting, now);
+            if let Some(post) = &mut self.post {
+                post.set(&setting.warden);
+            }
+            self.on(Event::Domain(setting.domain), now);
+        }
+        while let Ok(Given { number, event }) = self.inside.given.try_recv() {
+            if let Event::Order(order) = event
+                && order != Order::Leave
+                && self.orders.len() < ORDERS_MOST
+            {
+                self.orders.push((order, number));
+            }
+            self.on(event, now);
+        }
+    }
+
+    /// How the data plane is.
+    fn look(&mut self, now: Instant) {
+        let plane = match &self.post {
+            // It can serve nobody.
+            Some(post) if !post.is_open() => PlaneWord::Broken,
+            _ => self.pulse.look(now),
+        };
+        if plane != self.plane {
+            self.plane = plane;
+            self.on(Event::Plane(plane), now);
+        }
+    }
+
+    fn on(&mut self, event: Event, now: Instant) {
+        self.machine.on(event, now);
+        self.carry_out(now);
+    }
+
+    /// Does what the machine says, and gives it what comes of that.
+    fn carry_out(&mut self, now: Instant) {
+        loop {
+            while let Some(action) = self.machine.take() {
+                self.do_one(action, now);
+            }
+            if self.following.is_empty() {
+                return;
+            }
+            let event = self.following.remove(0);
+            self.machine.on(event, now);
+        }
+    }
+
+    fn do_one(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Advertise => self.links.advertise(&self.machine.advert(), now),
+            Action::Hold(hold) => {
+                self.hold = hold;
+                if self.post.is_none() {
+                    // There is nothing to be held.
+                    self.following.push(Event::Warden(FromWarden::Holds(hold)));
+                }
+                self.tell_warden(now);
+            }
+            Action::Announce => {
+                self.ask_warden(&ToWarden::Announce);
+            }
+            Action::Ask { number } => {
+                if !self.ask_warden(&ToWarden::Ask { number }) {
+                    let reply = Reply::Unable;
+                    let answered = FromWarden::Answered { number, reply };
+                    self.following.push(Event::Warden(answered));
+                }
+            }
+            Action::Store(ballot) => {
+                if !self.scribe.ask(ballot) {
+                    self.following.push(Event::NotStored);
+                }
+            }
+            Action::Workers(handover) => self.pulse.hand_over(handover),
+            Action::Answer(order, outcome) => {
+                let known = self.orders.iter().position(|(given, _)| *given == order);
+                if let Some(known) = known {
+                    let (_, number) = self.orders.remove(known);
+                    self.inside.tell(Told::Answer(number, outcome));
+                }
+            }
+            Action::Leave => self.inside.tell(Told::Leave),
+            Action::Note(note) => self.inside.tell(Told::Note(note)),
+        }
+    }
+
+    /// *Keep* is said only while everybody who serves can; a machine that has not noticed is not asked.
+    fn tell_warden(&mut self, now: Instant) {
+        self.beat = now + BEAT;
+        if self.pulse.drains() {
+            self.beat = now + DRAIN_LOOK;
+        }
+        if let Some(post) = &mut self.post {
+            post.beat(self.hold && self.plane != PlaneWord::Broken, now);
+        }
+    }
+
+    fn ask_warden(&mut self, told: &ToWarden) -> bool {
+        self.post.as_mut().is_some_and(|post| post.tell(told))
+    }
+
+    fn show(&mut self, now: Instant) {
+        let mut standing = self.machine.standing(now);
+        self.links.show(&mut standing);
+        self.inside.show(standing);
+    }
+}

@@ -1,0 +1,383 @@
+//! What the warden does about what it is told, what the kernel and the network say, and the time.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use crate::model::time::Instant;
+use crate::pair::event::Reply;
+use crate::pair::lease::Clocks;
+use crate::pair::lease::Do;
+use crate::pair::lease::Lease;
+use crate::warden::addresses;
+use crate::warden::addresses::Addresses;
+use crate::warden::netlink::Kernel;
+use crate::warden::netlink::Link;
+use crate::warden::netlink::Watch;
+use crate::warden::ping::Pings;
+use crate::warden::pipe::Pipe;
+use crate::warden::question::Question;
+use crate::warden::question::Step;
+use crate::warden::repeat::Repeat;
+use crate::warden::segment::Heard;
+use crate::warden::segment::Segment;
+use crate::warden::wire::Said;
+use crate::warden::wire::Setup;
+use crate::warden::wire::Told;
+
+/// What could not be removed is tried again after this.
+const AGAIN: Duration = Duration::from_millis(20);
+/// Before a setup says otherwise; nothing is held then.
+const NO_LEASE: Duration = Duration::from_secs(1);
+
+/// Everything it has.
+pub struct Warden {
+    kernel: Kernel,
+    watch: Watch,
+    setup: Option<Setup>,
+    lease: Lease,
+    addresses: Addresses,
+    link: Option<Link>,
+    segment: Option<Segment>,
+    question: Option<Question>,
+    repeat: Option<Repeat>,
+    pings: Pings,
+    /// Addresses are still there that ought not to be; when it is tried again.
+    leaving: Option<Instant>,
+    /// Sentences that were said: each once, until something has changed.
+    troubles: Vec<String>,
+}
+
+impl Warden {
+    pub fn open() -> io::Result<Warden> {
+        Ok(Warden {
+            watch: Watch::open()?,
+            kernel: Kernel::open()?,
+            setup: None,
+            lease: Lease::new(NO_LEASE),
+            addresses: Addresses::default(),
+            link: None,
+            segment: None,
+            question: None,
+            repeat: None,
+            pings: Pings::default(),
+            leaving: None,
+            troubles: Vec::new(),
+        })
+    }
+
+    /// What a poll has to watch besides the pipe.
+    pub fn watched(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let segment = self.segment.iter().flat_map(Segment::watched);
+        segment.chain([self.watch.as_fd()])
+    }
+
+    /// When [`Warden::turn`] wants to be called at the latest.
+    pub fn next(&self) -> Option<Instant> {
+        [
+            self.lease.next(),
+            self.question.as_ref().map(Question::next),
+            self.repeat.as_ref().map(Repeat::next),
+            self.pings.next(),
+            self.leaving,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub fn on_told(&mut self, told: Told, clocks: Clocks, pipe: &mut Pipe) {
+        match told {
+            Told::Setup(setup) => self.set_up(setup, clocks, pipe),
+            // Without a setup there is nothing to hold, and what waited in the pipe was not for this warden.
+            Told::Beat { .. } if self.setup.is_none() => {}
+            Told::Beat { hold, at } => {
+                let due = self.lease.on_beat(hold, at, clocks);
+                self.carry_out(due, clocks, pipe);
+            }
+            Told::Ask { number } => {
+                let can = self
+                    .link
+                    .is_some_and(|link| link.carrier && link.hardware.is_some());
+                if can && self.segment.is_some() {
+                    self.question = Some(Question::new(number, clocks.now));
+                } else {
+                    self.answer(number, Reply::Unable, pipe);
+                }
+            }
+            Told::Announce => {
+                if self.lease.holds() {
+                    self.repeat = Some(Repeat::new(clocks.now));
+                }
+            }
+        }
+    }
+
+    /// The main process is gone.
+    pub fn on_closed(&mut self, clocks: Clocks, pipe: &mut Pipe) {
+        let due = self.lease.on_closed();
+        self.carry_out(due, clocks, pipe);
+        if self.leaving.is_some() {
+            self.remove(clocks, pipe);
+        }
+    }
+
+    /// Everything but what it is told.
+    pub fn turn(&mut self, clocks: Clocks, pipe: &mut Pipe) {
+        let due = self.lease.tick(clocks);
+        self.carry_out(due, clocks, pipe);
+        if self.leaving.is_some_and(|again| again <= clocks.now) {
+            self.remove(clocks, pipe);
+        }
+        if self.watch.changed() {
+            self.look(pipe);
+        }
+        self.hear(pipe);
+        self.probe(clocks.now, pipe);
+        if self
+            .repeat
+            .as_mut()
+            .is_some_and(|repeat| repeat.due(clocks.now))
+        {
+            self.announce();
+        }
+        self.ping(clocks.now);
+    }
+
+    fn set_up(&mut self, setup: Setup, clocks: Clocks, pipe: &mut Pipe) {
+        let first = self.setup.is_none();
+        let other = self.setup.as_ref().map(|setup| &setup.interface) != Some(&setup.interface);
+        let stay =
+            |address: IpAddr| !other && setup.addresses.iter().any(|one| one.address == address);
+        self.troubles.clear();
+        let mut sayer = Sayer::new(&mut self.troubles, pipe);
+        self.addresses
+            .let_go(&mut self.kernel, stay, &mut |text| sayer.trouble(text));
+        self.lease.set_length(Duration::from_secs(setup.lease_s));
+        self.pings.set(&setup.ping_addresses, clocks.now);
+        self.setup = Some(setup);
+        if other {
+            self.link = None;
+            self.segment = None;
+            if first {
+                // Whoever waits for a word about the carrier gets one.
+                pipe.say(Said::Carrier(false));
+            }
+        }
+        self.look(pipe);
+        if first {
+            self.clear(pipe);
+        } else if self.lease.holds() {
+            self.hold(clocks, pipe);
+        }
+    }
+
+    /// Removes what the warden before has left.
+    fn clear(&mut self, pipe: &mut Pipe) {
+        let Some(setup) = &self.setup else {
+            return;
+        };
+        let mut sayer = Sayer::new(&mut self.troubles, pipe);
+        let trouble = &mut |text| sayer.trouble(text);
+        addresses::clear(&mut self.kernel, self.link, &setup.addresses, trouble);
+        pipe.say(Said::Holds(false));
+    }
+
+    fn carry_out(&mut self, due: Option<Do>, clocks: Clocks, pipe: &mut Pipe) {
+        match due {
+            None => {}
+            Some(Do::Add) => {
+                self.leaving = None;
+                self.hold(clocks, pipe);
+            }
+            Some(Do::Renew) => self.hold(clocks, pipe),
+            Some(Do::Remove) => self.remove(clocks, pipe),
+        }
+    }
+
+    /// Adds or renews, and says so; what cannot be held at all is lost.
+    fn hold(&mut self, clocks: Clocks, pipe: &mut Pipe) {
+        let Some(setup) = &self.setup else {
+            return;
+        };
+        let mut sayer = Sayer::new(&mut self.troubles, pipe);
+        let trouble = &mut |text| sayer.trouble(text);
+        let before = self.addresses.held().len();
+        let there = match self.link {
+            None => 0,
+            Some(link) => self.addresses.hold(
+                &mut self.kernel,
+                link,
+                &setup.addresses,
+                setup.lease_s,
+                trouble,
+            ),
+        };
+        if there == 0 {
+            self.lease.on_lost();
+            self.remove(clocks, pipe);
+            return;
+        }
+        if self.repeat.is_none() || self.addresses.held().len() > before {
+            self.repeat = Some(Repeat::new(clocks.now));
+        }
+        pipe.say(Said::Holds(true));
+    }
+
+    fn remove(&mut self, clocks: Clocks, pipe: &mut Pipe) {
+        self.repeat = None;
+        let mut sayer = Sayer::new(&mut self.troubles, pipe);
+        let trouble = &mut |text| sayer.trouble(text);
+        let gone = self.addresses.let_go(&mut self.kernel, |_| false, trouble);
+        self.leaving = (!gone).then(|| clocks.now + AGAIN);
+        if gone {
+            pipe.say(Said::Holds(false));
+        }
+    }
+
+    /// How is the interface?
+    fn look(&mut self, pipe: &mut Pipe) {
+        let Some(setup) = &self.setup else {
+            return;
+        };
+        let name = &setup.interface;
+        let mut sayer = Sayer::new(&mut self.troubles, pipe);
+        let link = match self.kernel.link(name) {
+            Ok(link) => link,
+            Err(error) => {
+                sayer.trouble(format!("cannot look at interface {name}: {error}"));
+                return;
+            }
+        };
+        if link.is_none() {
+            sayer.trouble(format!("there is no interface {name}"));
+        }
+        let was = std::mem::replace(&mut self.link, link);
+        let same =
+            |one: Link, other: Link| one.index == other.index && one.hardware == other.hardware;
+        if link.zip(was).is_none_or(|(link, was)| !same(link, was)) {
+            self.troubles.clear();
+            let mut sayer = Sayer::new(&mut self.troubles, pipe);
+            self.segment = link.map(|link| open(name, link, &mut sayer));
+            self.pings.look(&mut self.kernel, link);
+            if let (Some(_), own) = (link, self.pings.own()) {
+                let trouble = &mut |text| sayer.trouble(text);
+                addresses::check(name, own, &setup.addresses, trouble);
+            }
+        }
+        let carrier = |link: Option<Link>| link.is_some_and(|link| link.carrier);
+        if carrier(link) != carrier(was) {
+            pipe.say(Said::Carrier(carrier(link)));
+        }
+    }
+
+    fn hear(&mut self, pipe: &mut Pipe) {
+        let (Some(segment), Some(setup)) = (&self.segment, &self.setup) else {
+            return;
+        };
+        let (mut reached, mut somebody) = (false, false);
+        let pings = &mut self.pings;
+        segment.hear(|heard| match heard {
+            Heard::Echo(address) => reached |= pings.on_echo(address),
+            Heard::Owner(address) => {
+                reached |= pings.on_neighbour(address);
+                somebody |= setup.addresses.iter().any(|one| one.address == address);
+            }
+        });
+        if reached {
+            pipe.say(Said::Reached);
+        }
+        if let Some(question) = self.question.take_if(|_| somebody) {
+            self.answer(question.number, Reply::Somebody, pipe);
+        }
+    }
+
+    /// Asks, or says that nobody has answered.
+    fn probe(&mut self, now: Instant, pipe: &mut Pipe) {
+        let Some(question) = &mut self.question else {
+            return;
+        };
+        let number = question.number;
+        match question.step(now) {
+            None => {}
+            Some(Step::Answer(reply)) => {
+                self.question = None;
+                self.answer(number, reply, pipe);
+            }
+            Some(Step::Probe) => {
+                let (Some(segment), Some(setup)) = (&self.segment, &self.setup) else {
+                    self.question = None;
+                    self.answer(number, Reply::Unable, pipe);
+                    return;
+                };
+                let mut asked = setup
+                    .addresses
+                    .iter()
+                    .map(|one| segment.ask(None, one.address));
+                // All of them, also after one that could not be sent.
+                if !asked.by_ref().fold(true, |all, sent| all & sent) {
+                    self.question = None;
+                    self.answer(number, Reply::Unable, pipe);
+                }
+            }
+        }
+    }
+
+    fn answer(&self, number: u32, reply: Reply, pipe: &mut Pipe) {
+        pipe.say(Said::Answered { number, reply });
+    }
+
+    fn announce(&self) {
+        if let Some(segment) = &self.segment {
+            for address in self.addresses.held() {
+                segment.announce(*address);
+            }
+        }
+    }
+
+    fn ping(&mut self, now: Instant) {
+        if !self.pings.due(now) {
+            return;
+        }
+        if self.pings.stale() {
+            self.pings.look(&mut self.kernel, self.link);
+        }
+        if let Some(segment) = &mut self.segment {
+            self.pings.send(segment);
+        }
+    }
+}
+
+fn open(name: &str, link: Link, sayer: &mut Sayer<'_>) -> Segment {
+    let (segment, refused) = Segment::open(name, link);
+    if let Some(error) = refused {
+        sayer.trouble(format!("cannot listen to the network on {name}: {error}"));
+    }
+    if link.hardware.is_none() {
+        sayer.trouble(format!(
+            "{name} is no Ethernet: nobody can be asked there who has the virtual addresses"
+        ));
+    }
+    segment
+}
+
+/// Says each sentence once.
+struct Sayer<'a> {
+    said: &'a mut Vec<String>,
+    pipe: &'a mut Pipe,
+}
+
+impl<'a> Sayer<'a> {
+    fn new(said: &'a mut Vec<String>, pipe: &'a mut Pipe) -> Sayer<'a> {
+        Sayer { said, pipe }
+    }
+
+    fn trouble(&mut self, sentence: String) {
+        if !self.said.contains(&sentence) {
+            self.pipe.say(Said::Trouble(sentence.clone()));
+            self.said.push(sentence);
+        }
+    }
+}
