@@ -11,6 +11,8 @@ mod picking;
 mod piping;
 #[path = "kernel/polling.rs"]
 mod polling;
+#[path = "kernel/refusing.rs"]
+mod refusing;
 #[path = "kernel/rig.rs"]
 mod rig;
 #[path = "kernel/sending.rs"]

@@ -32,6 +32,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::ring::socket::Locality;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind_beside;
 use crate::ring::thread::give_way;
@@ -116,7 +117,7 @@ impl Drop for Served {
 
 /// Listens for a terminal. `ours`: where it listens until now.
 pub fn listen(address: SocketAddr, ours: &[SocketAddr]) -> io::Result<TcpListener> {
-    let reserved = probe_bind_beside(&address, ours).and_then(Reservation::listen);
+    let reserved = probe_bind_beside(&address, Locality::Own, ours).and_then(Reservation::listen);
     reserved.map_err(io::Error::from)
 }
 

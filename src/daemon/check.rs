@@ -12,6 +12,7 @@ use crate::control::reload::Source;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
+use crate::daemon::pair;
 use crate::daemon::sizing;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
@@ -37,6 +38,7 @@ pub fn verb(options: &Options) -> ExitCode {
         Ok(mut loaded) => {
             let short = sizing::warnings(&loaded);
             loaded.warnings.extend(short);
+            loaded.warnings.extend(key_warning(&loaded));
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),
@@ -50,6 +52,15 @@ pub fn verb(options: &Options) -> ExitCode {
             ExitCode::from(EXIT_FAILURE)
         }
     }
+}
+
+/// A server of a domain does not start without its key, which another user may be unable to read.
+fn key_warning(loaded: &Loaded) -> Option<Finding> {
+    let message = pair::key_trouble(&loaded.config)?;
+    Some(Finding {
+        origin: Origin::Default,
+        message,
+    })
 }
 
 /// The configuration of this process: file, environment and command line together.

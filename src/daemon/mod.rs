@@ -14,6 +14,7 @@ pub mod budget;
 pub mod check;
 pub mod ctl;
 pub mod demo;
+pub mod pair;
 pub mod print;
 pub mod reload;
 pub mod resources;

@@ -42,6 +42,10 @@ use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
 use crate::daemon::budget::Budget;
 use crate::daemon::check;
+use crate::daemon::pair;
+use crate::daemon::pair::PairError;
+use crate::daemon::pair::Prepared;
+use crate::daemon::pair::Running;
 use crate::daemon::resources::Unknown;
 use crate::daemon::sizing::Sizing;
 use crate::daemon::workers::Known;
@@ -77,6 +81,8 @@ pub enum StartError {
     /// A socket to probe an output with.
     Checker(io::Error),
     Workers(WorkersError),
+    /// What a server of a domain needs besides.
+    Pair(PairError),
     Other(std::io::Error),
 }
 
@@ -121,6 +127,9 @@ impl fmt::Display for StartError {
                 "Error: failed to initialize external health checker: no socket to probe any output with: {error}"
             ),
             StartError::Workers(error) => write!(f, "Error: failed to start HALB: {error}"),
+            StartError::Pair(error) => {
+                write!(f, "Error: failed to initialize the hot standby: {error}")
+            }
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
         }
     }
@@ -165,6 +174,7 @@ pub struct Started {
     pub workers: Workers,
     pub terminals: Terminals,
     control: Control,
+    pair: Option<Running>,
     signals: Signals,
     notifier: Arc<Notifier>,
 }
@@ -191,11 +201,11 @@ pub fn start(
     folder: Option<Arc<Folder>>,
     source: Source,
 ) -> Result<Started, StartError> {
+    let prepared = pair::prepare(config).map_err(StartError::Pair)?; // while there is one thread
     let sizing = sizing(config)?;
-    let budget = &sizing.budget;
-    let plan = planned(config, budget);
-    let secret = || random_key().map_err(StartError::Other);
-    let known = Memory::read(folder, &plan, secret()?, budget.session_room());
+    let plan = planned(config, &sizing.budget);
+    let has_folder = folder.is_some();
+    let known = Memory::read(folder, &plan, secret()?, sizing.budget.session_room());
     let (ctl, ui) = listen_all(config)?;
     let terminals = Terminals::of(&ctl, &ui).map_err(StartError::Other)?;
     let access_log = Opened::of(config).map_err(StartError::Other)?;
@@ -205,47 +215,81 @@ pub fn start(
     let signals =
         Signals::new([SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGUSR2]).map_err(StartError::Other)?;
     let workers = Workers::start(&setup).map_err(StartError::Workers)?;
-    let current = Current {
-        config: Arc::new(config.clone()),
-        plan: Arc::clone(workers.plan()),
+    let shared = shared(config, &workers, &sizing);
+    let state = pair::State {
+        config,
+        shared: &shared,
+        has_folder,
     };
-    let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
+    let pair = match start_pair(prepared, &state) {
+        Ok(pair) => pair,
+        Err(error) => return Err(give_up(workers, StartError::Pair(error))),
+    };
     let notifier = Arc::new(Notifier::from_environment());
     let parts = ControlSetup {
-        shared: Arc::new(Shared::new(plane, hub, current, limits(&sizing))),
+        shared,
         ctl,
         ui,
         secret: secret()?,
         source,
         notifier: Arc::clone(&notifier),
-        maximum: Maximum {
-            plain: budget.without_sessions().max_connections(),
-            learning: budget.with_sessions().max_connections(),
-        },
+        maximum: maximum(&sizing.budget),
         access_log,
         gauge: sizing.gauge(),
+        liaison: pair.as_ref().map(|pair| Arc::clone(&pair.liaison)),
     };
-    match Control::start(parts, known) {
-        Ok(control) => {
-            announce(&workers, &setup, &terminals);
-            if let Err(error) = log::serve() {
-                log::event("log_without_limit", &[("cause", &error)]);
-            }
-            notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
-            Ok(Started {
-                workers,
-                terminals,
-                control,
-                signals,
-                notifier,
-            })
-        }
-        Err(error) => {
-            workers.orders().give(Order::Stop);
-            workers.join();
-            Err(StartError::Other(error))
-        }
+    let control = match Control::start(parts, known) {
+        Ok(control) => control,
+        Err(error) => return Err(give_up(workers, StartError::Other(error))),
+    };
+    announce(&workers, &setup, &terminals);
+    if let Err(error) = log::serve() {
+        log::event("log_without_limit", &[("cause", &error)]);
     }
+    notifier.ready(&format!("serving {} outputs", setup.plan.outputs.len()));
+    Ok(Started {
+        workers,
+        terminals,
+        control,
+        pair,
+        signals,
+        notifier,
+    })
+}
+
+fn start_pair(
+    prepared: Option<Prepared>,
+    state: &pair::State<'_>,
+) -> Result<Option<Running>, PairError> {
+    let both = prepared.zip(state.config.domain.as_ref());
+    both.map(|(prepared, domain)| prepared.start(domain, state))
+        .transpose()
+}
+
+fn give_up(workers: Workers, error: StartError) -> StartError {
+    workers.orders().give(Order::Stop);
+    workers.join();
+    error
+}
+
+fn shared(config: &Config, workers: &Workers, sizing: &Sizing) -> Arc<Shared> {
+    let current = Current {
+        config: Arc::new(config.clone()),
+        plan: Arc::clone(workers.plan()),
+    };
+    let (plane, hub) = (Arc::clone(workers.plane()), Arc::clone(workers.hub()));
+    Arc::new(Shared::new(plane, hub, current, limits(sizing)))
+}
+
+fn maximum(budget: &Budget) -> Maximum {
+    Maximum {
+        plain: budget.without_sessions().max_connections(),
+        learning: budget.with_sessions().max_connections(),
+    }
+}
+
+fn secret() -> Result<HashKey, StartError> {
+    random_key().map_err(StartError::Other)
 }
 
 /// The plan to begin with; its maximum is said.
@@ -363,6 +407,7 @@ pub fn serve(started: Started) -> Result<(), StartError> {
         workers,
         terminals: _,
         control,
+        pair,
         mut signals,
         notifier,
     } = started;
@@ -380,8 +425,17 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     for signal in signals.forever() {
         match signal {
             SIGHUP => control.hang_up(),
-            _ => on_signal(signal, &mut finishing, &orders, &notifier),
+            SIGTERM | SIGUSR1 if !finishing => {
+                finishing = true;
+                log::event("finishing", &[]);
+                notifier.stopping();
+                finish(pair.as_ref(), &orders);
+            }
+            _ => on_signal(signal, &orders, &notifier),
         }
+    }
+    if let Some(pair) = pair {
+        pair.finish();
     }
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
@@ -391,14 +445,15 @@ pub fn serve(started: Started) -> Result<(), StartError> {
     Ok(())
 }
 
-fn on_signal(signal: i32, finishing: &mut bool, orders: &Orders, notifier: &Notifier) {
+/// Who is active hands the service over first, if there is somebody who can take it.
+fn finish(pair: Option<&Running>, orders: &Orders) {
+    if !pair.is_some_and(|pair| pair.leave(orders.clone())) {
+        orders.give(Order::Finish);
+    }
+}
+
+fn on_signal(signal: i32, orders: &Orders, notifier: &Notifier) {
     match signal {
-        SIGTERM | SIGUSR1 if !*finishing => {
-            *finishing = true;
-            log::event("finishing", &[]);
-            notifier.stopping();
-            orders.give(Order::Finish);
-        }
         SIGTERM | SIGINT => {
             log::event("stopping", &[]);
             notifier.stopping();

@@ -25,8 +25,9 @@ use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
 use crate::ring::kernel::RingSetup;
 use crate::ring::port::Ring;
+use crate::ring::socket::Locality;
 use crate::ring::socket::Reservation;
-use crate::ring::socket::probe_bind;
+use crate::ring::socket::probe_bind_of;
 use crate::ring::thread::block_signals;
 use crate::ring::thread::own_table;
 use crate::ring::thread::pin;
@@ -138,7 +139,8 @@ impl Workers {
     pub fn start(setup: &WorkersSetup) -> Result<Workers, WorkersError> {
         let count = setup.cores.len();
         let reserve = |address: &SocketAddr| {
-            probe_bind(address).map_err(|errno| WorkersError::Listen(*address, errno))
+            let locality = Locality::virtual_if(setup.plan.is_virtual(address));
+            probe_bind_of(address, locality).map_err(|errno| WorkersError::Listen(*address, errno))
         };
         let reserved: Vec<Reservation> = setup
             .plan
@@ -257,13 +259,18 @@ impl Workers {
 }
 
 /// Gives orders to workers.
+#[derive(Clone)]
 pub struct Orders {
     plane: Arc<Plane>,
     hub: Arc<Hub>,
 }
 
 impl Orders {
+    /// Who has been told to stop is not told anything else.
     pub fn give(&self, order: Order) {
+        if self.plane.order() == Order::Stop {
+            return;
+        }
         self.plane.set_order(order);
         for worker in 0..self.hub.workers() {
             self.hub.wake(worker);
@@ -317,8 +324,11 @@ impl Seat {
         })
         .map_err(WorkersError::Ring)?;
         let listen = |address: &SocketAddr| {
-            ring.listen(address)
-                .map_err(|errno| WorkersError::Listen(*address, errno))
+            let opened = match self.setup.plan.is_virtual(address) {
+                true => ring.listen_virtual(address),
+                false => ring.listen(address),
+            };
+            opened.map_err(|errno| WorkersError::Listen(*address, errno))
         };
         let listeners = self
             .setup

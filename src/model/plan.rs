@@ -18,6 +18,8 @@ pub struct Plan {
     pub number: u32,
     /// The addresses of `in`, each with the port that the kernel chose where 0 was asked.
     pub listen: Vec<SocketAddr>,
+    /// Addresses that come and go between the servers of a domain: they can be listened on while they are elsewhere.
+    pub virtual_addresses: Vec<IpAddr>,
     /// The connected outputs, in order.
     pub outputs: PlannedOutputs,
     /// `client_timeout`; `None`: never.
@@ -185,6 +187,11 @@ impl Plan {
         self.outputs.at(index)
     }
 
+    /// Whether `address` may be another server's at the moment.
+    pub fn is_virtual(&self, address: &SocketAddr) -> bool {
+        self.virtual_addresses.contains(&address.ip())
+    }
+
     /// Makes this the plan that follows `before`: numbers it, and says of each output whether it is still the same.
     /// Numbers and not comparisons, because a worker takes up the newest plan and may never see those between.
     pub fn succeed(&mut self, before: &Plan) {
@@ -212,6 +219,7 @@ impl Plan {
         Plan {
             number: 0,
             listen: Vec::new(),
+            virtual_addresses: Vec::new(),
             outputs: PlannedOutputs::default(),
             client_timeout: Some(Duration::from_secs(60)),
             server_timeout: Some(Duration::from_secs(60)),

@@ -1,5 +1,6 @@
 //! From the configuration to what a worker needs to know.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use crate::model::address::HostPort;
@@ -33,6 +34,7 @@ impl Plan {
         Plan {
             number: 0,
             listen: config.r#in.clone(),
+            virtual_addresses: virtual_addresses(config),
             outputs: outputs.collect(),
             client_timeout: config.client_timeout,
             server_timeout: config.server_timeout,
@@ -52,6 +54,13 @@ impl Plan {
             error_pages: pages.collect(),
         }
     }
+}
+
+/// Those of the domain, if there is one.
+pub fn virtual_addresses(config: &Config) -> Vec<IpAddr> {
+    let networks = config.domain.iter();
+    let networks = networks.flat_map(|domain| &domain.virtual_addresses);
+    networks.map(|network| network.address).collect()
 }
 
 fn affinity(config: &Config) -> Affinity {

@@ -1,6 +1,7 @@
 //! The memory that workers and the control core share. Every word has exactly one writer, but for the
 //! places under a maximum and the loads of workers, which are atomic counts.
 //!
+//! - `handover`: what becomes of clients while the service goes to another server
 //! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
 //! - `bandwidth`: what may be sent, over all workers
@@ -13,6 +14,7 @@
 
 pub mod bandwidth;
 mod chain;
+pub mod handover;
 pub mod histogram;
 pub mod inbox;
 pub mod outbox;
@@ -39,6 +41,9 @@ use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
 use crate::plane::bandwidth::Bucket;
+use crate::plane::handover::Handover;
+use crate::plane::handover::Wish;
+use crate::plane::handover::Wishes;
 use crate::plane::inbox::Inboxes;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::page::Page;
@@ -74,6 +79,7 @@ pub enum Shortage {
 pub struct Plane {
     order: AtomicU8,
     shortage: AtomicU8,
+    handover: Wishes,
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
@@ -105,6 +111,7 @@ impl Plane {
         Plane {
             order: AtomicU8::new(0),
             shortage: AtomicU8::new(0),
+            handover: Wishes::default(),
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
@@ -170,6 +177,48 @@ impl Plane {
             Shortage::Lasting => 2,
         };
         self.shortage.store(word, Ordering::Release);
+    }
+
+    /// By the pair thread only. `wake` is called for every worker, unless it was so already.
+    pub fn set_handover(&self, handover: Handover, wake: impl FnMut(usize)) {
+        if self.handover.put(handover) {
+            (0..self.pages.len()).for_each(wake);
+        }
+    }
+
+    /// What workers do about their clients while the service goes to another server.
+    pub fn handover(&self) -> Handover {
+        self.handover.now().handover()
+    }
+
+    /// The same with its number; a worker looks in each turn.
+    pub fn wish(&self) -> Wish {
+        self.handover.now()
+    }
+
+    /// Whether nobody has a client any more: every worker has taken up the wish in force, and has had none for a while
+    /// (`worker::handover` says for how long, and why).
+    pub fn drained(&self) -> bool {
+        let wish = self.handover.now();
+        if wish.handover() == Handover::None {
+            return false;
+        }
+        // In this order: who has taken it up hands nothing over any more, and what was handed over before is in the load
+        // of who gets it.
+        self.pages.iter().all(|page| page.handover.has_taken(wish))
+            && (0..self.pages.len()).all(|worker| self.load(worker) == 0)
+            && self.pages.iter().all(|page| page.handover.is_empty(wish))
+    }
+
+    /// Whether every worker listens on every address of the plan in force.
+    pub fn listens(&self) -> bool {
+        let mut pages = self.pages.iter();
+        pages.all(|page| page.listeners_lacking.get() == 0)
+    }
+
+    /// Clients that were cut off when the service was handed over, over all workers.
+    pub fn switch_cut(&self) -> u64 {
+        self.pages.iter().map(|page| page.switch_cut.get()).sum()
     }
 
     /// The places under `max_connections`.

@@ -1,5 +1,6 @@
 //! What one worker counts. It alone writes its page; control sums the pages up.
 
+use crate::plane::handover::Progress;
 use crate::plane::histogram::Histogram;
 use crate::plane::places::WaitingWord;
 use crate::plane::sync::AtomicU64;
@@ -30,6 +31,11 @@ impl Count {
         );
     }
 
+    /// By the page's own worker only: for what is not counted, but how many there are.
+    pub fn set(&self, amount: u64) {
+        self.0.store(amount, Ordering::Relaxed);
+    }
+
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -43,6 +49,12 @@ pub struct Page {
     pub turns: Count,
     /// Listeners that a reload wanted and that could not be opened here.
     pub listeners_missing: Count,
+    /// Addresses of the plan in force on which it does not listen.
+    pub listeners_lacking: Count,
+    /// How far it is with handing the service over.
+    pub handover: Progress,
+    /// Clients that were cut off when the service was handed over.
+    pub switch_cut: Count,
     /// Connections accepted or adopted.
     pub connections_total: Count,
     /// Connections open now.

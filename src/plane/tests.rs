@@ -1,6 +1,7 @@
 use super::*;
 
 mod bandwidth;
+mod handover;
 mod inbox;
 mod outputs;
 mod places;

@@ -154,6 +154,13 @@ pub trait Ring {
     /// Opens a listener of this worker's own, beside those of the others on the same address.
     fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno>;
 
+    /// The same on an address that this host does not have at the moment, and may come to have.
+    fn listen_virtual(&mut self, address: &SocketAddr) -> Result<Socket, Errno>;
+
+    /// Lets nobody begin to connect to a listener any more, or again: whoever tries hears nothing, and tries again after
+    /// a while. Who has begun goes on, and who is in the backlog stays there.
+    fn refuse_new(&mut self, listener: Socket, refuse: bool);
+
     /// Opens a stream socket for a connection to `to`, without delay.
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno>;
 
@@ -186,6 +193,10 @@ pub trait Ring {
 
     /// Whether `socket` would take bytes at this moment, or has an error to tell.
     fn takes_more(&mut self, socket: Socket) -> bool;
+
+    /// After [`Ring::stop_sending`]: whether the other end has still to say that it got all that was sent to it, the end
+    /// of the stream included.
+    fn is_unheard(&mut self, socket: Socket) -> bool;
 
     /// An empty pipe; none when all are taken.
     fn lease_pipe(&mut self) -> Option<Pipe>;

@@ -3,6 +3,7 @@
 //!
 //! Invariants the `unsafe` here rests on:
 //! - S1: a descriptor that the kernel has just handed out belongs to nobody else.
+//! - S2: the kernel writes no more than the length that it is given, into words that outlive the call.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
@@ -37,6 +39,25 @@ pub const BACKLOG: i32 = 4096;
 /// The first that is not refused; `reno` is built into every kernel and allowed to everybody, while a process
 /// without CAP_NET_ADMIN may choose `cubic` only where `net.ipv4.tcp_allowed_congestion_control` has it.
 const LOCAL_CONGESTION: [&str; 2] = ["cubic", "reno"];
+
+/// Whose an address is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Locality {
+    /// This host's, always.
+    Own,
+    /// It comes and goes between the servers of a domain (`IP_FREEBIND`, ip(7)).
+    Virtual,
+}
+
+impl Locality {
+    /// That of an address which may be a virtual one.
+    pub fn virtual_if(comes_and_goes: bool) -> Locality {
+        match comes_and_goes {
+            true => Locality::Virtual,
+            false => Locality::Own,
+        }
+    }
+}
 
 /// An address that is held for this process: nobody of another user can listen on it, and the listeners
 /// of this one can.
@@ -63,32 +84,41 @@ impl Reservation {
 /// `EADDRINUSE`: another program listens there. `EADDRNOTAVAIL`: not an address of this host.
 /// `EACCES`: a port below `net.ipv4.ip_unprivileged_port_start` without `CAP_NET_BIND_SERVICE`.
 pub fn probe_bind(address: &SocketAddr) -> Result<Reservation, Errno> {
+    probe_bind_of(address, Locality::Own)
+}
+
+/// The same for one that may come and go.
+pub fn probe_bind_of(address: &SocketAddr, locality: Locality) -> Result<Reservation, Errno> {
     if address.port() != 0 {
-        let alone = unbound(address).map_err(errno)?;
+        let alone = unbound(address, locality).map_err(errno)?;
         // Refused by any listener there, even by one that shares; it does not listen itself, so no client
         // can get lost in it.
         alone.bind(&(*address).into()).map_err(errno)?;
     }
-    hold(address)
+    hold(address, locality)
 }
 
 /// The same beside `ours`, on which this process listens already. Where both are one port of one address, or of every
 /// address, nobody can bind alone: who else listens there is only found out when they do not share it.
-pub fn probe_bind_beside(address: &SocketAddr, ours: &[SocketAddr]) -> Result<Reservation, Errno> {
+pub fn probe_bind_beside(
+    address: &SocketAddr,
+    locality: Locality,
+    ours: &[SocketAddr],
+) -> Result<Reservation, Errno> {
     let overlaps = |our: &SocketAddr| {
         let any = our.ip().is_unspecified() || address.ip().is_unspecified();
         let meets = our.port() == address.port() && our.is_ipv4() == address.is_ipv4();
         our == address || meets && any
     };
     if ours.iter().any(overlaps) {
-        hold(address)
+        hold(address, locality)
     } else {
-        probe_bind(address)
+        probe_bind_of(address, locality)
     }
 }
 
-fn hold(address: &SocketAddr) -> Result<Reservation, Errno> {
-    let holder = shared(address).map_err(errno)?;
+fn hold(address: &SocketAddr, locality: Locality) -> Result<Reservation, Errno> {
+    let holder = shared(address, locality).map_err(errno)?;
     Ok(Reservation {
         address: local_address(holder.as_fd())?,
         holder: holder.into(),
@@ -97,12 +127,16 @@ fn hold(address: &SocketAddr) -> Result<Reservation, Errno> {
 
 /// A listener of one worker. All workers listen on the same address; the kernel spreads connections.
 pub fn listener(address: &SocketAddr) -> Result<OwnedFd, Errno> {
-    listener_with(address, None)
+    listener_with(address, Locality::Own, None)
 }
 
 /// The same. What it accepts may have so many bytes waiting in each direction (tests/kernel.rs).
-fn listener_with(address: &SocketAddr, waiting_bytes: Option<usize>) -> Result<OwnedFd, Errno> {
-    let socket = shared(address).map_err(errno)?;
+fn listener_with(
+    address: &SocketAddr,
+    locality: Locality,
+    waiting_bytes: Option<usize>,
+) -> Result<OwnedFd, Errno> {
+    let socket = shared(address, locality).map_err(errno)?;
     // Before it listens: the window that a client is offered first depends on it.
     clamp(&socket, waiting_bytes).map_err(errno)?;
     socket.listen(BACKLOG).map_err(errno)?;
@@ -160,6 +194,40 @@ pub(super) fn takes_more(socket: BorrowedFd<'_>) -> bool {
     poll(&mut asked, PollTimeout::ZERO) != Ok(0)
 }
 
+/// The address of the other end.
+pub(super) fn peer(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
+    let address = SockRef::from(&socket).peer_addr().ok()?; // ENOTCONN: it has gone
+    address.as_socket()
+}
+
+/// Whether the other end has still to acknowledge what was sent, the end of the stream included: only that, or a reset,
+/// leads out of these states (RFC 9293 §3.3.2).
+pub(super) fn is_unheard(socket: BorrowedFd<'_>) -> bool {
+    // The kernel's numbers (include/net/tcp_states.h).
+    const FIN_WAIT1: u8 = 4;
+    const LAST_ACK: u8 = 9;
+    const CLOSING: u8 = 11;
+    let unheard = [FIN_WAIT1, LAST_ACK, CLOSING];
+    tcp_state(socket).is_some_and(|state| unheard.contains(&state))
+}
+
+/// The first byte of `struct tcp_info`: the kernel gives as much of it as is asked for.
+fn tcp_state(socket: BorrowedFd<'_>) -> Option<u8> {
+    let mut state = 0_u8;
+    let mut length: libc::socklen_t = 1;
+    // SAFETY: S2.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut state).cast(),
+            &raw mut length,
+        )
+    };
+    (result == 0 && length == 1).then_some(state)
+}
+
 /// Whether the kernel paces what is sent to clients: with `bbr` a large stretch from a pipe leaves in many small
 /// bursts, each with a timer. There copying is cheaper (docs/performance.md).
 pub fn paces_clients() -> bool {
@@ -191,8 +259,12 @@ impl Opener {
         }
     }
 
-    pub(super) fn listener(&self, address: &SocketAddr) -> Result<OwnedFd, Errno> {
-        listener_with(address, self.waiting_bytes)
+    pub(super) fn listener(
+        &self,
+        address: &SocketAddr,
+        locality: Locality,
+    ) -> Result<OwnedFd, Errno> {
+        listener_with(address, locality, self.waiting_bytes)
     }
 
     /// A stream socket towards `to`, and how many system calls that took.
@@ -238,8 +310,8 @@ fn clamp(socket: &socket2::Socket, waiting_bytes: Option<usize>) -> io::Result<u
 const UNSENT_MOST: u32 = 128 * 1024;
 
 /// Bound with `SO_REUSEPORT`, not yet listening.
-fn shared(address: &SocketAddr) -> io::Result<socket2::Socket> {
-    let socket = unbound(address)?;
+fn shared(address: &SocketAddr, locality: Locality) -> io::Result<socket2::Socket> {
+    let socket = unbound(address, locality)?;
     // One listener per worker, each with its own queue: no thundering herd, no shared lock.
     socket.set_reuse_port(true)?;
     // Inherited by what is accepted (tests/kernel.rs), which saves a call per connection.
@@ -250,13 +322,20 @@ fn shared(address: &SocketAddr) -> io::Result<socket2::Socket> {
     Ok(socket)
 }
 
-fn unbound(address: &SocketAddr) -> io::Result<socket2::Socket> {
+fn unbound(address: &SocketAddr, locality: Locality) -> io::Result<socket2::Socket> {
     let socket = stream(address)?;
     // Connections of an earlier run in TIME_WAIT must not keep the address.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // `[::]:80` beside `0.0.0.0:80` must not clash, and no address arrives disguised as IPv6.
         socket.set_only_v6(true)?;
+    }
+    if locality == Locality::Virtual {
+        // Whoever stands by listens before it has the address, or those who come at once would be refused.
+        match address {
+            SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
+            SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
+        }
     }
     Ok(socket)
 }
@@ -306,12 +385,12 @@ mod tests {
         let _listens = listener(&ours.address).unwrap();
         let wider = any(ours.address.port());
         assert_eq!(probe_bind(&wider).err(), Some(Errno::EADDRINUSE));
-        let beside = probe_bind_beside(&wider, &[any(1), ours.address]).unwrap();
+        let beside = probe_bind_beside(&wider, Locality::Own, &[any(1), ours.address]).unwrap();
         let ours = beside.listen().unwrap().local_addr().unwrap();
         assert_eq!(ours, wider);
         let other = std::net::TcpListener::bind(loopback()).unwrap();
         let taken = other.local_addr().unwrap();
-        let beside = probe_bind_beside(&taken, &[any(taken.port())]);
+        let beside = probe_bind_beside(&taken, Locality::Own, &[any(taken.port())]);
         assert_eq!(
             beside.err(),
             Some(Errno::EADDRINUSE),

@@ -80,6 +80,7 @@ impl<R: Ring> Worker<R> {
     pub(super) fn on_arrival(&mut self, socket: Socket) {
         self.plane.add_load(self.index);
         if self.order == Order::Run
+            && !self.hands_service_over()
             && let Some(home) = self.plane.better_home(self.index)
         {
             self.plane.add_load(home);
@@ -151,7 +152,8 @@ impl<R: Ring> Worker<R> {
         };
         client.phase = Phase::Idle;
         client.placed = true;
-        if self.order == Order::Run {
+        client.admitted = self.ring.now();
+        if self.order == Order::Run && !self.hands_service_over() {
             let deadline = self.now_plus(self.plan.client_timeout);
             self.set_client_deadline(key, deadline);
         } else {

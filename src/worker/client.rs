@@ -17,6 +17,7 @@ use crate::ring::port::Ring;
 use crate::ring::port::Socket;
 use crate::worker::Kind;
 use crate::worker::Worker;
+use crate::worker::handover::LINGER_BRIEFLY;
 use crate::worker::hunger::Starved;
 use crate::worker::idle::Links;
 use crate::worker::record::LastWords;
@@ -43,6 +44,8 @@ pub struct Client {
     pub slip: Option<SlipNumber>,
     /// When the head of its last request had been read.
     pub asked: Instant,
+    /// When it came in, as far as this worker knows.
+    pub admitted: Instant,
     /// It holds a place under the maximum.
     pub placed: bool,
     /// It has had a response before: kept alive, not new.
@@ -61,6 +64,7 @@ impl Client {
             port: peer.port(),
             slip: None,
             asked: Instant::ZERO,
+            admitted: Instant::ZERO,
             placed: false,
             served: false,
             links: Links::default(),
@@ -202,8 +206,12 @@ impl<R: Ring> Worker<R> {
             self.close_politely(key, false);
             return;
         }
-        let deadline = self.now_plus(self.plan.client_timeout);
-        self.set_client_deadline(key, deadline);
+        if self.hands_service_over() {
+            self.await_last_request(key); // the last response did not say that it was the last
+        } else {
+            let deadline = self.now_plus(self.plan.client_timeout);
+            self.set_client_deadline(key, deadline);
+        }
         self.read_request(key);
     }
 
@@ -214,7 +222,7 @@ impl<R: Ring> Worker<R> {
         };
         if !client.stream.has_bytes() {
             if client.stream.ended {
-                self.close_client(key);
+                self.close_politely(key, false);
             } else {
                 client.phase = Phase::Idle;
                 self.enter_idle(key);
@@ -226,14 +234,14 @@ impl<R: Ring> Worker<R> {
         let limit = self.plan.max_head_bytes;
         match request::parse(client.stream.bytes(), limit, &mut self.fields) {
             Ok(Some(request)) => self.begin_session(key, &request),
-            Ok(None) if client.stream.ended => self.close_client(key),
+            Ok(None) if client.stream.ended => self.close_politely(key, false),
             Ok(None) => {
                 let begins = client.phase == Phase::Idle;
                 client.phase = Phase::Reading;
                 if begins {
                     client.stream.moved = self.ring.now();
                 }
-                if begins && self.order != Order::Run {
+                if begins && (self.order != Order::Run || self.hands_service_over()) {
                     // It was to begin soon; now that it has, it may take its time.
                     let deadline = self.now_plus(self.plan.client_timeout);
                     self.set_client_deadline(key, deadline);
@@ -298,7 +306,9 @@ impl<R: Ring> Worker<R> {
                 };
                 self.fail(session, ending);
             }
-            Phase::Idle | Phase::Replying { .. } | Phase::Lingering => self.close_client(key),
+            Phase::Lingering => self.leave_off(key),
+            Phase::Idle => self.end_idle(key),
+            Phase::Replying { .. } => self.close_client(key),
         }
     }
 
@@ -306,11 +316,13 @@ impl<R: Ring> Worker<R> {
     /// it, else only our side first. What has not been read yet, such as a pipelined request, would make the close
     /// a reset that takes the response with it (RFC 9112 §9.6).
     pub(super) fn close_politely(&mut self, key: Key, last: bool) {
+        let handed_over = self.hands_service_over();
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
         let stream = &mut client.stream;
-        if stream.ended || (last && stream.receiving && !stream.has_bytes()) {
+        let nothing_more = stream.ended || (last && stream.receiving && !stream.has_bytes());
+        if nothing_more && !handed_over {
             self.close_client(key);
             return;
         }
@@ -320,7 +332,8 @@ impl<R: Ring> Worker<R> {
         if std::mem::take(&mut client.placed) {
             self.give_place_back();
         }
-        let deadline = self.now_plus(Some(LINGER));
+        let linger = if handed_over { LINGER_BRIEFLY } else { LINGER };
+        let deadline = self.now_plus(Some(linger));
         self.set_client_deadline(key, deadline);
         self.drain_client(key);
     }
@@ -352,6 +365,7 @@ impl<R: Ring> Worker<R> {
         if queued.is_some() || slip.is_some() {
             let ending = match self.order {
                 Order::Stop => Ending::Stopping,
+                Order::Run | Order::Finish if self.cuts() => Ending::Stopping,
                 Order::Run | Order::Finish => Ending::ClientGone,
             };
             self.end_request(key, ending, LastWords::NONE);
@@ -393,7 +407,7 @@ impl<R: Ring> Worker<R> {
         let (held, ended) = (client.stream.take_held(), client.stream.ended);
         self.take_back(held);
         if ended {
-            self.close_client(key);
+            self.leave_off(key);
         } else {
             self.receive_from_client(key, Arrival::Later);
         }

@@ -157,6 +157,7 @@ impl<R: Ring> Worker<R> {
 
     /// The head goes on to the client, with what has come of the body.
     fn send_on(&mut self, key: Key, upstream_key: Key, response: &Response) {
+        let handed_over = self.hands_service_over();
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -168,6 +169,7 @@ impl<R: Ring> Worker<R> {
                 || onward.must_close
                 || !session.upload.finished()
                 || self.order != Order::Run
+                || handed_over
                 || self.plane.anyone_waits());
         let rules = ResponseRules {
             client: session.version,

@@ -53,7 +53,7 @@ impl<R: Ring> Worker<R> {
         };
         let client = session.client;
         self.complete(session, Ending::TunnelClosed, false);
-        self.close_client(client);
+        self.close_politely(client, false);
     }
 
     /// It ends otherwise. The client is answered if nothing of the response has gone to it, else cut off.

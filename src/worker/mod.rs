@@ -10,7 +10,8 @@
 //!   `transfer`: what they share; `bulk`: long bodies; `tunnel`: after a 101; `pace`: how slow a client may be;
 //!   `measure`: what it takes; `ending`: how it ends; `record`: what the access log says of it
 //! - `shaping`: sends wait for their share of the bandwidth
-//! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `replan`: reload; `table`, `wheel`: slots with generations, and time
+//! - `snapshot`: learned sessions that outlive a restart; `stop`: orders; `replan`: reload;
+//!   `handover`: a planned switch; `table`, `wheel`: slots with generations, and time
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -20,6 +21,7 @@ mod choosing;
 mod client;
 mod download;
 mod ending;
+mod handover;
 mod hunger;
 mod idle;
 mod measure;
@@ -62,6 +64,7 @@ use crate::ring::token::Token;
 use crate::worker::admission::Listener;
 use crate::worker::affinity::Affinity;
 use crate::worker::client::Client;
+use crate::worker::handover::Switching;
 use crate::worker::hunger::Hunger;
 use crate::worker::hunger::Starved;
 use crate::worker::idle::Idle;
@@ -174,6 +177,7 @@ pub struct Worker<R: Ring> {
     starved: Vec<Starved>,
     feed_at: Option<Instant>,
     order: Order,
+    switching: Switching,
     stop_by: Option<Instant>,
     fields: Fields,
     recorder: Recorder,
@@ -276,6 +280,7 @@ impl<R: Ring> Worker<R> {
             hunger: Hunger::default(),
             feed_at: None,
             order: Order::Run,
+            switching: Switching::default(),
             stop_by: None,
             fields: Fields::new(),
             recorder: Recorder::default(),
@@ -315,6 +320,7 @@ impl<R: Ring> Worker<R> {
         self.feed_starved();
         self.answer_calls();
         self.obey();
+        self.attend_handover();
         self.progress()
     }
 

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use crate::balance::choice::Chooser;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::plan::Plan;
 use crate::plane::Order;
 use crate::ring::port::Ring;
+use crate::ring::port::Socket;
 use crate::worker::Worker;
 use crate::worker::admission::Listener;
 use crate::worker::upstream::Upstream;
@@ -64,7 +67,7 @@ impl<R: Ring> Worker<R> {
             .iter()
             .filter(|new| !before.listen.contains(new))
         {
-            match self.ring.listen(address) {
+            match self.listen(address) {
                 Ok(socket) => self.add_listener(Listener {
                     socket,
                     address: Some(*address),
@@ -75,7 +78,31 @@ impl<R: Ring> Worker<R> {
                 Err(_) => self.plane.page(self.index).listeners_missing.add(1),
             }
         }
+        self.count_lacking();
         self.accept_more();
+    }
+
+    fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        let socket = match self.plan.is_virtual(address) {
+            true => self.ring.listen_virtual(address)?,
+            false => self.ring.listen(address)?,
+        };
+        if self.hands_service_over() {
+            self.ring.refuse_new(socket, true);
+        }
+        Ok(socket)
+    }
+
+    fn count_lacking(&self) {
+        let is_open = |address: &SocketAddr| {
+            let mut listeners = self.listeners.iter();
+            listeners.any(|one| !one.closed && one.address.as_ref() == Some(address))
+        };
+        let lacking = self.plan.listen.iter().filter(|one| !is_open(one)).count();
+        self.plane
+            .page(self.index)
+            .listeners_lacking
+            .set(lacking as u64);
     }
 
     /// In the place of one that has closed, so that many changes leave no more than few.

@@ -10,6 +10,7 @@ use crate::worker::Progress;
 use crate::worker::Worker;
 use crate::worker::client::Client;
 use crate::worker::client::Phase;
+use crate::worker::handover;
 use crate::worker::table::Key;
 
 /// How long a connection that was accepted before a graceful stop may take to ask its first request.
@@ -57,6 +58,7 @@ impl<R: Ring> Worker<R> {
         plane
             .inboxes()
             .close(self.index, |worker| ring.wake(worker));
+        self.plane.page(self.index).handover.leave();
         Progress::Stopped
     }
 
@@ -64,6 +66,11 @@ impl<R: Ring> Worker<R> {
         self.order = Order::Finish;
         self.stop_by = Some(self.ring.now() + self.plan.grace);
         self.close_listeners();
+        self.await_last_requests();
+    }
+
+    /// Every connection without a request has a moment left to ask one.
+    pub(super) fn await_last_requests(&mut self) {
         for key in self.clients.keys() {
             let idle = |client: &Client| client.phase == Phase::Idle;
             if self.clients.get(key).is_some_and(idle) {
@@ -72,10 +79,20 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// Sets the deadline of a connection without a request while HALB is stopping.
+    /// Sets the deadline of a connection without a request while HALB is stopping, or hands the service over.
     pub(super) fn await_last_request(&mut self, key: Key) {
-        let served = self.clients.get(key).is_some_and(|client| client.served);
-        let patience = if served { NEXT_REQUEST } else { FIRST_REQUEST };
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        let waited = self.ring.now().since(client.admitted);
+        let patience = match self.hands_service_over() {
+            _ if client.served => NEXT_REQUEST,
+            // One that has not asked for long has had its time.
+            true => handover::FIRST_REQUEST
+                .saturating_sub(waited)
+                .max(NEXT_REQUEST),
+            false => FIRST_REQUEST,
+        };
         let usual = self.plan.client_timeout;
         let deadline = self.now_plus(Some(usual.map_or(patience, |usual| usual.min(patience))));
         self.set_client_deadline(key, deadline);
@@ -90,7 +107,7 @@ impl<R: Ring> Worker<R> {
         self.close_clients();
     }
 
-    fn close_clients(&mut self) {
+    pub(super) fn close_clients(&mut self) {
         for key in self.clients.keys() {
             let phase = self.clients.get(key).map(|client| client.phase);
             if let Some(Phase::Busy(session)) = phase {
@@ -110,11 +127,19 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// One that is open.
-    pub(super) fn close_listener(&mut self, index: usize) {
+    /// Takes in who is in the backlog; whether anybody was.
+    pub(super) fn empty_backlog(&mut self, index: usize) -> bool {
+        let mut anybody = false;
         while let Some(socket) = self.ring.accept_now(self.listeners[index].socket) {
             self.on_arrival(socket);
+            anybody = true;
         }
+        anybody
+    }
+
+    /// One that is open.
+    pub(super) fn close_listener(&mut self, index: usize) {
+        self.empty_backlog(index);
         let listener = &mut self.listeners[index];
         listener.closed = true;
         let in_flight = InFlight::any_if(listener.accepting);

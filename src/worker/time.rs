@@ -57,6 +57,7 @@ impl<R: Ring> Worker<R> {
             self.wheel.next(),
             self.accept_again_at,
             self.stop_by,
+            self.switching.due(),
             self.feed_at,
         ];
         times.into_iter().flatten().min()

@@ -74,6 +74,18 @@ impl Ring for PacedRing {
         self.ring.listen(address)
     }
 
+    fn listen_virtual(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        self.ring.listen_virtual(address)
+    }
+
+    fn refuse_new(&mut self, listener: Socket, refuse: bool) {
+        self.ring.refuse_new(listener, refuse);
+    }
+
+    fn is_unheard(&mut self, socket: Socket) -> bool {
+        self.ring.is_unheard(socket)
+    }
+
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {
         let socket = self.ring.open(to)?;
         self.to_outputs.insert(socket.0);

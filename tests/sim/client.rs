@@ -326,6 +326,7 @@ impl Client {
             let outcome = match (link.turned_ill, link.ends) {
                 (true, _) => Outcome::Left,
                 (false, true) => Outcome::Passed,
+                _ if world.turned_away.contains(&link.conn) => Outcome::Refused,
                 (false, false) => Outcome::Cut { begun },
             };
             world.ledger.record(spec.id, outcome);

@@ -107,7 +107,8 @@ impl Ledger {
             Family::Calm | Family::CalmPair | Family::Places | Family::Shaped => false,
             Family::Tied if profile.stop.is_none() => false,
             // A kept-alive connection may be closed just as the next request leaves; a first one may not.
-            Family::Finish | Family::Tied => !begun && !self.first.contains(&id),
+            Family::Switched if profile.cuts => true,
+            Family::Finish | Family::Tied | Family::Switched => !begun && !self.first.contains(&id),
             Family::Clients
             | Family::Backends
             | Family::Full
@@ -127,6 +128,7 @@ fn own_is_excused(profile: &Profile, status: u16) -> bool {
     let by_backend = matches!(status, 502..=504);
     match profile.family {
         Family::Calm | Family::CalmPair | Family::Finish | Family::Tied | Family::Shaped => false,
+        Family::Switched => status == 503 && profile.cuts,
         Family::Places => status == 503 && profile.is_impatient(),
         Family::Clients => by_client,
         Family::Backends => by_backend,
@@ -145,6 +147,7 @@ fn passing_is_excused(profile: &Profile) -> bool {
         | Family::Full
         | Family::Finish
         | Family::Stop
+        | Family::Switched
         | Family::Everything => true,
     }
 }

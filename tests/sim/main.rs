@@ -1,7 +1,7 @@
 //! The real worker in a simulated world: a faked kernel, network, clock, clients and backends, all from a
 //! seed. Nothing here waits for anything real.
 //!
-//! - `cargo test --test sim`: 32 seeds of each of the eleven families, and those that once failed.
+//! - `cargo test --test sim`: 32 seeds of each of the twelve families, and those that once failed.
 //! - `SIM_SEED=17 cargo test --test sim`: seed 17 of every family (a failure names its family).
 //! - `SIM_SEEDS=0..5000 cargo test --test sim`: a long run.
 //! - `SIM_SCRIPT=crash-1234 cargo test --test sim script`: a script that the fuzzer wrote.
@@ -11,6 +11,7 @@
 mod backend;
 mod client;
 mod flow;
+mod handover;
 mod ledger;
 mod lines;
 mod malformed;
@@ -98,6 +99,11 @@ fn a_graceful_stop_finishes_what_was_accepted() {
 #[test]
 fn a_stop_at_once_returns_everything() {
     family(Family::Stop);
+}
+
+#[test]
+fn a_switch_loses_nobody_who_came_in() {
+    family(Family::Switched);
 }
 
 #[test]
@@ -262,6 +268,7 @@ fn the_same_seed_is_the_same_run() {
         let profile = Profile {
             plain: true,
             scarce: false,
+            switched: false,
             mode: None,
             output_places: 0,
             flips: false,

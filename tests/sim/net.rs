@@ -1,5 +1,6 @@
 //! Connections as both ends see them. One end is HALB's, the other an actor's (a client or a backend).
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use nix::errno::Errno;
@@ -77,6 +78,8 @@ pub struct Conn {
     actor_closed: bool,
     /// Its packets vanish: nothing moves any more, either way.
     pub stalled: bool,
+    /// HALB had closed it when a switch began.
+    pub was_over: bool,
 }
 
 impl Conn {
@@ -98,6 +101,7 @@ impl Conn {
             resets_at_close: false,
             actor_closed: false,
             stalled: false,
+            was_over: false,
         }
     }
 
@@ -183,6 +187,17 @@ impl Conn {
     pub fn refuse(&mut self) {
         self.halb_closed = true;
         self.reset_by_halb = true;
+    }
+
+    /// Bytes, or the end, that the other end has still to get; what it has got, it has read here.
+    pub fn is_unheard(&self) -> bool {
+        assert!(self.outward.fin, "asked before the end was sent");
+        !self.is_gone() && !self.outward.bytes.is_empty()
+    }
+
+    /// A client is at the other end.
+    pub fn is_clients(&self) -> bool {
+        matches!(self.address.ip(), IpAddr::V4(v4) if v4.octets()[..3] == [192, 0, 2])
     }
 
     pub fn is_closed_by_halb(&self) -> bool {

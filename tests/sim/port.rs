@@ -130,6 +130,8 @@ pub struct Port {
     pub inbox: VecDeque<usize>,
     /// Its listener is open.
     pub listens: bool,
+    /// Nobody can begin to connect to it.
+    pub refuses: bool,
     pub woken: bool,
     pub stopped: bool,
     /// Waiting, at most until then.
@@ -151,6 +153,7 @@ impl Port {
             ripe_at: 0,
             inbox: VecDeque::new(),
             listens: true,
+            refuses: false,
             woken: false,
             stopped: false,
             idle: None,
@@ -281,12 +284,17 @@ fn lateness(world: &mut World) -> u64 {
     if late == 0 && shuffle == 0 {
         return 5 * MICROSECOND; // in the order they were done, as a kernel at rest does it
     }
+    // A worker that hears a second late of what its clients said would end them before.
+    let latest = match world.profile.switched {
+        true => 50 * MILLISECOND,
+        false => SECOND,
+    };
     let random = &mut world.random;
     if !random.chance(late) {
         return random.below(30 * MICROSECOND);
     }
     match random.below(20) {
-        0 => random.below(SECOND),
+        0 => random.below(latest),
         _ => random.below(20 * MILLISECOND),
     }
 }

@@ -40,9 +40,11 @@ pub enum Family {
     Places,
     /// Calm traffic under a limit of bandwidth, over one to three workers.
     Shaped,
+    /// Calm traffic while the service goes to another server, again and again; in half of the worlds a graceful stop.
+    Switched,
 }
 
-pub const FAMILIES: [Family; 11] = [
+pub const FAMILIES: [Family; 12] = [
     Family::Calm,
     Family::CalmPair,
     Family::Clients,
@@ -54,6 +56,7 @@ pub const FAMILIES: [Family; 11] = [
     Family::Tied,
     Family::Places,
     Family::Shaped,
+    Family::Switched,
 ];
 
 /// How unruly the kernel is, per mille. None of this excuses anything.
@@ -176,6 +179,10 @@ pub struct Profile {
     pub output_places: u64,
     /// All outputs but the first are switched off and on, and found down and up.
     pub flips: bool,
+    /// The service is handed over to another server now and then.
+    pub switched: bool,
+    /// What takes long is cut then.
+    pub cuts: bool,
     /// Memory runs short now and then.
     pub scarce: bool,
     /// The longest that an output thinks about its answer.
@@ -237,6 +244,12 @@ impl Profile {
                 profile.workers = random.between(1, 3) as usize;
                 profile.bandwidth = Some(random.pick(&RATES));
             }
+            Family::Switched => {
+                profile.workers = random.between(1, 3) as usize;
+                profile.switched = true;
+                profile.cuts = random.chance(300);
+                profile.stop = random.chance(500).then_some((Order::Finish, moment * 20));
+            }
         }
         profile.shape(&mut Random::of(seed, 0x5A_BE00 + family as u64));
         profile
@@ -281,6 +294,8 @@ impl Profile {
             industry: 1000,
             output_places: 0,
             flips: false,
+            switched: false,
+            cuts: false,
             scarce: false,
             thinks: 0,
             bandwidth: None,
@@ -296,6 +311,8 @@ impl Profile {
             },
             recovers: true,
             flips: false,
+            switched: false,
+            cuts: false,
             family: match self.filled {
                 true => Family::Full,
                 false if self.output_places > 0 => Family::Places,
@@ -303,6 +320,11 @@ impl Profile {
             },
             ..self.clone()
         }
+    }
+
+    /// Anything may go wrong.
+    pub fn is_unruly(&self) -> bool {
+        matches!(self.family, Family::Stop | Family::Everything)
     }
 
     /// The longest that anybody may be left without any sign.
@@ -337,6 +359,10 @@ impl Profile {
 
     /// Where anything may go wrong anyway, some worlds have a limit of bandwidth as well.
     fn shape(&mut self, random: &mut Random) {
+        if matches!(self.family, Family::Stop | Family::Everything) {
+            self.switched = random.chance(300);
+            self.cuts = self.switched;
+        }
         if matches!(self.family, Family::Stop | Family::Everything) && random.chance(300) {
             self.bandwidth = Some(random.pick(&RATES));
         }

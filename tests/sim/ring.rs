@@ -139,6 +139,23 @@ impl Ring for SimRing {
         Err(Errno::EADDRNOTAVAIL)
     }
 
+    fn listen_virtual(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        self.listen(address)
+    }
+
+    fn refuse_new(&mut self, listener: Socket, refuse: bool) {
+        assert_eq!(listener.0, LISTENER, "changes its own listener");
+        let index = self.index;
+        self.with(|world| {
+            world.note(|| format!("worker {index}: refuses who is new: {refuse}"));
+            let port = &mut world.ports[index];
+            assert!(port.listens, "changes a closed listener");
+            assert_ne!(port.refuses, refuse, "changes nothing");
+            port.counts.calls += 1;
+            port.refuses = refuse;
+        });
+    }
+
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {
         let index = self.index;
         self.with(|world| {
@@ -397,6 +414,14 @@ impl Ring for SimRing {
         self.with(|world| {
             world.ports[self.index].counts.calls += 1;
             world.conns[conn].is_writable()
+        })
+    }
+
+    fn is_unheard(&mut self, socket: Socket) -> bool {
+        let conn = self.conn(socket, "is_unheard");
+        self.with(|world| {
+            world.ports[self.index].counts.calls += 1;
+            world.conns[conn].is_unheard()
         })
     }
 

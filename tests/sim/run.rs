@@ -26,6 +26,7 @@ use halb::worker::Progress;
 use halb::worker::Worker;
 
 use crate::flow::Flow;
+use crate::handover::Switches;
 use crate::ledger::Outcome;
 use crate::lines;
 use crate::port::Deed;
@@ -171,6 +172,7 @@ pub struct Run {
     /// When an output is switched next.
     pub next_flip: u64,
     pub scarcity: Scarcity,
+    pub switches: Switches,
     /// An output whose first probe has yet to say something.
     pub checking: Option<usize>,
     moment: u64,
@@ -200,6 +202,7 @@ impl Run {
                 false => NEVER,
             },
             scarcity: Scarcity::new(profile.seed, profile.scarce),
+            switches: Switches::new(profile.seed, profile.switched),
             checking: None,
             moment: NEVER,
             counts: RingCounts::default(),
@@ -237,7 +240,10 @@ impl Run {
     }
 
     pub fn set_alarm(&mut self) {
-        let next = self.next_flip.min(self.scarcity.next);
+        let next = self
+            .next_flip
+            .min(self.scarcity.next)
+            .min(self.switches.next);
         self.world.borrow_mut().alarm = self.moment.min(next);
     }
 
@@ -245,6 +251,7 @@ impl Run {
     fn recover(&mut self) {
         self.settle();
         self.end_of_scarcity();
+        self.end_of_switches();
         let rest = {
             let mut world = self.world.borrow_mut();
             world.calm_down();
@@ -275,7 +282,8 @@ impl Run {
             };
             world.now + grace + 5 * SECOND
         };
-        self.world.borrow_mut().alarm = limit;
+        self.moment = limit;
+        self.set_alarm();
         while self.workers.iter().any(Option::is_some) {
             self.turn();
             let world = self.world.borrow();
@@ -306,6 +314,7 @@ impl Run {
         );
         self.flip();
         self.ration();
+        self.hand_over();
         let live: Vec<usize> = (0..self.workers.len())
             .filter(|index| self.workers[*index].is_some())
             .collect();

@@ -8,6 +8,7 @@ use crate::backend::Backend;
 use crate::backend::Server;
 use crate::client::Client;
 use crate::flow::Flow;
+use crate::handover::Outside;
 use crate::ledger::Ledger;
 use crate::net::Conn;
 use crate::port::Port;
@@ -48,6 +49,10 @@ pub struct World {
     pub opened: Vec<usize>,
     /// When the run's driver wants to act.
     pub alarm: u64,
+    /// Connections that no backlog has yet.
+    pub outside: Vec<Outside>,
+    /// Those of them that found nobody.
+    pub turned_away: Vec<usize>,
     steps: u64,
     trace: Option<Vec<String>>,
 }
@@ -71,6 +76,8 @@ impl World {
             busy_clients: 0,
             opened: Vec::new(),
             alarm: NEVER,
+            outside: Vec::new(),
+            turned_away: Vec::new(),
             steps: 0,
             trace: traced.then(Vec::new),
             profile,
@@ -128,23 +135,25 @@ impl World {
 
     /// A client connects to the listener of one worker; `None`: nobody listens.
     pub fn connect_client(&mut self, actor: usize) -> Option<usize> {
-        let listening: Vec<usize> = (0..self.ports.len())
-            .filter(|port| self.ports[*port].listens)
-            .collect();
-        if listening.is_empty() {
-            return None;
-        }
-        let port = self.random.pick(&listening);
+        let port = self.pick_listener()?;
         let number = self.conns.len();
         let address =
             SocketAddr::from(([192, 0, 2, actor as u8 + 1], 1024 + number as u16 % 50_000));
         let conn = self.add_conn(actor, address);
-        self.ports[port].backlog.push_back(conn);
+        self.knock(conn, port);
         if self.random.chance(self.profile.jitter.late) {
             self.ports[port].ripe_at = self.now + self.random.below(5 * MILLISECOND);
         }
         self.note(|| format!("client {actor} connects: conn {conn} to worker {port}"));
         Some(conn)
+    }
+
+    /// The kernel's choice among those who listen.
+    pub fn pick_listener(&mut self) -> Option<usize> {
+        let listening: Vec<usize> = (0..self.ports.len())
+            .filter(|port| self.ports[*port].listens)
+            .collect();
+        (!listening.is_empty()).then(|| self.random.pick(&listening))
     }
 
     /// A new connection of HALB's to `address`, which is `server`'s: the backend's end of it.
@@ -184,7 +193,9 @@ impl World {
         let actors = self.wakes.iter().copied().min().unwrap_or(NEVER);
         let live = self.ports.iter().filter(|port| !port.stopped);
         let ports = live.map(Port::next_event).min();
-        actors.min(ports.unwrap_or(NEVER))
+        let outside = self.outside.iter().map(|one| one.at).min();
+        let others = ports.into_iter().chain(outside).min();
+        actors.min(others.unwrap_or(NEVER))
     }
 
     /// Lets time pass until something happens, or until `limit`. False: nothing ever will.
@@ -201,6 +212,7 @@ impl World {
                 self.act(index);
             }
         }
+        self.come_in();
         self.execute();
         true
     }

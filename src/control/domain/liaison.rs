@@ -183,7 +183,11 @@ fn sentence(note: Note, config: &Config) -> String {
     let other = note.about.map(|node| name_of(domain, node));
     let why = note.why.sentence(me, other.as_deref());
     let main = if note.term.main { " of main" } else { "" };
-    format!("{} in term {}{main}: {why}", note.state.word(), note.term.number)
+    format!(
+        "{} in term {}{main}: {why}",
+        note.state.word(),
+        note.term.number
+    )
 }
 
 /// Whether any output is up, or there is none that could be: told whenever it changes.

@@ -203,6 +203,7 @@ mod tests {
             "resources.memory",
             "resources.bandwidth",
             "domain.name",
+            "domain.key_file",
         ];
         assert_eq!(names, held, "the test above names each");
     }

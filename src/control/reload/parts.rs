@@ -11,6 +11,8 @@ use crate::control::serve::Door;
 use crate::control::serve::listen;
 use crate::control::shared::Current;
 use crate::model::config::Config;
+use crate::model::planning::virtual_addresses;
+use crate::ring::socket::Locality;
 use crate::ring::socket::Reservation;
 use crate::ring::socket::probe_bind_beside;
 
@@ -54,6 +56,7 @@ pub fn inputs(
     next: &Config,
 ) -> Result<(Vec<SocketAddr>, Vec<Reservation>), String> {
     let ours = &before.plan.listen;
+    let visiting = virtual_addresses(next);
     let mut kept: Vec<_> = before.config.r#in.iter().zip(ours).collect();
     let (mut addresses, mut reserved) = (Vec::new(), Vec::new());
     for address in &next.r#in {
@@ -64,7 +67,8 @@ pub fn inputs(
             addresses.push(known);
             continue;
         }
-        let held = probe_bind_beside(address, ours)
+        let locality = Locality::virtual_if(visiting.contains(&address.ip()));
+        let held = probe_bind_beside(address, locality, ours)
             .map_err(|errno| refusal(*address, "in", Errno::into(errno)))?;
         addresses.push(held.address);
         reserved.push(held);

@@ -348,10 +348,11 @@ pub static PROPERTIES: &[Property<Config>] = &[
     .seeds(),
     ours(
         "domain.key_file",
-        Kind::Path { field: |c| &mut c.domain_mut().key_file },
+        Kind::Path { field: |c: &mut Config| &mut c.domain_mut().key_file },
         "/etc/halb/domain.key",
         "the key that the servers' links are sealed with",
-    ),
+    )
+    .restart(),
     ours(
         "domain.lease_s",
         Kind::Integer { least: 1, most: Some(LEASE_MAX_S), field: |c| &mut c.domain_mut().lease_s },

@@ -59,13 +59,7 @@ impl Two {
 }
 
 fn channel(me: &str, boot: u64, peer: &str) -> Channel {
-    Channel::new(
-        &KEY_OF_ALL,
-        NodeId::of(me),
-        boot,
-        NodeId::of(peer),
-        START,
-    )
+    Channel::new(&KEY_OF_ALL, NodeId::of(me), boot, NodeId::of(peer), START)
 }
 
 /// The next advert, for two links.

@@ -44,7 +44,6 @@ use nix::libc;
 use nix::sys::socket::Shutdown;
 use nix::sys::socket::SockaddrLike;
 use nix::sys::socket::SockaddrStorage;
-use nix::sys::socket::getpeername;
 use nix::sys::socket::shutdown;
 
 use self::gate::Entered;
@@ -65,6 +64,7 @@ use crate::ring::arena::Arena;
 use crate::ring::arena::Buffer;
 use crate::ring::clock;
 use crate::ring::clock::Moment;
+use crate::ring::filter;
 use crate::ring::inbox::Hub;
 use crate::ring::inbox::Taken;
 use crate::ring::port::Adopted;
@@ -78,6 +78,7 @@ use crate::ring::port::RingCounts;
 use crate::ring::port::Size;
 use crate::ring::port::Socket;
 use crate::ring::socket;
+use crate::ring::socket::Locality;
 use crate::ring::socket::Opener;
 use crate::ring::token::Token;
 
@@ -334,8 +335,16 @@ impl Ring for KernelRing {
 
     /// See [`socket::probe_bind`] for finding out first whether the address is free.
     fn listen(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
-        let listener = self.opener.listener(address)?;
-        Ok(self.own(listener))
+        Ok(self.own(self.opener.listener(address, Locality::Own)?))
+    }
+
+    fn listen_virtual(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        Ok(self.own(self.opener.listener(address, Locality::Virtual)?))
+    }
+
+    fn refuse_new(&mut self, listener: Socket, refuse: bool) {
+        self.counts.calls += 1;
+        filter::refuse_new(borrow(&listener), refuse);
     }
 
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {
@@ -447,6 +456,11 @@ impl Ring for KernelRing {
         socket::takes_more(borrow(&socket))
     }
 
+    fn is_unheard(&mut self, socket: Socket) -> bool {
+        self.counts.calls += 1;
+        socket::is_unheard(borrow(&socket))
+    }
+
     fn lease_pipe(&mut self) -> Option<Pipe> {
         self.pipes.lease()
     }
@@ -467,15 +481,7 @@ impl Ring for KernelRing {
 
     fn peer(&mut self, socket: Socket) -> Option<SocketAddr> {
         self.counts.calls += 1;
-        let address: SockaddrStorage = getpeername(socket.0).ok()?; // ENOTCONN: it has gone
-        let v4 = address
-            .as_sockaddr_in()
-            .map(|v4| SocketAddr::V4((*v4).into()));
-        v4.or_else(|| {
-            address
-                .as_sockaddr_in6()
-                .map(|v6| SocketAddr::V6((*v6).into()))
-        })
+        socket::peer(borrow(&socket))
     }
 
     fn accept_now(&mut self, listener: Socket) -> Option<Socket> {

@@ -179,14 +179,19 @@ impl Links {
         };
         peer.heard[usize::from(link)] = Some(now);
         // Whoever has the key speaks for itself alone.
-        event.filter(|event| matches!(event, Event::Heard { advert, .. }
-            if advert.from == node && Some(advert.boot) == peer.channel.proven()))
+        event.filter(|event| {
+            matches!(event, Event::Heard { advert, .. }
+            if advert.from == node && Some(advert.boot) == peer.channel.proven())
+        })
     }
 
     /// Writes down when each link was heard last.
     pub fn show(&self, standing: &mut Standing) {
         for shown in standing.peers.iter_mut().flatten() {
-            let known = self.peers.iter().find(|peer| peer.paths.node == shown.advert.from);
+            let known = self
+                .peers
+                .iter()
+                .find(|peer| peer.paths.node == shown.advert.from);
             if let Some(known) = known {
                 shown.heard = known.heard;
             }
@@ -197,7 +202,11 @@ impl Links {
 /// Also where that address is not there yet, or no more: an interface may come up late (`IP_FREEBIND`, ip(7)).
 fn open(address: SocketAddr) -> io::Result<UdpSocket> {
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        domain,
+        Type::DGRAM.nonblocking().cloexec(),
+        Some(Protocol::UDP),
+    )?;
     match address {
         SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
         SocketAddr::V6(_) => {

@@ -69,6 +69,14 @@ impl<R: Ring> Ring for Shaped<R> {
         self.ring.listen(address)
     }
 
+    fn listen_virtual(&mut self, address: &SocketAddr) -> Result<Socket, Errno> {
+        self.ring.listen_virtual(address)
+    }
+
+    fn refuse_new(&mut self, listener: Socket, refuse: bool) {
+        self.ring.refuse_new(listener, refuse);
+    }
+
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno> {
         self.ring.open(to)
     }
@@ -99,6 +107,10 @@ impl<R: Ring> Ring for Shaped<R> {
 
     fn takes_more(&mut self, socket: Socket) -> bool {
         self.ring.takes_more(socket)
+    }
+
+    fn is_unheard(&mut self, socket: Socket) -> bool {
+        self.ring.is_unheard(socket)
     }
 
     fn lease_pipe(&mut self) -> Option<Pipe> {
