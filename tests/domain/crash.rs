@@ -36,7 +36,7 @@ fn a_killed_warden_is_replaced() {
         world.up();
         let warden = world.lb1.warden();
         kill(warden, Signal::SIGKILL).unwrap();
-        world.lb1.says(&["event=pair", "warden"]);
+        world.lb1.says(&["event=pair", "WardenLost"]);
         world.lb1.releases();
         let holders = [(&world.lb1, LB1), (&world.lb2, LB2)];
         clients.are_served();

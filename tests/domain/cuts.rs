@@ -44,7 +44,7 @@ fn an_active_whose_service_cable_is_pulled_hands_over() {
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
         world.network.push("lb1", Cable::Service);
-        world.lb1.says_after(mark, &["event=pair", "carrier"]);
+        world.lb1.says_after(mark, &["event=pair", "CarrierBack"]);
         clients.are_served_by(LB2);
         assert!(!world.lb1.holds(), "no automatic failback");
         world.was_never_served_twice();
@@ -78,7 +78,7 @@ fn an_active_that_loses_everything_releases_and_is_replaced() {
         world.lb2.serves();
         clients.are_served_by(LB2);
         world.lb1.releases();
-        world.lb1.says(&["event=pair", "isolated"]);
+        world.lb1.says(&["event=pair", "Isolated"]);
         world.network.heal("lb1", Cable::Service);
         world.network.heal("lb1", Cable::Direct);
         clients.go_on(A_WHILE);
@@ -94,7 +94,7 @@ fn a_standby_that_loses_everything_stays_standby() {
         world.up();
         world.network.cut("lb2", Cable::Service);
         world.network.cut("lb2", Cable::Direct);
-        world.lb2.says(&["event=pair", "isolated"]);
+        world.lb2.says(&["event=pair", "Isolated"]);
         let mark = clients.attempts.mark();
         clients.go_on(A_WHILE);
         world.network.heal("lb2", Cable::Service);

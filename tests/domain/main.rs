@@ -13,3 +13,4 @@ mod stalls;
 mod start;
 mod strangers;
 mod switch;
+mod versions;

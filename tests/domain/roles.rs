@@ -12,7 +12,7 @@ fn a_server_in_maintenance_takes_no_part() {
         let clients = world.ask_always();
         world.up();
         world.lb1.orders(&["domain", "maintenance", "on", "lb2"]);
-        world.lb2.says(&["event=pair", "state=maintenance"]);
+        world.lb2.says(&["event=pair", "text=\"maintenance"]);
         world.lb1.kill();
         world.lb1.releases();
         clients.are_lost();
@@ -35,7 +35,7 @@ fn maintenance_of_the_active_switches_first() {
         world.up();
         world.lb2.is_ready();
         world.lb1.orders(&["domain", "maintenance", "on", "lb1"]);
-        world.lb1.says(&["event=pair", "state=maintenance"]);
+        world.lb1.says(&["event=pair", "text=\"maintenance"]);
         world.lb2.serves();
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
@@ -54,12 +54,12 @@ fn an_inactive_server_that_the_file_makes_backup_takes_over() {
         let mut lb3 = world.lb3.take().unwrap();
         lb3.start();
         world.up();
-        lb3.says(&["event=pair", "state=inactive"]);
+        lb3.says(&["event=pair", "text=\"inactive"]);
         clients.are_served_by(LB1);
         let mark = lb3.log.mark();
         world.lb1.edit("backup = \"lb2\"", "backup = \"lb3\"");
         lb3.stands_by(mark);
-        world.lb2.says(&["event=pair", "state=inactive"]);
+        world.lb2.says(&["event=pair", "text=\"inactive"]);
         world.lb1.kill();
         lb3.serves();
         clients.are_served();

@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod freeze;
+pub mod handmade;
 pub mod key;
 pub mod network;
 pub mod outputs;
@@ -86,7 +87,7 @@ pub struct World {
     /// Keeps the outputs' namespace.
     _backends: Space,
     _outputs: Outputs,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// Runs a test in a world of its own. Whoever may not make one becomes root in a namespace of users first.
@@ -135,7 +136,7 @@ impl World {
         let gateway = host("gateway", &["10.0.0.1/24"])?;
         let backends = host("outputs", &["10.0.0.21/24", "10.0.0.22/24"])?;
         let folder = Folder::new();
-        let mut servers = NAMES.iter().enumerate().take(layout.servers);
+        let mut servers = (0u8..).zip(NAMES).take(layout.servers);
         let mut server = || -> Result<Option<Server>, Errno> {
             let Some((index, name)) = servers.next() else {
                 return Ok(None);
@@ -147,7 +148,8 @@ impl World {
             }
             let file = folder.write(name, &text(layout, &folder.0));
             let state = folder.0.join(name).join("state");
-            Ok(Some(Server::new(name, space, file, state)))
+            let link = SocketAddr::new([10, 0, 0, 11 + index].into(), 7400);
+            Ok(Some(Server::new(name, space, file, state, link)))
         };
         let (lb1, lb2, lb3) = (server()?.unwrap(), server()?.unwrap(), server()?);
         let all = [Some(&lb1), Some(&lb2), lb3.as_ref()];
@@ -162,7 +164,7 @@ impl World {
             client,
             _gateway: gateway,
             _backends: backends,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -172,6 +174,11 @@ impl World {
         self.lb2.start();
         self.lb1.serves();
         self.lb2.stands_by(0);
+    }
+
+    /// The domain's.
+    pub fn key(&self) -> PathBuf {
+        self.folder.0.join("domain.key")
     }
 
     /// The longest time for which two servers had the address at once.

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
@@ -35,6 +36,7 @@ pub struct Server {
     /// When it had the virtual address.
     pub held: Record<bool>,
     state: PathBuf,
+    link: SocketAddr,
     starts: Sender<Start>,
     child: Option<Child>,
     wardens: Vec<Pid>,
@@ -46,13 +48,20 @@ struct Start {
 }
 
 impl Server {
-    pub fn new(name: &'static str, space: Space, file: PathBuf, state: PathBuf) -> Server {
+    pub fn new(
+        name: &'static str,
+        space: Space,
+        file: PathBuf,
+        state: PathBuf,
+        link: SocketAddr,
+    ) -> Server {
         Server {
             name,
             file,
             log: Record::new(),
             held: Record::new(),
             state,
+            link,
             starts: starter(&space),
             space,
             child: None,
@@ -63,6 +72,11 @@ impl Server {
     /// Hears when it gets the address and loses it.
     pub fn ear(&self) -> Ear {
         Ear::new(&self.space, self.held.clone())
+    }
+
+    /// Where it talks to the other servers first.
+    pub fn link(&self) -> SocketAddr {
+        self.link
     }
 
     /// Its domain file.
@@ -173,7 +187,7 @@ impl Server {
 
     /// Waits until it says, after `mark` of its log, that it is standby.
     pub fn stands_by(&self, mark: usize) -> String {
-        self.says_after(mark, &["event=pair", "state=standby"])
+        self.says_after(mark, &["event=pair text=\"standby", "OtherIsActive"])
     }
 
     /// Waits until it could take over at once.
