@@ -34,14 +34,32 @@ fn a_killed_warden_is_replaced() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
         world.up();
-        let warden = world.lb1.warden();
+        let [_, warden] = world.lb1.wardens();
         kill(warden, Signal::SIGKILL).unwrap();
         world.lb1.says(&["event=pair", "WardenLost"]);
         world.lb1.releases();
-        let holders = [(&world.lb1, LB1), (&world.lb2, LB2)];
         clients.are_served();
-        let serving = holders.iter().filter(|(server, _)| server.holds());
-        assert_eq!(serving.count(), 1, "{}", world.lb1.history());
+        let holders = [&world.lb1, &world.lb2].map(|server| server.holds());
+        assert_ne!(holders[0], holders[1], "{}", world.lb1.history());
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn what_starts_wardens_may_die_itself() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let mark = clients.attempts.mark();
+        let [keeper, warden] = world.lb1.wardens();
+        kill(keeper, Signal::SIGKILL).unwrap();
+        clients.go_on(Duration::from_secs(2));
+        clients.are_served_by(LB1);
+        clients.all_went_well_after(mark);
+        // The last one: nobody starts another.
+        kill(warden, Signal::SIGKILL).unwrap();
+        world.lb2.serves();
+        clients.are_served_by(LB2);
         world.was_never_served_twice();
     });
 }
@@ -51,8 +69,9 @@ fn the_death_of_balancer_and_warden_is_survived() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
         world.up();
-        let warden = world.lb1.warden();
-        kill(warden, Signal::SIGKILL).unwrap();
+        for process in world.lb1.wardens() {
+            kill(process, Signal::SIGKILL).unwrap();
+        }
         world.lb1.kill();
         // The kernel's lifetime is what is left.
         world.lb2.serves();

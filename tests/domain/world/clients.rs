@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -52,6 +53,7 @@ pub struct Clients {
     /// In the order in which they ended.
     pub attempts: Record<Attempt>,
     end: Option<watch::Sender<()>>,
+    abort: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -72,25 +74,22 @@ impl Clients {
     pub fn start(space: &Space, habit: Habit) -> Clients {
         let attempts = Record::new();
         let (end, ended) = watch::channel(());
+        let (abort, aborted) = oneshot::channel();
         let (space, record) = (space.again(), attempts.clone());
         let thread = thread::spawn(move || {
             space.enter();
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
-                if habit.kept == 0 {
-                    fresh(habit, &record, ended).await;
-                    return;
+                tokio::select! {
+                    () = ask(habit, &record, ended) => {}
+                    _ = aborted => {}
                 }
-                let mut clients = JoinSet::new();
-                for _ in 0..habit.kept {
-                    clients.spawn(keep(habit, record.clone(), ended.clone()));
-                }
-                clients.join_all().await;
             });
         });
         Clients {
             attempts,
             end: Some(end),
+            abort: Some(abort),
             thread: Some(thread),
         }
     }
@@ -156,7 +155,8 @@ impl Clients {
 
 impl Drop for Clients {
     fn drop(&mut self) {
-        drop(self.end.take());
+        // A response that a dead server owes would be waited for.
+        drop(self.abort.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // what went wrong on it has been printed
         }
@@ -167,6 +167,18 @@ impl Attempt {
     pub fn is_by(&self, server: IpAddr) -> bool {
         matches!(self.ended, Ended::Served { by, .. } if by == server)
     }
+}
+
+async fn ask(habit: Habit, record: &Record<Attempt>, ended: watch::Receiver<()>) {
+    if habit.kept == 0 {
+        fresh(habit, record, ended).await;
+        return;
+    }
+    let mut clients = JoinSet::new();
+    for _ in 0..habit.kept {
+        clients.spawn(keep(habit, record.clone(), ended.clone()));
+    }
+    clients.join_all().await;
 }
 
 /// A new connection for each request.

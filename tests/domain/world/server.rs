@@ -146,14 +146,20 @@ impl Server {
         Pid::from_raw(i32::try_from(id).unwrap())
     }
 
-    /// The process that has the addresses.
-    pub fn warden(&mut self) -> Pid {
-        let wardens = processes::children(self.process(), "warden");
-        let &[warden] = &wardens[..] else {
-            panic!("not one warden but {wardens:?}\n{}", self.history());
+    /// The two processes that belong to it: the one that starts wardens, and the warden itself.
+    pub fn wardens(&mut self) -> [Pid; 2] {
+        let keeper = self.only_child(self.process());
+        let warden = self.only_child(keeper);
+        self.wardens.extend([keeper, warden]);
+        [keeper, warden]
+    }
+
+    fn only_child(&self, of: Pid) -> Pid {
+        let found = processes::children(of, "warden");
+        let &[only] = &found[..] else {
+            panic!("{of} has wardens {found:?}\n{}", self.history());
         };
-        self.wardens.push(warden);
-        warden
+        only
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -250,20 +256,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else {
-            self.end_wardens();
-            return;
-        };
-        let id = Pid::from_raw(child.id().cast_signed());
-        self.wardens.extend(processes::children(id, "warden"));
-        let _ = child.kill(); // it may have ended by itself
-        let _ = child.wait();
-        self.end_wardens();
-    }
-}
-
-impl Server {
-    fn end_wardens(&self) {
+        if let Some(mut child) = self.child.take() {
+            let id = Pid::from_raw(child.id().cast_signed());
+            for keeper in processes::children(id, "warden") {
+                self.wardens.push(keeper);
+                self.wardens.extend(processes::children(keeper, "warden"));
+            }
+            let _ = child.kill(); // it may have ended by itself
+            let _ = child.wait();
+        }
         for warden in &self.wardens {
             if processes::is_called(*warden, "warden") {
                 let _ = kill(*warden, Signal::SIGKILL); // it was just about to end
