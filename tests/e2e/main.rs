@@ -34,6 +34,7 @@ mod maximum;
 mod messages;
 mod metrics;
 mod mon;
+mod pair;
 mod places;
 mod probes;
 mod registry;
