@@ -3,6 +3,10 @@
 //! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
+//!
+//! - `stream`: encrypted streams to the other servers
+
+pub mod stream;
 
 pub mod liaison;
 pub mod readiness;

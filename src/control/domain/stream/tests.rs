@@ -1,0 +1,4 @@
+mod parts;
+mod rig;
+mod strangers;
+mod talk;
