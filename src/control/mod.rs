@@ -40,6 +40,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -52,8 +53,14 @@ use crate::balance::table::LearnedSession;
 use crate::control::access_log::AccessLog;
 use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
+use crate::control::ctl::domain::Desk;
 use crate::control::ctl::orders::Orders;
+use crate::control::domain::Subject;
+use crate::control::domain::file;
+use crate::control::domain::file::DomainFile;
+use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
+use crate::control::domain::stream::Streams;
 use crate::control::memory::Keeper;
 use crate::control::memory::Memory;
 use crate::control::overview::Recorder;
@@ -63,6 +70,7 @@ use crate::control::prober::Prober;
 use crate::control::reload::Maximum;
 use crate::control::reload::Reloader;
 use crate::control::reload::Source;
+use crate::control::reload::Trial;
 use crate::control::reload::parts::Part;
 use crate::control::reload::parts::Terminal;
 use crate::control::serve::Served;
@@ -103,8 +111,18 @@ pub struct ControlSetup {
     pub access_log: Opened,
     /// Where it is read how full the memory is, if anywhere.
     pub gauge: Option<Gauge>,
-    /// The pair thread, where there is a domain.
-    pub liaison: Option<Arc<Liaison>>,
+    pub domain: Option<DomainSetup>,
+}
+
+/// What there is besides where there is a domain.
+pub struct DomainSetup {
+    /// The pair thread.
+    pub liaison: Arc<Liaison>,
+    pub streams: Arc<Streams>,
+    /// Where the domain file is.
+    pub file: PathBuf,
+    /// Reads a text as this server's configuration.
+    pub trial: Trial,
 }
 
 /// Everything that goes on on control's thread.
@@ -118,7 +136,7 @@ struct Work {
     hung_up: Arc<Notify>,
     notifier: Arc<Notifier>,
     gauge: Option<Gauge>,
-    liaison: Option<Arc<Liaison>>,
+    domain: Option<DomainWork>,
     keeper: Option<Keeper>,
 }
 
@@ -194,8 +212,12 @@ impl Work {
             parts: vec![ctl_part, ui_part, Box::new(Arc::clone(&access_log))],
             notifier: Arc::clone(&setup.notifier),
             maximum: setup.maximum,
-            folder,
+            folder: folder.clone(),
         }));
+        let domain = match setup.domain {
+            Some(domain) => DomainWork::new(domain, &shared, &reloader, folder),
+            None => None,
+        };
         let of_ctl = ctl::router(Ctl {
             shared: Arc::clone(&shared),
             orders: Arc::clone(&orders),
@@ -216,7 +238,7 @@ impl Work {
             hung_up,
             notifier: setup.notifier,
             gauge: setup.gauge,
-            liaison: setup.liaison,
+            domain,
             keeper,
         })
     }
@@ -235,15 +257,17 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        tasks.spawn(async move { self.reloader.listen(&self.hung_up).await });
+        let reloading = shared();
+        tasks
+            .spawn(async move { reload_whenever(&self.hung_up, &reloading, &self.reloader).await });
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
         if let Some(gauge) = self.gauge {
             tasks.spawn(Pressure::new(gauge).run(shared()));
         }
-        if let (Some(liaison), Some(domain)) = (self.liaison, shared().domain().cloned()) {
-            tasks.spawn(liaison.run(shared(), domain));
+        if let Some(work) = self.domain {
+            work.spawn(&self.shared, &mut tasks);
         }
         if let Some(keeper) = self.keeper {
             tasks.spawn(keeper.periodic(shared()).run());
@@ -267,4 +291,71 @@ fn terminal(
         door,
     };
     (Box::new(part), listeners)
+}
+
+/// What goes on where there is a domain.
+struct DomainWork {
+    liaison: Arc<Liaison>,
+    streams: Arc<Streams>,
+    file: Option<(Arc<DomainFile>, file::Orders, file::Setup)>,
+}
+
+impl DomainWork {
+    fn new(
+        setup: DomainSetup,
+        shared: &Arc<Shared>,
+        reloader: &Arc<Reloader>,
+        folder: Option<Arc<Folder>>,
+    ) -> Option<DomainWork> {
+        let domain = Arc::clone(shared.domain()?);
+        let file = match DomainFile::at(&setup.file) {
+            Ok((file, orders)) => {
+                // Nobody else has set it.
+                let _ = domain.file.set(Arc::clone(&file));
+                let setup = file::Setup {
+                    shared: Arc::clone(shared),
+                    domain,
+                    reloader: Arc::clone(reloader),
+                    folder,
+                    trial: setup.trial,
+                };
+                Some((file, orders, setup))
+            }
+            Err(error) => {
+                let path = setup.file.display();
+                log::event("domain_file_unread", &[("file", &path), ("cause", &error)]);
+                None
+            }
+        };
+        Some(DomainWork {
+            liaison: setup.liaison,
+            streams: setup.streams,
+            file,
+        })
+    }
+
+    fn spawn(self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>) {
+        let Some(domain) = shared.domain().cloned() else {
+            return;
+        };
+        if let (Some(peers), Some(desk)) = (domain.peers(), Desk::of(shared)) {
+            peers.serve(Subject::Remote, Arc::new(desk));
+        }
+        tasks.spawn(self.liaison.run(Arc::clone(shared), domain));
+        tasks.spawn(joined::run(self.streams, Arc::clone(shared)));
+        if let Some((file, orders, setup)) = self.file {
+            tasks.spawn(file.run(orders, setup));
+        }
+    }
+}
+
+/// SIGHUP. In a domain the file is all servers'.
+async fn reload_whenever(hung_up: &Notify, shared: &Shared, reloader: &Reloader) {
+    let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
+        return reloader.listen(hung_up).await;
+    };
+    loop {
+        hung_up.notified().await;
+        let _ = file.reload(false).await; // it is in the journal
+    }
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::control::reload::Source;
+use crate::control::reload::Trial;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
@@ -79,6 +80,20 @@ pub fn source(options: &Options) -> Source {
     })
 }
 
+/// The configuration of this process with `text` in place of what is in its file: for a domain file that is proposed.
+pub fn trial(options: &Options) -> Trial {
+    let options = options.clone();
+    Arc::new(move |text| {
+        let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
+        let file = load::File { name, bytes: text };
+        let loaded = load_with(&options, Some(file), &environment());
+        loaded.map_err(|refused| {
+            let listing = Unusable::Mistakes(refused).listing();
+            listing.lines().map(str::to_owned).collect()
+        })
+    })
+}
+
 fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unusable> {
     let environment = environment();
     let name = options.file.as_deref().unwrap_or(default_file);
@@ -104,24 +119,31 @@ fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unu
         name,
         bytes: &bytes,
     };
-    let host_name = nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok());
-    let loaded = load::load(&Sources {
-        file: absent.is_none().then_some(file),
-        environment: &environment,
-        sets: &options.sets,
-        node: options.node.as_deref(),
-        host_name: host_name.as_deref(),
-        read: &|path| start_of(path, ERROR_PAGE_BYTES_MAX + 1).map_err(|error| error.to_string()),
-    });
-    match loaded {
+    match load_with(options, absent.is_none().then_some(file), &environment) {
         Ok(mut loaded) => {
             loaded.warnings.extend(absent);
             Ok(loaded)
         }
         Err(refused) => Err(Unusable::Mistakes(refused)),
     }
+}
+
+fn load_with(
+    options: &Options,
+    file: Option<load::File<'_>>,
+    environment: &[(String, Option<String>)],
+) -> Result<Loaded, load::Refused> {
+    let host_name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    load::load(&Sources {
+        file,
+        environment,
+        sets: &options.sets,
+        node: options.node.as_deref(),
+        host_name: host_name.as_deref(),
+        read: &|path| start_of(path, ERROR_PAGE_BYTES_MAX + 1).map_err(|error| error.to_string()),
+    })
 }
 
 impl Unusable {

@@ -13,10 +13,16 @@ use std::time::Duration;
 
 use nix::poll::poll;
 
+use crate::control::DomainSetup;
 use crate::control::domain::Domain;
 use crate::control::domain::Pair;
+use crate::control::domain::Peers;
+use crate::control::domain::joined;
+use crate::control::domain::joined::Identity;
 use crate::control::domain::liaison::Liaison;
+use crate::control::domain::stream::Streams;
 use crate::control::log;
+use crate::control::reload::Trial;
 use crate::control::shared::Shared;
 use crate::daemon::workers::Orders;
 use crate::model::config;
@@ -42,6 +48,8 @@ use crate::warden::start::Warden;
 
 /// Beyond `switch_grace`: what releasing and claiming may take, also where nothing works.
 const LEAVE_SLACK: Duration = Duration::from_secs(10);
+/// The other servers are told that this one stops; who does not listen is not waited for.
+const FAREWELL: Duration = Duration::from_millis(200);
 /// The warden removes the addresses and ends within milliseconds …
 const END_PAUSE_MS: u8 = 5;
 /// … and is waited for a second.
@@ -135,7 +143,9 @@ impl Prepared {
         let mut boot = [0; 8];
         key::fill(&mut boot).map_err(PairError::Other)?;
         let (handle, inside) = handle::sides().map_err(PairError::Other)?;
+        let boot = u64::from_le_bytes(boot);
         let adverts = self.key(Use::Adverts);
+        let stream = self.key(Use::Stream);
         let (pipe, keeper) = match self.warden {
             Some(warden) => (Some(warden.pipe), Some(warden.keeper)),
             None => (None, None),
@@ -143,7 +153,7 @@ impl Prepared {
         let setup = thread::Setup {
             setting: self.setting,
             key: adverts,
-            boot: u64::from_le_bytes(boot),
+            boot,
             release: release(),
             ballot: known(found),
             scribe,
@@ -157,11 +167,19 @@ impl Prepared {
         let liaison = Arc::new(liaison);
         let name = config.node.as_deref().unwrap_or_default();
         let domain = Domain::new(name, Arc::clone(&liaison) as Arc<dyn Pair>);
-        // Nobody else has set it.
+        let identity = Identity {
+            boot,
+            release: release(),
+            key: stream,
+        };
+        let streams = joined::streams(config, identity, &domain.pair);
+        // Nobody else has set them.
+        let _ = domain.peers.set(Arc::clone(&streams) as Arc<dyn Peers>);
         let _ = shared.domain.set(Arc::new(domain));
         Ok(Running {
             handle,
             liaison,
+            streams,
             patience: config.switch_grace + LEAVE_SLACK,
             thread,
             keeper,
@@ -180,6 +198,7 @@ pub struct State<'s> {
 /// The pair thread at work.
 pub struct Running {
     pub liaison: Arc<Liaison>,
+    pub streams: Arc<Streams>,
     handle: Arc<Handle>,
     /// How long a planned switch may take.
     patience: Duration,
@@ -189,6 +208,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// What control has of it.
+    pub fn control(&self, file: PathBuf, trial: Trial) -> DomainSetup {
+        DomainSetup {
+            liaison: Arc::clone(&self.liaison),
+            streams: Arc::clone(&self.streams),
+            file,
+            trial,
+        }
+    }
+
     /// Hands the service over, if there is somebody who can take it, and then has the workers finish. `false`: nobody
     /// can be asked, and nothing is done.
     pub fn leave(&self, orders: Orders) -> bool {
@@ -211,6 +240,7 @@ impl Running {
 
     /// The end: the addresses are let go of, if they are still here.
     pub fn finish(self) {
+        self.streams.finish(FAREWELL);
         self.handle.stop();
         // A panic ends the process; there is nothing to be had from it.
         let _ = self.thread.join();

@@ -33,6 +33,7 @@ use crate::control::prober;
 use crate::control::prober::names;
 use crate::control::reload::Maximum;
 use crate::control::reload::Source;
+use crate::control::reload::Trial;
 use crate::control::shared::Current;
 use crate::control::shared::Limits;
 use crate::control::shared::Shared;
@@ -40,6 +41,7 @@ use crate::control::state::Denied;
 use crate::control::state::Folder;
 use crate::control::systemd::Notifier;
 use crate::daemon::EXIT_FAILURE;
+use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
 use crate::daemon::budget::Budget;
 use crate::daemon::check;
@@ -155,7 +157,7 @@ pub fn verb(options: &Options) -> ExitCode {
     };
     check::say(&check::warnings(&loaded.warnings));
     let started = state_folder(&loaded.config)
-        .and_then(|folder| start(&loaded.config, folder, check::source(options)))
+        .and_then(|folder| start(&loaded.config, folder, Reading::of(options)))
         .and_then(serve);
     conclude(started)
 }
@@ -196,12 +198,30 @@ impl Terminals {
     }
 }
 
-/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `source` is where a
+/// Where the configuration is read again.
+pub struct Reading {
+    pub source: Source,
+    pub file: PathBuf,
+    /// Another text in place of the file.
+    pub trial: Trial,
+}
+
+impl Reading {
+    pub fn of(options: &Options) -> Reading {
+        Reading {
+            source: check::source(options),
+            file: options.file.as_deref().unwrap_or(DEFAULT_FILE).into(),
+            trial: check::trial(options),
+        }
+    }
+}
+
+/// Starts the workers that a configuration asks for, and control. Without a folder nothing is kept; `reading` is where a
 /// reload reads the configuration again.
 pub fn start(
     config: &Config,
     folder: Option<Arc<Folder>>,
-    source: Source,
+    reading: Reading,
 ) -> Result<Started, StartError> {
     let prepared = pair::prepare(config).map_err(StartError::Pair)?; // while there is one thread
     let sizing = sizing(config)?;
@@ -234,12 +254,14 @@ pub fn start(
         ctl,
         ui,
         secret: secret()?,
-        source,
+        source: reading.source,
         notifier: Arc::clone(&notifier),
         maximum: maximum(&sizing.budget),
         access_log,
         gauge: sizing.gauge(),
-        liaison: pair.as_ref().map(|pair| Arc::clone(&pair.liaison)),
+        domain: pair
+            .as_ref()
+            .map(|pair| pair.control(reading.file, reading.trial)),
     };
     let control = match Control::start(parts, known) {
         Ok(control) => control,

@@ -8,11 +8,13 @@
 //! - `machine`: what decides; `limits`: every length of time that it rests on
 //! - `standing`: how the pair stands, for whoever shows it
 //! - `lease`: how long the warden holds addresses
+//! - `file`: how all servers come to have the same domain file
 #![forbid(unsafe_code)]
 
 pub mod action;
 pub mod advert;
 pub mod event;
+pub mod file;
 pub mod lease;
 pub mod limits;
 pub mod machine;

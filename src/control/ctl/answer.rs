@@ -91,6 +91,22 @@ impl Answer {
         Answer::new(StatusCode::SERVICE_UNAVAILABLE, NOT_DONE, message)
     }
 
+    /// What another server has said.
+    pub fn from_body(body: &[u8]) -> Option<Answer> {
+        let mut whole: Value = serde_json::from_slice(body).ok()?;
+        let Value::Object(mut more) = whole.get_mut("status")?.take() else {
+            return None;
+        };
+        let code = u8::try_from(more.remove("code")?.as_u64()?).ok()?;
+        let message = more.remove("message")?.as_str()?.to_owned();
+        Some(Answer {
+            status: StatusCode::OK,
+            code,
+            message,
+            more: more.into_iter().collect(),
+        })
+    }
+
     /// As it goes over the wire.
     pub fn body(&self) -> String {
         let message = Value::from(self.message.as_str());

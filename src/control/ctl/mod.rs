@@ -2,14 +2,17 @@
 //!
 //! - `guard`: who may, and what no browser is tricked into
 //! - `query`: which outputs are meant; `orders`: the switches; `answer`: what is said
-//! - `client`: the other side, `halb ctl`
+//! - `domain`: the domain; `client`: the other side, `halb ctl`
 
 pub mod answer;
 pub mod client;
+pub mod domain;
 pub mod guard;
 pub mod orders;
 pub mod query;
 mod report;
+
+pub use crate::control::ctl::report::reloaded;
 
 use std::sync::Arc;
 
@@ -27,6 +30,8 @@ use tokio::spawn;
 
 use crate::balance::hash::HashKey;
 use crate::control::ctl::answer::Answer;
+use crate::control::ctl::domain::Asked;
+use crate::control::ctl::domain::Desk;
 use crate::control::ctl::guard::Guard;
 use crate::control::ctl::orders::Orders;
 use crate::control::figures::Figures;
@@ -88,7 +93,7 @@ impl Ctl {
             "/api/health" => Ok(report::health(&figures())),
             "/api/overview" => Ok(of("overview", self.recorder.overview().json())),
             "/api/history" => Ok(of("history", self.recorder.history())),
-            _ => Err(Answer::unknown_path(&path)),
+            _ => self.domain(&guard, request, &path).await,
         }
     }
 
@@ -98,9 +103,34 @@ impl Ctl {
         self.orders.set(&meant, to).await
     }
 
+    async fn domain(&self, guard: &Guard, request: &Parts, path: &str) -> Result<Answer, Answer> {
+        let unknown = || Answer::unknown_path(path);
+        let verb = path.strip_prefix(domain::PREFIX).ok_or_else(unknown)?;
+        let query = request.uri.query().unwrap_or_default();
+        let asked = Asked::read(verb, query).ok_or_else(unknown)??;
+        if asked.changes() {
+            guard.admit_change(&request.headers)?;
+        }
+        let nobody = || Answer::not_done("there is no [domain] in the configuration in force");
+        let desk = Desk::of(&self.shared).ok_or_else(nobody)?;
+        // On a task of its own: who goes away must not end it half-way.
+        let target = format!("{path}?{query}");
+        match spawn(async move { desk.ask(&asked, &target).await }).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Answer::not_done("the end has begun")),
+        }
+    }
+
     async fn reload(&self, guard: &Guard, request: &Parts) -> Result<Answer, Answer> {
         guard.admit_change(&request.headers)?;
         // On a task of its own: who goes away must not end a reload half-way.
+        if let Some(file) = self.shared.domain().and_then(|domain| domain.file()) {
+            let file = Arc::clone(file);
+            return match spawn(async move { file.reload(false).await }).await {
+                Ok(answered) => answered.answer(),
+                Err(_) => Err(Answer::not_done("the end has begun")),
+            };
+        }
         let reloader = Arc::clone(&self.reloader);
         match spawn(async move { reloader.reload().await }).await {
             Ok(reloaded) => report::reloaded(&reloaded),

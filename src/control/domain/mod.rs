@@ -1,21 +1,25 @@
 //! The domain as control sees it: what this server has of the pair thread, of the other servers and of the domain file.
 //!
 //! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
+//! - `stream`: encrypted streams to the other servers; `joined`: to which
+//! - `file`: the domain file and its way to all servers
+//! - `report`: how the domain stands, for people and programs
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
-//!
-//! - `stream`: encrypted streams to the other servers
 
-pub mod stream;
-
+pub mod file;
+pub mod joined;
 pub mod liaison;
 pub mod readiness;
+pub mod report;
+pub mod stream;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::control::domain::file::DomainFile;
 use crate::control::domain::readiness::Parts;
 use crate::model::config;
 use crate::pair::action::Outcome;
@@ -39,6 +43,8 @@ pub struct Domain {
     pub readiness: Parts,
     /// The streams to the other servers, once control runs.
     pub peers: OnceLock<Arc<dyn Peers>>,
+    /// The domain file, once control runs.
+    pub file: OnceLock<Arc<DomainFile>>,
 }
 
 /// The pair thread. A trait so that tests need no thread.
@@ -111,12 +117,18 @@ impl Domain {
             readiness: Parts::new(Arc::clone(&pair)),
             pair,
             peers: OnceLock::new(),
+            file: OnceLock::new(),
         }
     }
 
     /// The streams, unless control has yet to begin.
     pub fn peers(&self) -> Option<&Arc<dyn Peers>> {
         self.peers.get()
+    }
+
+    /// The domain file, unless control has yet to begin.
+    pub fn file(&self) -> Option<&Arc<DomainFile>> {
+        self.file.get()
     }
 }
 

@@ -45,6 +45,9 @@ use crate::ring::socket::Reservation;
 /// Reads the configuration from where this process had it; else a line for each mistake and warning.
 pub type Source = Arc<dyn Fn() -> Result<Loaded, Vec<String>> + Send + Sync>;
 
+/// Reads a text as the configuration of this server, in place of what is in its file; else the same.
+pub type Trial = Arc<dyn Fn(&[u8]) -> Result<Loaded, Vec<String>> + Send + Sync>;
+
 /// Between two looks at workers that have not taken up a plan.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// They take it up in microseconds; who takes longer is waited for so long.
@@ -179,6 +182,15 @@ impl Reloader {
         }
         shared.journal.note("reload", None, text);
         reloaded
+    }
+
+    /// Whether this could be taken into force now: everything that can fail is done, and nothing changes.
+    pub async fn try_out(&self, loaded: Loaded) -> Result<(), Vec<String>> {
+        let _turn = self.turn.lock().await;
+        let mut config = loaded.config;
+        let before = self.setup.shared.current();
+        let _ = changes::hold_back(&before.config, &mut config);
+        self.prepare(&before, config).map(drop)
     }
 
     async fn attempt(&self) -> Result<Report, Vec<String>> {

@@ -133,4 +133,4 @@ pub fn name(output: &PlannedOutput) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::control) mod tests;

@@ -32,12 +32,12 @@ impl Drop for Scratch {
 }
 
 /// Does so many steps; then the process is dead and nothing is done any more. Each byte is a step.
-struct Dying {
+pub(in crate::control) struct Dying {
     steps: std::rc::Rc<std::cell::Cell<usize>>,
     order: Vec<&'static str>,
 }
 
-struct DyingFile {
+pub(in crate::control) struct DyingFile {
     file: File,
     steps: std::rc::Rc<std::cell::Cell<usize>>,
 }
@@ -49,7 +49,7 @@ fn step(steps: &std::cell::Cell<usize>) -> io::Result<()> {
 }
 
 impl Dying {
-    fn after(steps: usize) -> Dying {
+    pub(in crate::control) fn after(steps: usize) -> Dying {
         Dying {
             steps: std::rc::Rc::new(std::cell::Cell::new(steps)),
             order: Vec::new(),

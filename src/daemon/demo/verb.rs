@@ -4,6 +4,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -12,6 +13,7 @@ use nix::errno::Errno;
 
 use crate::daemon::demo::DemoBackends;
 use crate::daemon::run;
+use crate::daemon::run::Reading;
 use crate::daemon::run::StartError;
 use crate::daemon::run::Started;
 use crate::daemon::workers::WorkersError;
@@ -70,7 +72,11 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
             run::start(
                 &loaded.config,
                 None,
-                Arc::new(|| Err(vec![NO_FILE.to_owned()])),
+                Reading {
+                    source: Arc::new(|| Err(vec![NO_FILE.to_owned()])),
+                    file: PathBuf::new(),
+                    trial: Arc::new(|_| Err(vec![NO_FILE.to_owned()])),
+                },
             )
         }
         Err(refused) => {

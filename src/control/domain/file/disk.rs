@@ -1,0 +1,148 @@
+//! The domain file on the disk: replaced whole, with the mode and the owner that it had; what is not to be lost is kept
+//! beside it.
+
+use std::fs;
+use std::fs::File;
+use std::fs::Metadata;
+use std::fs::OpenOptions;
+use std::fs::Permissions;
+use std::io;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::fchown;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::control::state::write::Disk;
+use crate::control::state::write::Kernel;
+use crate::control::state::write::replace;
+use crate::pair::file::bytes::TEXT_BYTES_MAX;
+use crate::pair::file::head::fingerprint;
+
+/// Where the domain file is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub folder: PathBuf,
+    pub name: String,
+}
+
+/// What is written in place of what.
+pub struct Replacement<'a> {
+    /// In force until now.
+    pub was: &'a [u8],
+    /// What it is called in the name of a file that keeps it: `lb1-17`.
+    pub was_called: String,
+    /// What an edit that nobody has accepted is called.
+    pub edit_called: String,
+    pub is: &'a [u8],
+    /// Whether `was` is to be kept.
+    pub keep: bool,
+}
+
+impl Place {
+    /// Behind links, so that what is replaced is the file and not a link to it.
+    pub fn of(path: &Path) -> io::Result<Place> {
+        let path = fs::canonicalize(path)?;
+        let nameless = || io::Error::other("the domain file has no name");
+        let name = path.file_name().and_then(|name| name.to_str());
+        Ok(Place {
+            name: name.ok_or_else(nameless)?.to_owned(),
+            folder: path.parent().ok_or_else(nameless)?.to_owned(),
+        })
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let most = TEXT_BYTES_MAX as u64 + 1;
+        File::open(self.path())?
+            .take(most)
+            .read_to_end(&mut bytes)?;
+        match bytes.len() > TEXT_BYTES_MAX {
+            true => Err(io::Error::other("it is longer than 1 MiB")),
+            false => Ok(bytes),
+        }
+    }
+
+    /// Replaces the file. The names of files that were written to keep what would have been lost.
+    pub fn replace(&self, what: &Replacement<'_>) -> io::Result<Vec<String>> {
+        self.replace_on(&mut Kernel, what)
+    }
+
+    /// The same on any disk.
+    pub fn replace_on<D: Disk>(
+        &self,
+        disk: &mut D,
+        what: &Replacement<'_>,
+    ) -> io::Result<Vec<String>> {
+        let mut kept = Vec::new();
+        let there = self.read().ok();
+        let mut keep = |disk: &mut D, called: &str, text: &[u8]| {
+            let name = format!("{}.conflict-{called}", self.name);
+            replace(disk, &self.folder, &name, text)?;
+            kept.push(name);
+            io::Result::Ok(())
+        };
+        if what.keep {
+            keep(disk, &what.was_called, what.was)?;
+        }
+        match &there {
+            Some(there) if **there == *what.is => return Ok(kept),
+            Some(there) if fingerprint(there) != fingerprint(what.was) && !there.is_empty() => {
+                keep(disk, &what.edit_called, there)?;
+            }
+            _ => {}
+        }
+        let metadata = fs::metadata(self.path()).ok();
+        let mut as_it_was = AsItWas { disk, metadata };
+        replace(&mut as_it_was, &self.folder, &self.name, what.is)?;
+        Ok(kept)
+    }
+}
+
+/// Gives a new file what the one before it had.
+struct AsItWas<'a, D> {
+    disk: &'a mut D,
+    metadata: Option<Metadata>,
+}
+
+impl<D: Disk> Disk for AsItWas<'_, D> {
+    type File = D::File;
+
+    fn create(&mut self, path: &Path) -> io::Result<D::File> {
+        let file = self.disk.create(path)?;
+        if let Some(metadata) = &self.metadata {
+            let mut options = OpenOptions::new();
+            options.write(true).custom_flags(nix::libc::O_NOFOLLOW);
+            let new = options.open(path)?;
+            // Only root gives files away; who runs as another user has it belong to that one.
+            let _ = fchown(&new, Some(metadata.uid()), Some(metadata.gid()));
+            new.set_permissions(Permissions::from_mode(metadata.mode() & 0o7777))?;
+        }
+        Ok(file)
+    }
+
+    fn sync(&mut self, file: &D::File) -> io::Result<()> {
+        self.disk.sync(file)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
+        self.disk.sync_folder(path)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use super::*;
+use crate::control::state::tests::Dying;
+use crate::control::state::tests::Scratch;
+
+const WAS: &[u8] = b"out1 = 'a' # was";
+const IS: &[u8] = b"out1 = 'b' # is";
+const EDIT: &[u8] = b"out1 = 'c' # edit";
+
+fn place(scratch: &Scratch, text: &[u8]) -> Place {
+    let path = scratch.0.join("halb.toml");
+    fs::write(&path, text).unwrap();
+    Place::of(&path).unwrap()
+}
+
+fn what(keep: bool) -> Replacement<'static> {
+    Replacement {
+        was: WAS,
+        was_called: "lb1-7".to_owned(),
+        edit_called: "lb1-8".to_owned(),
+        is: IS,
+        keep,
+    }
+}
+
+#[test]
+fn the_file_keeps_its_mode_and_owner() {
+    let scratch = Scratch::new();
+    let place = place(&scratch, WAS);
+    fs::set_permissions(place.path(), Permissions::from_mode(0o640)).unwrap();
+    let before = fs::metadata(place.path()).unwrap();
+    assert!(place.replace(&what(false)).unwrap().is_empty());
+    let after = fs::metadata(place.path()).unwrap();
+    assert_eq!(place.read().unwrap(), IS);
+    assert_eq!(after.mode(), before.mode());
+    assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+}
+
+#[test]
+fn what_was_not_taken_is_kept_beside_it() {
+    let scratch = Scratch::new();
+    let place = place(&scratch, EDIT);
+    let kept = place.replace(&what(true)).unwrap();
+    let names = ["halb.toml.conflict-lb1-7", "halb.toml.conflict-lb1-8"];
+    assert_eq!(kept, names);
+    assert_eq!(scratch.text(names[0]).as_bytes(), WAS);
+    assert_eq!(scratch.text(names[1]).as_bytes(), EDIT);
+    assert_eq!(place.read().unwrap(), IS);
+    // And what is there already is not written again.
+    assert!(place.replace(&what(false)).unwrap().is_empty());
+}
+
+#[test]
+fn a_link_leads_to_the_file() {
+    let scratch = Scratch::new();
+    place(&scratch, WAS);
+    let link = scratch.0.join("link.toml");
+    std::os::unix::fs::symlink("halb.toml", &link).unwrap();
+    let place = Place::of(&link).unwrap();
+    place.replace(&what(false)).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(scratch.text("halb.toml").as_bytes(), IS);
+}
+
+#[test]
+fn whoever_dies_at_any_step_loses_no_text() {
+    let mut steps = 0;
+    loop {
+        let scratch = Scratch::new();
+        let place = place(&scratch, EDIT);
+        let mut disk = Dying::after(steps);
+        let done = place.replace_on(&mut disk, &what(true)).is_ok();
+        let there = place.read().unwrap();
+        assert!(there == EDIT || there == IS, "after {steps} steps");
+        if there == IS {
+            let kept = |name: &str| fs::read(scratch.0.join(name)).ok();
+            assert_eq!(kept("halb.toml.conflict-lb1-7").as_deref(), Some(WAS));
+            assert_eq!(kept("halb.toml.conflict-lb1-8").as_deref(), Some(EDIT));
+        }
+        if done {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 40, "every byte is a step: {steps}");
+}

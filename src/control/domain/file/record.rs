@@ -1,0 +1,205 @@
+//! What is remembered of the domain file from one start to the next, as a text that a person can read:
+//!
+//! ```text
+//! HALB domain file 1
+//! head 3 17 00e1f2…
+//! served 3 main
+//! ancestor 3 16 5ac0…
+//! conflict halb.toml.conflict-lb2-16
+//! sum 0f3a…
+//! ```
+//!
+//! The sum is SipHash-2-4 of all before its line: against damage, not against somebody.
+
+use std::fmt;
+
+use crate::pair::advert::FileVersion;
+use crate::pair::file::head::ANCESTORS_MAX;
+use crate::pair::file::head::Head;
+use crate::pair::file::head::fingerprint;
+use crate::pair::term::Term;
+
+pub const FILE: &str = "domain";
+
+const KIND: &str = "HALB domain file ";
+const VERSION: u32 = 1;
+
+/// All of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Record {
+    pub head: Head,
+    /// Names of files that lie beside the domain file and nobody has acknowledged.
+    pub conflicts: Vec<String>,
+}
+
+/// Why bytes are no record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// They begin otherwise.
+    Foreign,
+    /// Another program release wrote them.
+    Version(u32),
+    /// The checksum is missing or another.
+    Damaged,
+    /// The checksum is right, but they say what cannot be.
+    Nonsense,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Foreign => f.write_str("this is no record of a domain file"),
+            Unreadable::Version(version) => write!(
+                f,
+                "it is of version {version}; this release reads version {VERSION}"
+            ),
+            Unreadable::Damaged => f.write_str("it is damaged: the checksum is another"),
+            Unreadable::Nonsense => f.write_str("it says what cannot be"),
+        }
+    }
+}
+
+pub fn encode(record: &Record) -> Vec<u8> {
+    let Head {
+        version,
+        ancestors,
+        served,
+    } = &record.head;
+    let role = if served.main { "main" } else { "other" };
+    let mut text = format!("{KIND}{VERSION}\n{}", line("head", *version));
+    text.push_str(&format!("served {} {role}\n", served.number));
+    for ancestor in ancestors {
+        text.push_str(&line("ancestor", *ancestor));
+    }
+    for name in &record.conflicts {
+        text.push_str(&format!("conflict {name}\n"));
+    }
+    let sum = fingerprint(text.as_bytes());
+    text.push_str(&format!("sum {sum:016x}\n"));
+    text.into_bytes()
+}
+
+pub fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
+    let text = str::from_utf8(bytes).map_err(|_| Unreadable::Damaged)?;
+    let rest = text.strip_prefix(KIND).ok_or(Unreadable::Foreign)?;
+    let (version, _) = rest.split_once('\n').ok_or(Unreadable::Damaged)?;
+    let version = version.parse().map_err(|_| Unreadable::Damaged)?;
+    if version != VERSION {
+        return Err(Unreadable::Version(version));
+    }
+    let body = text.strip_suffix('\n').ok_or(Unreadable::Damaged)?;
+    let (_, last) = body.rsplit_once('\n').ok_or(Unreadable::Damaged)?;
+    let summed = &body[..body.len() - last.len()];
+    if last != format!("sum {:016x}", fingerprint(summed.as_bytes())) {
+        return Err(Unreadable::Damaged);
+    }
+    read(summed).ok_or(Unreadable::Nonsense)
+}
+
+/// A version as people see it: `3.17`.
+pub fn shown(version: FileVersion) -> String {
+    format!("{}.{}", version.term, version.generation)
+}
+
+fn line(word: &str, version: FileVersion) -> String {
+    let FileVersion {
+        term,
+        generation,
+        hash,
+    } = version;
+    format!("{word} {term} {generation} {hash:016x}\n")
+}
+
+fn read(summed: &str) -> Option<Record> {
+    let mut record = Record::default();
+    let mut heads = 0;
+    for line in summed.lines().skip(1) {
+        let (word, said) = line.split_once(' ')?;
+        match word {
+            "head" => {
+                heads += 1;
+                record.head.version = self::version(said)?;
+            }
+            "served" => record.head.served = term(said)?,
+            "ancestor" => record.head.ancestors.push(self::version(said)?),
+            "conflict" => record.conflicts.push(said.to_owned()),
+            _ => return None,
+        }
+    }
+    (heads == 1 && record.head.ancestors.len() <= ANCESTORS_MAX).then_some(record)
+}
+
+fn version(said: &str) -> Option<FileVersion> {
+    let mut words = said.split(' ');
+    let version = FileVersion {
+        term: words.next()?.parse().ok()?,
+        generation: words.next()?.parse().ok()?,
+        hash: u64::from_str_radix(words.next()?, 16).ok()?,
+    };
+    words.next().is_none().then_some(version)
+}
+
+fn term(said: &str) -> Option<Term> {
+    let (number, role) = said.split_once(' ')?;
+    Some(Term {
+        number: number.parse().ok()?,
+        main: match role {
+            "main" => true,
+            "other" => false,
+            _ => return None,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Record {
+        let mut head = Head::first(b"a").child(3, b"b").child(3, b"c");
+        head.served = Term {
+            number: 3,
+            main: true,
+        };
+        Record {
+            head,
+            conflicts: vec!["halb.toml.conflict-lb2-16".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for record in [Record::default(), some()] {
+            assert_eq!(decode(&encode(&record)), Ok(record));
+        }
+    }
+
+    #[test]
+    fn no_damage_goes_unseen() {
+        let whole = encode(&some());
+        for end in 0..whole.len() {
+            assert!(decode(&whole[..end]).is_err(), "{end} bytes");
+        }
+        for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << bit;
+            assert!(decode(&damaged).is_err(), "bit {bit} of byte {at}");
+        }
+        let nonsense = |body: &str| {
+            let text = format!("HALB domain file 1\n{body}");
+            let sum = fingerprint(text.as_bytes());
+            decode(format!("{text}sum {sum:016x}\n").as_bytes())
+        };
+        for body in [
+            "",
+            "head 1 2\n",
+            "head 1 2 x\n",
+            "heads 1 2 3\n",
+            "head 1 2 3 4\n",
+        ] {
+            assert_eq!(nonsense(body), Err(Unreadable::Nonsense), "{body}");
+        }
+        assert_eq!(decode(b"HALB domain file 2\n"), Err(Unreadable::Version(2)));
+        assert_eq!(decode(b"something"), Err(Unreadable::Foreign));
+    }
+}
