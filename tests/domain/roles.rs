@@ -11,7 +11,7 @@ fn a_server_in_maintenance_takes_no_part() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
         world.up();
-        world.lb1.orders(&["domain", "maintenance", "on", "lb2"]);
+        world.lb1.orders("/api/domain/maintenance?set=on&of=lb2");
         world.lb2.says(&["event=pair", "text=\"maintenance"]);
         world.lb1.kill();
         world.lb1.releases();
@@ -20,7 +20,7 @@ fn a_server_in_maintenance_takes_no_part() {
         clients.are_served_by(LB1);
         assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
         let mark = world.lb2.log.mark();
-        world.lb1.orders(&["domain", "maintenance", "off", "lb2"]);
+        world.lb1.orders("/api/domain/maintenance?set=off&of=lb2");
         world.lb2.stands_by(mark);
         world.lb1.kill();
         clients.are_served_by(LB2);
@@ -34,12 +34,12 @@ fn maintenance_of_the_active_switches_first() {
         let clients = world.ask_always();
         world.up();
         world.lb2.is_ready();
-        world.lb1.orders(&["domain", "maintenance", "on", "lb1"]);
+        world.lb1.orders("/api/domain/maintenance?set=on&of=lb1");
         world.lb1.says(&["event=pair", "text=\"maintenance"]);
         world.lb2.serves();
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
-        world.lb1.orders(&["domain", "maintenance", "off", "lb1"]);
+        world.lb1.orders("/api/domain/maintenance?set=off&of=lb1");
         world.lb1.stands_by(mark);
         assert!(world.lb2.holds(), "no automatic failback");
         world.was_never_served_twice();

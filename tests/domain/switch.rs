@@ -42,7 +42,7 @@ fn a_planned_switch_under_load_fails_nobody() {
         for clients in &load {
             clients.are_served_by(LB1);
         }
-        world.lb2.orders(&["domain", "activate"]);
+        world.lb2.orders("/api/domain/activate");
         assert!(world.lb2.holds() && !world.lb1.holds());
         for clients in &load {
             clients.are_served_by(LB2);
@@ -63,7 +63,7 @@ fn the_service_can_go_back_and_forth_twenty_times() {
         for turn in 0..20 {
             let (to, address) = [(&world.lb2, LB2), (&world.lb1, LB1)][turn % 2];
             to.is_ready();
-            to.orders(&["domain", "activate"]);
+            to.orders("/api/domain/activate");
             assert!(to.holds(), "turn {turn}\n{}", to.history());
             new.are_served_by(address);
             kept.are_served_by(address);

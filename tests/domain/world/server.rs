@@ -1,14 +1,16 @@
 //! One host with HALB on it: starting it, doing it harm, and what it says.
 
+use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
-use std::process::Output;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::sync::mpsc::Sender;
@@ -18,12 +20,18 @@ use halb::model::time::Instant;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use serde_json::Value;
+use serde_json::json;
 
 use super::processes;
 use super::record::PATIENCE;
 use super::record::Record;
+use super::record::eventually;
 use super::space::Space;
 use super::watch::Ear;
+
+/// Where operators ask, on each host.
+const CTL: &str = "127.0.0.1:8081";
 
 /// Ended with all that belongs to it when dropped.
 pub struct Server {
@@ -111,29 +119,6 @@ impl Server {
         self.child = Some(child);
     }
 
-    /// Runs another verb of HALB on this host, to its end.
-    pub fn halb(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_halb"));
-        command.args(arguments);
-        self.complete(&mut command);
-        self.space.within(|| command.output().unwrap())
-    }
-
-    /// The same, which has to go well; what it printed.
-    pub fn orders(&self, arguments: &[&str]) -> String {
-        let output = self.halb(arguments);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let trouble = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{} {arguments:?}: {}\n{text}{trouble}\n{}",
-            self.name,
-            output.status,
-            self.history()
-        );
-        text
-    }
-
     fn complete(&self, command: &mut Command) {
         command.arg("-f").arg(&self.file);
         command.args(["--node", self.name]);
@@ -198,7 +183,41 @@ impl Server {
 
     /// Waits until it could take over at once.
     pub fn is_ready(&self) {
-        self.says(&["event=pair", "ready"]);
+        eventually(&format!("{} is ready", self.name), || {
+            self.is("ready", &json!(true))
+        });
+    }
+
+    /// Whether that stands in what it says of itself.
+    pub fn is(&self, word: &str, value: &Value) -> bool {
+        let Ok(report) = self.asks("/api/domain/status") else {
+            return false; // it is just starting, perhaps
+        };
+        let servers = report["servers"].as_array().into_iter().flatten();
+        let mut own = servers.filter(|server| server["this"] == true);
+        own.any(|server| server[word] == *value)
+    }
+
+    /// What `ctl` answers to an operator on this host.
+    pub fn asks(&self, path: &str) -> io::Result<Value> {
+        let answer = self.space.within(|| {
+            let mut stream = TcpStream::connect(CTL)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            let head = format!("GET {path} HTTP/1.1\r\nHost: {CTL}\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok::<String, io::Error>(answer)
+        })?;
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).map_err(|_| io::Error::other(answer.clone()))
+    }
+
+    /// An order that has to be carried out; what was answered.
+    pub fn orders(&self, path: &str) -> Value {
+        let answer = self.asks(path).unwrap();
+        assert_eq!(answer["code"], 0, "{path}: {answer}\n{}", self.history());
+        answer
     }
 
     fn becomes(&self, held: bool) -> Instant {
