@@ -216,7 +216,7 @@ impl Server {
     /// An order that has to be carried out; what was answered.
     pub fn orders(&self, path: &str) -> Value {
         let answer = self.asks(path).unwrap();
-        assert_eq!(answer["code"], 0, "{path}: {answer}\n{}", self.history());
+        assert_eq!(answer["status"]["code"], 0, "{path}: {answer}\n{}", self.history());
         answer
     }
 
