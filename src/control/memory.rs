@@ -24,8 +24,14 @@ pub struct Memory {
     pub sessions: Arc<Vec<LearnedSession>>,
     pub switches: Vec<(OutputId, Switch)>,
     pub(super) keeper: Option<Keeper>,
-    /// Where sessions are handed out for another server.
-    pub(super) mirror: Arc<Desk<LearnedSession>>,
+    pub(super) copies: Copies,
+}
+
+/// Where the first worker hands out learned sessions for other servers.
+pub struct Copies {
+    pub desk: Arc<Desk<LearnedSession>>,
+    /// As many as a table holds.
+    pub room: usize,
 }
 
 /// What learned sessions are hashed with.
@@ -58,7 +64,10 @@ impl Memory {
             sessions: Arc::default(),
             switches: Vec::new(),
             keeper: None,
-            mirror: Arc::default(),
+            copies: Copies {
+                desk: Arc::default(),
+                room,
+            },
         };
         let Some(folder) = folder else {
             return memory;
@@ -83,7 +92,7 @@ impl Memory {
     /// Where the first worker hands out its sessions: to be saved, and to be mirrored.
     pub fn desks(&self) -> Vec<Arc<Desk<LearnedSession>>> {
         let kept = self.keeper.iter().map(|keeper| Arc::clone(&keeper.desk));
-        kept.chain([Arc::clone(&self.mirror)]).collect()
+        kept.chain([Arc::clone(&self.copies.desk)]).collect()
     }
 }
 

@@ -53,6 +53,9 @@ pub enum Verb {
     /// Ask the running HALB, or give it orders
     #[command(subcommand)]
     Ctl(Ask),
+    /// Ask the servers of the domain, or give them orders
+    #[command(subcommand)]
+    Domain(DomainVerb),
     /// Watch the running HALB in the terminal, and enable, drain and disable its outputs
     Top {
         /// Seconds between two looks
@@ -100,6 +103,53 @@ pub enum Ask {
     },
 }
 
+/// What to ask the domain. `--node NODE` asks that server instead of this one.
+#[derive(Subcommand, Clone, Debug)]
+pub enum DomainVerb {
+    /// Which server is what, who serves, and whether the domain file is the same everywhere
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let the standby take over: a planned switch
+    Activate {
+        /// Call the switch off if something is still under way after switch_grace, instead of cutting it
+        #[arg(long)]
+        no_cut: bool,
+    },
+    /// Take a server out of all events of the domain, or back in; a change of the domain file
+    Maintenance {
+        #[arg(value_parser = on_or_off, action = clap::ArgAction::Set, value_name = "on|off")]
+        on: bool,
+        /// Which one [default: the one that is asked]
+        server: Option<String>,
+        /// Also where nobody can take over, so that the service is lost
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say that something is wrong with this server: the standby takes over
+    ReportFailure {
+        /// What is wrong, for the log
+        text: String,
+    },
+    /// What was wrong is repaired, and files that were kept beside the domain file have been seen
+    Ack,
+    /// Bring what is in the domain file here into force on all servers
+    Apply {
+        /// Also where it would harm this server
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Make a domain key, which all servers of a domain need
+    Keygen {
+        /// Where to [default: domain.key_file of the configuration, else /etc/halb/domain.key]
+        file: Option<String>,
+    },
+    /// What the domain file says otherwise on the other servers
+    Diff,
+}
+
 /// What says how the configuration is made.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Options {
@@ -111,7 +161,7 @@ pub struct Options {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting, global = true)]
     pub sets: Vec<(String, String)>,
 
-    /// Which server of the domain this one is
+    /// Which server of the domain this one is; with `halb domain`: which one is asked
     #[arg(long, value_name = "NODE", global = true)]
     pub node: Option<String>,
 }
@@ -128,6 +178,14 @@ impl Arguments {
 
     pub fn options(&self) -> Options {
         self.options.clone()
+    }
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write on or off".to_owned()),
     }
 }
 

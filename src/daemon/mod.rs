@@ -14,6 +14,7 @@ pub mod budget;
 pub mod check;
 pub mod ctl;
 pub mod demo;
+pub mod domain;
 pub mod pair;
 pub mod print;
 pub mod reload;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Verb::Config { reference: false } => print::verb(&arguments.options()),
         Verb::Reload => reload::verb(&arguments.options()),
         Verb::Ctl(ask) => ctl::verb(&arguments.options(), &ask),
+        Verb::Domain(verb) => domain::verb(&arguments.options(), &verb),
         Verb::Demo => demo::verb(),
         Verb::Top { interval, once } => top::verb(&arguments.options(), interval, once),
         Verb::Warden { alone } => warden::process::main(alone),

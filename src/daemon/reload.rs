@@ -1,19 +1,19 @@
 //! `halb reload`: lets the HALB that runs with the same configuration read it again.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::control;
 use crate::control::ctl::answer::DONE;
-use crate::control::ctl::client::Client;
 use crate::control::ctl::client::Reply;
-use crate::control::ctl::client::Unanswered;
-use crate::control::state::whereabouts;
+use crate::control::ctl::client::ask_running;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::Options;
 use crate::daemon::check;
-use crate::model::config::Config;
+
+/// In a domain all servers are asked, and then told: five seconds for the one and ten for the other.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Besides what was said of a token.
 const OTHER_TOKEN: &str =
@@ -28,7 +28,7 @@ pub fn verb(options: &Options) -> ExitCode {
             return fail("the running halb was not asked: nothing is changed");
         }
     };
-    match ask(&loaded.config) {
+    match ask_running(&loaded.config, "/api/reload", PATIENCE) {
         Ok(reply) if reply.code == u64::from(DONE) => {
             for warning in listed(&reply, "warnings") {
                 check::say(&format!("{warning}\n"));
@@ -45,17 +45,6 @@ pub fn verb(options: &Options) -> ExitCode {
             fail(&reply.message)
         }
         Err(unanswered) => fail(&unanswered.to_string()),
-    }
-}
-
-/// Where it says that it is asked; where that is not known or nobody is there, where the configuration says it.
-fn ask(config: &Config) -> Result<Reply, Unanswered> {
-    let configured = control::ctl_address(config);
-    let known = whereabouts::read(&config.state_dir).filter(|known| *known != configured);
-    let ask = |address| Client::at(address, config)?.ask("/api/reload");
-    match known.map(ask) {
-        None | Some(Err(Unanswered::Connect(..))) => ask(configured),
-        Some(answer) => answer,
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::control::ctl_address;
+use crate::control::state::whereabouts;
 use crate::model::config::Config;
 
 /// On the same machine, or near: longer than any answer takes.
@@ -53,7 +54,7 @@ pub struct Reply {
 pub enum Unanswered {
     Runtime(io::Error),
     Connect(SocketAddr, io::Error),
-    Late(SocketAddr),
+    Late(SocketAddr, Duration),
     Http(SocketAddr, hyper::Error),
     /// It is no `ctl` that answers there.
     Foreign(SocketAddr),
@@ -66,10 +67,10 @@ impl fmt::Display for Unanswered {
             Unanswered::Connect(address, error) => {
                 write!(f, "no halb answers at {address} (ctl, ctl_port): {error}")
             }
-            Unanswered::Late(address) => write!(
+            Unanswered::Late(address, patience) => write!(
                 f,
                 "no answer from {address} within {} s",
-                PATIENCE.as_secs()
+                patience.as_secs()
             ),
             Unanswered::Http(address, error) => write!(f, "no answer from {address}: {error}"),
             Unanswered::Foreign(address) => {
@@ -107,10 +108,15 @@ impl Client {
 
     /// Asks once.
     pub fn ask(&self, target: &str) -> Result<Reply, Unanswered> {
-        let asked = async { timeout(PATIENCE, self.exchange(target)).await };
+        self.ask_within(target, PATIENCE)
+    }
+
+    /// The same where an answer may take longer.
+    pub fn ask_within(&self, target: &str, patience: Duration) -> Result<Reply, Unanswered> {
+        let asked = async { timeout(patience, self.exchange(target)).await };
         match self.runtime.block_on(asked) {
             Ok(reply) => reply,
-            Err(_) => Err(Unanswered::Late(self.address)),
+            Err(_) => Err(Unanswered::Late(self.address, patience)),
         }
     }
 
@@ -143,6 +149,18 @@ impl Client {
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
         let body = body.await.map_err(|_| foreign())?.to_bytes();
         Reply::read(&body).ok_or_else(foreign)
+    }
+}
+
+/// Asks where the HALB that keeps its state in `state_dir` has said that it is asked; where that is not known or nobody
+/// is there, where the configuration says it.
+pub fn ask_running(config: &Config, target: &str, patience: Duration) -> Result<Reply, Unanswered> {
+    let configured = ctl_address(config);
+    let known = whereabouts::read(&config.state_dir).filter(|known| *known != configured);
+    let ask = |address| Client::at(address, config)?.ask_within(target, patience);
+    match known.map(ask) {
+        None | Some(Err(Unanswered::Connect(..))) => ask(configured),
+        Some(answer) => answer,
     }
 }
 

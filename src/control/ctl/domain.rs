@@ -11,6 +11,7 @@ use crate::control::domain::Domain;
 use crate::control::domain::Later;
 use crate::control::domain::Peers;
 use crate::control::domain::Subject;
+use crate::control::domain::diff;
 use crate::control::domain::file::DomainFile;
 use crate::control::domain::file::edit;
 use crate::control::domain::name_of;
@@ -47,7 +48,10 @@ enum Verb {
     Apply {
         yes: bool,
     },
-    Text,
+    /// What another server's file says otherwise; without a name: all others'.
+    Diff {
+        of: Option<String>,
+    },
 }
 
 const USAGE: &str = "what follows the ? is not understood: see docs/ctl.md";
@@ -62,7 +66,7 @@ impl Asked {
             "report-failure",
             "ack",
             "apply",
-            "text",
+            "diff",
         ]
         .contains(&path)
         {
@@ -73,7 +77,7 @@ impl Asked {
 
     /// Whether it changes anything.
     pub fn changes(&self) -> bool {
-        !matches!(self.verb, Verb::Status | Verb::Text)
+        !matches!(self.verb, Verb::Status | Verb::Diff { .. })
     }
 }
 
@@ -104,7 +108,7 @@ fn parse(path: &str, query: &str) -> Option<Asked> {
         },
         "ack" => Verb::Acknowledge,
         "apply" => Verb::Apply { yes: flag("yes")? },
-        "text" => Verb::Text,
+        "diff" => Verb::Diff { of: take("of") },
         "report-failure" => Verb::ReportFailure {
             text: take("text")?,
         },
@@ -184,7 +188,7 @@ impl Desk {
             }
             Verb::Acknowledge => self.acknowledge().await,
             Verb::Apply { yes } => self.file()?.reload(*yes).await.answer(),
-            Verb::Text => self.text(),
+            Verb::Diff { of } => self.diff(of.as_deref()).await,
         }
     }
 
@@ -261,6 +265,51 @@ impl Desk {
         is_active && !all.iter().any(successor)
     }
 
+    async fn diff(&self, of: Option<&str>) -> Result<Answer, Answer> {
+        let current = self.shared.current();
+        let config = current.config.domain.as_ref().ok_or_else(begins)?;
+        if let Some(of) = of
+            && !config.servers.contains_key(of)
+        {
+            return Err(Answer::not_done(&format!(
+                "{of} is no server of this domain"
+            )));
+        }
+        let unreadable = |cause: String| Answer::not_done(&format!("the domain file: {cause}"));
+        let ours = self
+            .file()?
+            .read()
+            .map_err(|error| unreadable(error.to_string()))?;
+        let ours = diff::hide(&String::from_utf8_lossy(&ours));
+        let ours = ours.ok_or_else(|| unreadable("it is not TOML".to_owned()))?;
+        let names = config.servers.keys();
+        let is_meant =
+            |name: &&String| **name != self.domain.name && of.is_none_or(|of| of == *name);
+        let mut servers = Vec::new();
+        for name in names.filter(is_meant) {
+            servers.push(match self.text_of(name).await {
+                Ok(theirs) => json!({"name": name, "lines": diff::lines(&ours, &theirs)}),
+                Err(cause) => json!({"name": name, "unknown": cause}),
+            });
+        }
+        Ok(Answer::of(vec![("servers".to_owned(), json!(servers))]))
+    }
+
+    /// Another server's file without its secrets; or a sentence.
+    async fn text_of(&self, name: &str) -> Result<String, String> {
+        let peers = self.domain.peers().ok_or("halb is still starting")?;
+        let asked = peers
+            .ask(NodeId::of(name), Subject::Remote, TEXT.into())
+            .await;
+        let bytes = asked.map_err(|unreached| unreached.0)?;
+        let answer: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let status = &answer["status"];
+        match status["text"].as_str() {
+            Some(text) => diff::hide(text).ok_or_else(|| "its file is not TOML".to_owned()),
+            None => Err(status["message"].as_str().unwrap_or("no answer").to_owned()),
+        }
+    }
+
     fn text(&self) -> Result<Answer, Answer> {
         let bytes = self.file()?.read();
         let bytes =
@@ -299,6 +348,10 @@ impl Answers for Desk {
         Box::pin(async move {
             let target = String::from_utf8_lossy(&body);
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+            if path == TEXT {
+                let (Ok(answer) | Err(answer)) = self.text();
+                return answer.body().into_bytes();
+            }
             let answer = match path
                 .strip_prefix(PREFIX)
                 .and_then(|path| Asked::read(path, query))
@@ -312,6 +365,9 @@ impl Answers for Desk {
         })
     }
 }
+
+/// The file itself, with the secrets in it: for other servers alone.
+const TEXT: &str = "/domain/text";
 
 /// What all paths begin with.
 pub const PREFIX: &str = "/api/domain/";

@@ -77,6 +77,8 @@ fn insert(
 
 #[cfg(test)]
 mod tests {
+    use toml::de::DeTable;
+
     use super::*;
 
     const FILE: &str = "# shop\nout1 = 'a'   # first\n[domain]\nname = 'shop'\n\n\
@@ -84,9 +86,10 @@ mod tests {
                         [domain.servers.lb2]\naddresses = '10.0.0.2'\nmaintenance = false # for now\n";
 
     fn reads(text: &str, node: &str) -> Option<bool> {
-        let whole: toml::Table = text.parse().unwrap();
-        let server = &whole["domain"]["servers"][node];
-        server.get("maintenance").and_then(toml::Value::as_bool)
+        let whole = DeTable::parse(text).unwrap();
+        let server = &whole.get_ref()["domain"].get_ref()["servers"].get_ref()[node];
+        let maintenance = server.get_ref().get("maintenance")?;
+        maintenance.get_ref().as_bool()
     }
 
     #[test]

@@ -165,6 +165,19 @@ impl Streams {
         streams
     }
 
+    /// Somebody else listens to what comes.
+    pub fn listen(&self, add: impl FnOnce(&mut Handlers)) {
+        add(&mut self
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Of this process.
+    pub fn boot(&self) -> u64 {
+        self.hello.boot
+    }
+
     /// Listens and dials from now on. In the runtime where all of it shall happen.
     pub fn start(self: &Arc<Self>) {
         if self.runtime.set(Handle::current()).is_ok() {
@@ -430,6 +443,16 @@ impl Streams {
 /// As long as a disk may take to write a domain file down, and more.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
+/// A planned switch ends within `switch_grace`, which people may make long; and who has asked for one waits no longer.
+const ORDER_PATIENCE: Duration = Duration::from_secs(60);
+
+fn patience(subject: Subject) -> Duration {
+    match subject {
+        Subject::Remote => ORDER_PATIENCE,
+        Subject::File | Subject::Switch | Subject::Mirror => ANSWER_PATIENCE,
+    }
+}
+
 impl Peers for Streams {
     fn reached(&self) -> Vec<NodeId> {
         let state = self.state();
@@ -444,7 +467,7 @@ impl Peers for Streams {
         body: Vec<u8>,
     ) -> Later<'_, Result<Vec<u8>, Unreached>> {
         Box::pin(async move {
-            let asked = Streams::ask(self, node, subject, body, ANSWER_PATIENCE).await;
+            let asked = Streams::ask(self, node, subject, body, patience(subject)).await;
             asked.map_err(|unreachable| Unreached(unreachable.to_string()))
         })
     }
