@@ -59,8 +59,7 @@ impl World {
     }
 
     pub fn state(&self, index: usize) -> Option<State> {
-        let process = self.hosts[index].process.as_ref()?;
-        Some(process.machine.advert().state)
+        Some(self.hosts[index].process.as_ref()?.state)
     }
 
     fn strike(&mut self, kind: Kind, index: usize) {
@@ -143,7 +142,7 @@ impl World {
                 let at = self.now + self.random.between(100, 2000) * MICROSECOND;
                 let node = crate::world::node(index);
                 let (host, life) = (other, process.life);
-                let event = Event::Crashed { node, boot };
+                let event = Box::new(Event::Crashed { node, boot });
                 self.queue.push(at, What::Given { host, life, event });
             }
         }

@@ -4,6 +4,7 @@ use halb::model::time::Instant;
 use halb::pair::action::Action;
 use halb::pair::action::Handover;
 use halb::pair::advert::Advert;
+use halb::pair::advert::Heed;
 use halb::pair::event::Event;
 use halb::pair::event::FromWarden;
 use halb::pair::event::Plane;
@@ -36,7 +37,7 @@ pub const FLAWS: [(Flaw, Family, &str); 12] = [
     (Flaw::NeverAsks, Family::Cuts, "would have answered"),
     (Flaw::ForgetsItsBallot, Family::Crashes, "goes back"),
     (Flaw::AnnouncesUnstored, Family::Crashes, "has stored"),
-    (Flaw::NeverLetsGo, Family::Cuts, "both hold"),
+    (Flaw::NeverLetsGo, Family::Cuts, "being Standby"),
     (Flaw::SaysNothing, Family::Healthy, "without a note"),
     (Flaw::StaysBesideAHigherTerm, Family::Cuts, "both hold"),
     (Flaw::TakesEveryVoteForItsOwn, Family::Votes, "both hold"),
@@ -82,6 +83,8 @@ impl Flawed {
             }
             (Flaw::TakesEveryVoteForItsOwn, Event::Heard { link, mut advert }) => {
                 advert.vote = own.vote.filter(|(_, favourite)| *favourite == self.me);
+                let (node, boot, stamp) = (self.me, own.boot, own.stamp);
+                advert.heeds = Some(Heed { node, boot, stamp });
                 Some(Event::Heard { link, advert })
             }
             _ => Some(event),

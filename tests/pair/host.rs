@@ -1,6 +1,7 @@
 //! One server: its clocks, its kernel, its disk, and the two processes on it.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use halb::model::time::Instant;
 use halb::pair::action::Handover;
@@ -9,6 +10,7 @@ use halb::pair::event::Event;
 use halb::pair::event::Readiness;
 use halb::pair::lease::Clocks as Both;
 use halb::pair::lease::Lease;
+use halb::pair::state::State;
 use halb::pair::term::Ballot;
 
 use crate::net::HOSTS;
@@ -90,6 +92,8 @@ pub struct Process {
     pub life: u64,
     pub boot: u64,
     pub machine: Box<dyn Subject>,
+    /// The machine's, after the last event.
+    pub state: State,
     pub born: u64,
     pub stalled: Option<u64>,
     /// What came while it was stalled.
@@ -114,8 +118,8 @@ pub struct Process {
 
 /// What waits for a stalled pair thread.
 pub enum Input {
-    Event(Event),
-    Datagram(usize, Envelope),
+    Event(Box<Event>),
+    Datagram(usize, Rc<Envelope>),
 }
 
 pub struct Warden {

@@ -85,6 +85,11 @@ pub struct Judge {
     pub pending: Option<Pending>,
     /// Who is to be active to the end.
     pub settled: Option<usize>,
+    pub settled_at: Option<u64>,
+    /// Since when exactly one serves.
+    pub sound: Option<u64>,
+    /// Nothing more is to be seen.
+    pub over: bool,
     pub report: Report,
 }
 
@@ -111,6 +116,9 @@ impl Judge {
             served: 0,
             pending: None,
             settled: None,
+            settled_at: None,
+            sound: None,
+            over: false,
             report: Report::default(),
         }
     }

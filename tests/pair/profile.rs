@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::judge::ALIVE_WITHIN;
 use crate::net::Weather;
 use crate::queue::MILLISECOND;
 use crate::queue::SECOND;
@@ -172,13 +173,19 @@ pub struct Profile {
     /// A fault lasts.
     pub lasts: (u64, u64),
     pub end: u64,
+    /// Who serves in the end is watched so long.
+    pub watched: u64,
 }
 
 impl Profile {
     pub fn of(family: Family, seed: u64) -> Profile {
         let mut random = Random::of(seed, 0x9A1 + family as u64);
         let votes = family == Family::Votes || (family == Family::Everything && random.chance(500));
-        let hosts = if votes { random.between(3, 5) } else { 2 };
+        let hosts = if votes {
+            random.pick(&[3, 3, 3, 4, 5])
+        } else {
+            2
+        };
         let calm = random.chance(500);
         let first_fault = if calm { 3500 } else { random.between(0, 2500) } * MILLISECOND;
         let healed = first_fault + random.between(2000, 6000) * MILLISECOND;
@@ -187,7 +194,7 @@ impl Profile {
             seed,
             family,
             hosts: hosts as usize,
-            links: random.between(1, 3) as usize,
+            links: random.between(1, if votes { 2 } else { 3 }) as usize,
             hot_standby: !random.chance(30),
             has_ping: random.chance(700),
             activate_on_failure: random.chance(800),
@@ -206,13 +213,18 @@ impl Profile {
                 random.pick(&[200, 700, 3000]) * MILLISECOND,
             ),
             end: 0,
+            watched: if random.chance(100) {
+                6 * SECOND
+            } else {
+                200 * MILLISECOND
+            },
         };
         match family {
             Family::Single => profile.make_single(&mut random),
             Family::Healthy => profile.make_gentle(),
             _ => {}
         }
-        profile.end = profile.healed + crate::judge::ALIVE_WITHIN + SECOND;
+        profile.end = profile.healed + ALIVE_WITHIN + profile.watched;
         profile
     }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::rc::Rc;
 
 use halb::pair::event::Domain;
 use halb::pair::event::Event;
@@ -14,7 +15,7 @@ pub const MICROSECOND: u64 = 1_000;
 pub const MILLISECOND: u64 = 1_000_000;
 pub const SECOND: u64 = 1_000_000_000;
 
-/// One thing that happens. A `life` is that of a process or warden: what was meant for a dead one is void.
+/// One thing that happens; small, because the heap moves it about. A `life` is that of a process or warden: what was meant for a dead one is void.
 #[derive(Clone, Debug)]
 pub enum What {
     /// The pair thread looks at its clock.
@@ -26,12 +27,12 @@ pub enum What {
     Given {
         host: usize,
         life: u64,
-        event: Event,
+        event: Box<Event>,
     },
     Datagram {
         to: usize,
         link: usize,
-        envelope: Envelope,
+        envelope: Rc<Envelope>,
     },
     /// The warden looks at its clock.
     Watch {
@@ -88,7 +89,7 @@ pub enum What {
     /// This host has the domain file as it is now.
     File {
         host: usize,
-        domain: Domain,
+        domain: Box<Domain>,
     },
     /// Something goes wrong, or somebody wants something.
     Fault,

@@ -1,5 +1,7 @@
 //! The pair thread as the simulator has it: it wakes, beats, gives the machine what came, and does what it says.
 
+use std::rc::Rc;
+
 use halb::pair::action::Action;
 use halb::pair::action::Handover;
 use halb::pair::advert::Advert;
@@ -27,19 +29,19 @@ impl World {
     /// Something comes to the pair thread of a process; it waits while that is stalled.
     pub fn give(&mut self, index: usize, life: u64, event: Event) {
         if !self.hosts[index].runs() {
-            let host = index;
+            let (host, event) = (index, Box::new(event));
             return self.queue.push(self.now, What::Given { host, life, event }); // until it thaws
         }
         let Some(process) = self.hosts[index].process_of(life) else {
             return;
         };
         if process.stalled.is_some() {
-            return process.wait(Input::Event(event));
+            return process.wait(Input::Event(Box::new(event)));
         }
         self.feed(index, event);
     }
 
-    pub fn datagram(&mut self, to: usize, link: usize, envelope: Envelope) {
+    pub fn datagram(&mut self, to: usize, link: usize, envelope: Rc<Envelope>) {
         let host = &mut self.hosts[to];
         if !host.runs() {
             return;
@@ -95,7 +97,7 @@ impl World {
         }
         for input in waiting {
             match input {
-                Input::Event(event) => self.feed(index, event),
+                Input::Event(event) => self.feed(index, *event),
                 Input::Datagram(link, envelope) => self.open(index, link, &envelope),
             }
         }
@@ -160,10 +162,9 @@ impl World {
         let Some(process) = &mut self.hosts[index].process else {
             return;
         };
-        let before = process.machine.advert().state;
         process.machine.on(event, shown);
         let noted = self.act(index);
-        self.judge_step(index, before, noted);
+        self.judge_step(index, noted);
         self.turn_later(index);
     }
 
@@ -293,20 +294,20 @@ impl World {
             return;
         };
         let number = process.sent.number;
-        let envelope = Envelope {
+        let envelope = Rc::new(Envelope {
             from,
             boot: process.boot,
             number,
             sent: shown.as_nanos(),
             echo: process.channels[to].echo(number, shown),
             advert,
-        };
+        });
         for link in 0..self.net.links {
             if !self.net.link(from, to, link) {
                 continue;
             }
             for takes in self.net.copies(&mut self.random) {
-                let envelope = envelope.clone();
+                let envelope = Rc::clone(&envelope);
                 self.queue
                     .push(self.now + takes, What::Datagram { to, link, envelope });
             }

@@ -24,16 +24,19 @@ use crate::world::node;
 
 /// A question takes 60 ms; who held all that time, on a network that did not change, has answered it.
 const ASKABLE: u64 = 150 * MILLISECOND;
+/// Who serves alone for so long when everything has healed is to stay so.
+const QUIET: u64 = 1500 * MILLISECOND;
 /// A warden that has had no turn may need so long from its next one on.
 const FIRST_TURN: u64 = 5 * MILLISECOND;
 
 impl World {
     /// After every event that the machine was given.
-    pub fn judge_step(&mut self, index: usize, before: State, noted: Option<State>) {
-        let Some(process) = &self.hosts[index].process else {
+    pub fn judge_step(&mut self, index: usize, noted: Option<State>) {
+        let Some(process) = &mut self.hosts[index].process else {
             return;
         };
         let state = process.machine.advert().state;
+        let before = std::mem::replace(&mut process.state, state);
         let (hold, name) = (process.hold, NAMES[index]);
         self.judge
             .check(state == before || noted == Some(state), || {
@@ -282,7 +285,7 @@ impl World {
 
     /// Everything has healed: exactly one serves, and goes on.
     fn judge_healed(&mut self) {
-        if self.now < self.profile.healed + ALIVE_WITHIN {
+        if self.now < self.profile.healed {
             return;
         }
         let active: Vec<usize> = (0..self.hosts.len())
@@ -292,6 +295,16 @@ impl World {
             .filter(|index| self.hosts[*index].holds(self.now))
             .collect();
         let one = active.len() == 1 && active == holding;
+        let in_time = self.now < self.profile.healed + ALIVE_WITHIN && self.judge.settled.is_none();
+        if in_time {
+            let since = *self.judge.sound.get_or_insert(self.now);
+            if !one {
+                self.judge.sound = None;
+            }
+            if !one || self.now - since < QUIET {
+                return;
+            }
+        }
         self.judge.check(one, || {
             format!("everything has healed, but active are {active:?}, and the addresses are at {holding:?}")
         });
@@ -302,6 +315,8 @@ impl World {
         self.judge.check(active == [settled], || {
             "the active changes in a sound domain".into()
         });
+        let settled = *self.judge.settled_at.get_or_insert(self.now);
+        self.judge.over |= self.now > settled + self.profile.watched;
         let roles = active.iter().all(|index| {
             let node = node(*index);
             node == self.file.main || self.file.backup == Some(node)

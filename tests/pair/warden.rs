@@ -282,7 +282,7 @@ impl World {
             return;
         };
         let (host, life) = (index, process.life);
-        let event = Event::Warden(FromWarden::Lost);
+        let event = Box::new(Event::Warden(FromWarden::Lost));
         let seen = self.now + self.random.between(100, 2000) * MICROSECOND;
         self.queue.push(seen, What::Given { host, life, event });
         self.queue.push(seen + delay, What::Warden { host, life });

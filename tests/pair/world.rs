@@ -106,7 +106,8 @@ impl World {
     /// To the end, or to the first fault.
     pub fn run(&mut self) {
         while let Some((at, what)) = self.queue.pop() {
-            if at > self.profile.end || self.judge.fault.is_some() {
+            let ends = at > self.profile.end || self.judge.over;
+            if ends || self.judge.fault.is_some() {
                 break;
             }
             debug_assert!(at >= self.now, "time goes back");
@@ -131,7 +132,7 @@ impl World {
         }
         match what {
             What::Turn { host, life } => self.turn(host, life),
-            What::Given { host, life, event } => self.give(host, life, event),
+            What::Given { host, life, event } => self.give(host, life, *event),
             What::Datagram { to, link, envelope } => self.datagram(to, link, envelope),
             What::Watch { host, life } => self.watch(host, life),
             What::Said { host, life, said } => self.give(host, life, Event::Warden(said)),
@@ -160,7 +161,7 @@ impl World {
                     self.start_warden(host);
                 }
             }
-            What::File { host, domain } => self.take_file(host, domain),
+            What::File { host, domain } => self.take_file(host, *domain),
             What::Fault => self.next_fault(),
             What::Heal => self.heal(),
             What::Repaired(repair) => self.repair(repair),
@@ -211,6 +212,7 @@ impl World {
         host.process = Some(Process {
             life: host.lives,
             boot,
+            state: machine.advert().state,
             machine,
             born: now,
             stalled: None,
@@ -245,26 +247,13 @@ impl World {
         let life = process.life;
         self.start_warden(index);
         let ready = self.now + self.random.between(100, 600) * MILLISECOND;
-        let event = Event::Plane(Plane::Serves);
-        self.queue.push(
-            self.now,
-            What::Given {
-                host: index,
-                life,
-                event,
-            },
-        );
+        let (host, event) = (index, Box::new(Event::Plane(Plane::Serves)));
+        self.queue.push(self.now, What::Given { host, life, event });
         self.queue.push(ready, What::Repaired(Repair::Ready(index)));
         // Whoever was away is told what the file says now.
-        let domain = seen_by(index, self.file);
-        if self.hosts[index].domain != domain {
-            self.queue.push(
-                ready,
-                What::File {
-                    host: index,
-                    domain,
-                },
-            );
+        let domain = Box::new(seen_by(index, self.file));
+        if self.hosts[index].domain != *domain {
+            self.queue.push(ready, What::File { host, domain });
         }
         self.act(index);
         let at = self.now + self.random.between(10, 500) * MICROSECOND;
@@ -301,7 +290,7 @@ impl World {
         self.judge.filed = self.now;
         for host in 0..self.hosts.len() {
             let at = self.now + self.random.below(400) * MILLISECOND;
-            let domain = seen_by(host, file);
+            let domain = Box::new(seen_by(host, file));
             self.queue.push(at, What::File { host, domain });
         }
     }
