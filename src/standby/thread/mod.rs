@@ -35,6 +35,7 @@ use crate::plane::Plane;
 use crate::ring::clock;
 use crate::ring::inbox::Hub;
 use crate::ring::thread::block_signals;
+use crate::ring::thread::go_first;
 use crate::standby::domain::Setting;
 use crate::standby::handle::Given;
 use crate::standby::handle::Inside;
@@ -83,6 +84,8 @@ pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
     builder.spawn(move || {
         // They are for the thread that waits for them. Where that cannot be said, the right one gets them all the same.
         let _ = block_signals();
+        // Where that is not allowed a host that is busy enough is replaced although it serves.
+        let _ = go_first();
         Pair::new(setup, inside, clock::read().now).run();
     })
 }
