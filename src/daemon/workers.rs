@@ -8,8 +8,10 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::poll;
 
 use crate::balance::table::LearnedSession;
 use crate::model::amount::Bandwidth;
@@ -17,9 +19,11 @@ use crate::model::output::OutputId;
 use crate::model::plan::Plan;
 use crate::model::standing::Health;
 use crate::model::standing::Switch;
+use crate::model::time::Instant;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::plane::snapshot::Desk;
+use crate::ring::clock;
 use crate::ring::inbox::Hub;
 use crate::ring::kernel::KernelRing;
 use crate::ring::kernel::RingError;
@@ -128,6 +132,23 @@ impl fmt::Display for WorkersError {
     }
 }
 
+/// The kernel takes the ring of a process that was killed apart a moment after it has ended (6.18), and only then are its
+/// listeners closed. Who starts again at once, as a service manager does, waits so long for that.
+const STILL_HELD: Duration = Duration::from_secs(1);
+/// Between two tries.
+const TRY_AGAIN_MS: u8 = 20;
+
+fn reserve(address: &SocketAddr, locality: Locality, until: Instant) -> Result<Reservation, Errno> {
+    loop {
+        let reserved = probe_bind_of(address, locality);
+        let is_held = matches!(reserved, Err(Errno::EADDRINUSE));
+        if !is_held || clock::read().now >= until {
+            return reserved;
+        }
+        let _ = poll(&mut [], TRY_AGAIN_MS); // a signal ends the pause early: no harm
+    }
+}
+
 /// Running workers.
 pub struct Workers {
     plane: Arc<Plane>,
@@ -140,9 +161,11 @@ impl Workers {
     /// Starts one worker per core given; returns when all of them listen, or none is left.
     pub fn start(setup: &WorkersSetup) -> Result<Workers, WorkersError> {
         let count = setup.cores.len();
+        let until = clock::read().now + STILL_HELD;
         let reserve = |address: &SocketAddr| {
             let locality = Locality::virtual_if(setup.plan.is_virtual(address));
-            probe_bind_of(address, locality).map_err(|errno| WorkersError::Listen(*address, errno))
+            let reserved = reserve(address, locality, until);
+            reserved.map_err(|errno| WorkersError::Listen(*address, errno))
         };
         let reserved: Vec<Reservation> = setup
             .plan

@@ -9,6 +9,7 @@
 //! - T1: descriptors are closed only after `unshare(CLONE_FILES)` succeeded on this very thread, so no other
 //!   thread can lose one; and of this thread's, only those that nothing on it uses (the caller's `keep`).
 //! - T2: the priority of the calling thread is a number in the kernel (`PRIO_PROCESS` with 0, setpriority(2)).
+//! - T3: `sched_setscheduler` reads the parameter during the call only.
 
 use std::os::fd::RawFd;
 
@@ -48,6 +49,15 @@ pub fn give_way() {
     // SAFETY: T2, no memory is touched.
     let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, WAY) };
     debug_assert_eq!(result, 0, "a thread may always be nicer");
+}
+
+/// Lets the calling thread, and what it starts, run before all ordinary ones: for a moment's work, many times a second,
+/// that no load of other programs may delay. `EPERM`: neither `CAP_SYS_NICE` nor `RLIMIT_RTPRIO` allows it.
+pub fn go_first() -> Result<(), Errno> {
+    let parameter = libc::sched_param { sched_priority: 1 };
+    // SAFETY: T3, `parameter` outlives the call.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const parameter) };
+    Errno::result(result).map(drop)
 }
 
 /// Leaves all signals to other threads. A handler wakes whoever waits for the signal through a descriptor, and

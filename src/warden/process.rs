@@ -51,6 +51,8 @@ fn begin(alone: bool) -> io::Result<OwnedFd> {
         c"halb-keeper"
     })?;
     thread::own_table(&[])?;
+    // While there may still be the right to; where there is none, a busy host loses its addresses sooner.
+    let _ = thread::go_first();
     rights::keep(!alone).map_err(|denied| io::Error::other(denied.to_string()))?;
     let pipe = io::stdin().as_fd().try_clone_to_owned()?;
     Ok(pipe)

@@ -1,0 +1,151 @@
+//! Processes that die, stand still or come back.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+
+use crate::world::LB1;
+use crate::world::LB2;
+use crate::world::PAIR;
+use crate::world::world;
+
+#[test]
+fn a_killed_balancer_is_replaced_and_comes_back_as_standby() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        clients.are_served_by(LB1);
+        world.lb1.kill();
+        world.lb1.releases();
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        let mark = world.lb1.log.mark();
+        world.lb1.start();
+        world.lb1.stands_by(mark);
+        clients.are_served_by(LB2);
+        assert!(world.lb2.holds() && !world.lb1.holds());
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn a_killed_warden_is_replaced() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let [_, warden] = world.lb1.wardens();
+        kill(warden, Signal::SIGKILL).unwrap();
+        world.lb1.says(&["event=pair", "WardenLost"]);
+        world.lb1.releases();
+        clients.are_served();
+        let holders = [&world.lb1, &world.lb2].map(|server| server.holds());
+        assert_ne!(holders[0], holders[1], "{}", world.lb1.history());
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn what_starts_wardens_may_die_itself() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let mark = clients.attempts.mark();
+        let [keeper, warden] = world.lb1.wardens();
+        kill(keeper, Signal::SIGKILL).unwrap();
+        clients.go_on(Duration::from_secs(2));
+        clients.are_served_by(LB1);
+        clients.all_went_well_after(mark);
+        // The last one: nobody starts another.
+        kill(warden, Signal::SIGKILL).unwrap();
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn the_death_of_balancer_and_warden_is_survived() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        for process in world.lb1.wardens() {
+            kill(process, Signal::SIGKILL).unwrap();
+        }
+        world.lb1.kill();
+        // The kernel's lifetime is what is left.
+        world.lb2.serves();
+        assert!(!world.lb1.holds());
+        clients.are_served_by(LB2);
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn a_balancer_that_is_back_within_100_ms_breaks_nothing() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        world.lb1.kill();
+        clients.go_on(Duration::from_millis(100));
+        let mark = world.lb1.log.mark();
+        world.lb1.start();
+        world.lb2.serves();
+        world.lb1.stands_by(mark);
+        clients.are_served_by(LB2);
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn a_balancer_that_stood_still_finds_itself_replaced() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        world.lb1.signal(Signal::SIGSTOP);
+        world.lb1.releases();
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        let mark = world.lb1.log.mark();
+        world.lb1.signal(Signal::SIGCONT);
+        world.lb1.stands_by(mark);
+        clients.are_served_by(LB2);
+        assert!(world.lb2.holds());
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn a_standby_that_starts_anew_in_the_middle_takes_over_all_the_same() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        world.lb2.kill();
+        world.lb1.kill();
+        let mark = world.lb2.log.mark();
+        world.lb2.start();
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        assert!(mark < world.lb2.log.mark());
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn an_active_that_is_told_to_end_hands_over_first() {
+    world(PAIR, |mut world| {
+        let clients = world.clients(|mut habit| {
+            habit.connects_within = Duration::from_secs(10);
+            habit
+        });
+        world.up();
+        clients.are_served_by(LB1);
+        world.lb2.is_ready();
+        let mark = clients.attempts.mark();
+        world.lb1.signal(Signal::SIGTERM);
+        assert!(world.lb1.end().success(), "{}", world.lb1.history());
+        clients.are_served_by(LB2);
+        clients.all_went_well_after(mark);
+        world.was_never_served_twice();
+    });
+}

@@ -1,0 +1,75 @@
+//! Planned switches: nobody who was accepted loses a response.
+
+use std::time::Duration;
+
+use crate::world::LB1;
+use crate::world::LB2;
+use crate::world::PAIR;
+use crate::world::World;
+use crate::world::clients::Clients;
+use crate::world::world;
+
+/// A SYN that is lost is sent again after a second, and once more after two.
+const PATIENT: Duration = Duration::from_secs(10);
+
+/// Clients with new connections, and such that keep theirs.
+fn load(world: &World) -> [Clients; 3] {
+    let new = world.clients(|mut habit| {
+        habit.connects_within = PATIENT;
+        habit
+    });
+    let kept = world.clients(|mut habit| {
+        habit.connects_within = PATIENT;
+        habit.kept = 8;
+        habit
+    });
+    // Always under way when a switch begins.
+    let slow = world.clients(|mut habit| {
+        habit.connects_within = PATIENT;
+        habit.every = Duration::from_millis(50);
+        habit.path = "/slow/200";
+        habit
+    });
+    [new, kept, slow]
+}
+
+#[test]
+fn a_planned_switch_under_load_fails_nobody() {
+    world(PAIR, |mut world| {
+        world.up();
+        world.lb2.is_ready();
+        let load = load(&world);
+        for clients in &load {
+            clients.are_served_by(LB1);
+        }
+        world.lb2.orders("/api/domain/activate");
+        assert!(world.lb2.holds() && !world.lb1.holds());
+        for clients in &load {
+            clients.are_served_by(LB2);
+        }
+        for clients in load {
+            clients.all_went_well_after(0);
+            clients.stop();
+        }
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn the_service_can_go_back_and_forth_twenty_times() {
+    world(PAIR, |mut world| {
+        world.up();
+        let [new, kept, _slow] = load(&world);
+        for turn in 0..20 {
+            let (to, address) = [(&world.lb2, LB2), (&world.lb1, LB1)][turn % 2];
+            to.is_ready();
+            to.orders("/api/domain/activate");
+            assert!(to.holds(), "turn {turn}\n{}", to.history());
+            new.are_served_by(address);
+            kept.are_served_by(address);
+        }
+        new.all_went_well_after(0);
+        kept.all_went_well_after(0);
+        world.was_never_served_twice();
+    });
+}
