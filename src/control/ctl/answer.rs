@@ -91,6 +91,10 @@ impl Answer {
         Answer::new(StatusCode::SERVICE_UNAVAILABLE, NOT_DONE, message)
     }
 
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What another server has said.
     pub fn from_body(body: &[u8]) -> Option<Answer> {
         let mut whole: Value = serde_json::from_slice(body).ok()?;

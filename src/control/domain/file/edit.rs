@@ -84,9 +84,13 @@ mod tests {
                         [domain.servers.lb2]\naddresses = '10.0.0.2'\nmaintenance = false # for now\n";
 
     fn reads(text: &str, node: &str) -> Option<bool> {
-        let whole: toml::Table = text.parse().unwrap();
-        let server = &whole["domain"]["servers"][node];
-        server.get("maintenance").and_then(toml::Value::as_bool)
+        let document = toml::de::DeTable::parse(text).unwrap();
+        let mut table = document.get_ref();
+        for key in ["domain", "servers", node] {
+            table = inner(table, key)?;
+        }
+        let given = table.iter().find(|(key, _)| key.get_ref() == "maintenance");
+        given?.1.get_ref().as_bool()
     }
 
     #[test]
