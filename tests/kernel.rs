@@ -5,6 +5,8 @@
 mod accepting;
 #[path = "kernel/closing.rs"]
 mod closing;
+#[path = "kernel/network/mod.rs"]
+mod network;
 #[path = "kernel/picking.rs"]
 mod picking;
 #[path = "kernel/piping.rs"]

@@ -4,6 +4,7 @@
 //! - [`station`]: load generator and origin on one ring, in a process bound to its own core.
 //! - [`verify`] tries whether this machine carries what HALB promises, in cgroups ([`allotment`]).
 //! - [`workers`] shows what several workers of HALB bring and cost.
+//! - [`takeover`] shows how long a pair is away when its active meets with something.
 //! - [`relay`] is the floor: a proxy that does not look at what it moves.
 //! - [`report`] is what a person sees of a record, [`progress`] what they see meanwhile.
 //! - [`machine`] reads what processes and cores spent; [`stats`] condenses.
@@ -29,6 +30,7 @@ mod ring;
 mod slots;
 mod station;
 mod stats;
+mod takeover;
 mod trouble;
 mod verify;
 mod workers;
@@ -64,6 +66,7 @@ fn run(verb: Verb) -> Result<bool, Trouble> {
         Verb::Compare(options) => compare::run(&options.plan()?),
         Verb::Verify(options) => verify::run(&options.plan()?),
         Verb::Workers(options) => workers::run(options),
+        Verb::Takeover(options) => takeover::run(options),
         Verb::Report(options) => report::run(&options),
         Verb::Origin { listen } => {
             let mut ring = ring::open()?;

@@ -1,5 +1,6 @@
 //! One reading of everything that is counted: the one source of `ctl`, `ui`, `/metrics` and `mon`.
 
+use crate::control::domain::mirror::counted;
 use crate::control::probed::ProbeState;
 use crate::control::shared::Shared;
 use crate::model::output::OUTPUTS_MAX;
@@ -107,7 +108,17 @@ pub struct WorkerFigures {
 }
 
 impl Figures {
+    /// With what other servers of the domain have counted, so that no counter goes back when another one serves.
     pub fn collect(shared: &Shared) -> Figures {
+        let mut figures = Figures::collect_own(shared);
+        if let Some(domain) = shared.domain() {
+            counted::add(&mut figures, &domain.mirror.base());
+        }
+        figures
+    }
+
+    /// Of this process alone.
+    pub fn collect_own(shared: &Shared) -> Figures {
         let plane = &shared.plane;
         let plan = &shared.current().plan;
         let every = || (0..OUTPUTS_MAX).filter_map(OutputId::from_index);

@@ -24,6 +24,23 @@ pub struct Memory {
     pub sessions: Arc<Vec<LearnedSession>>,
     pub switches: Vec<(OutputId, Switch)>,
     pub(super) keeper: Option<Keeper>,
+    pub(super) copies: Copies,
+}
+
+/// Where the first worker hands out learned sessions for other servers.
+pub struct Copies {
+    pub desk: Arc<Desk<LearnedSession>>,
+    /// As many as a table holds.
+    pub room: usize,
+}
+
+/// What learned sessions are hashed with.
+pub enum Secret {
+    /// Drawn at this start; one that was kept is better.
+    Drawn(HashKey),
+    /// Made from the domain's key, so that all servers know a session by the same hash. What was kept under another one
+    /// is worth nothing.
+    Domain(HashKey),
 }
 
 /// How learned sessions are kept.
@@ -34,15 +51,23 @@ pub(super) struct Keeper {
 }
 
 impl Memory {
-    /// Reads what there is. `secret` serves where no key was kept. A table has `room` for so many sessions, when any
+    /// Reads what there is. A table has `room` for so many sessions, when any
     /// are learned.
-    pub fn read(folder: Option<Arc<Folder>>, plan: &Plan, secret: HashKey, room: usize) -> Memory {
+    pub fn read(folder: Option<Arc<Folder>>, plan: &Plan, secret: Secret, room: usize) -> Memory {
+        let (hash, is_fixed) = match secret {
+            Secret::Drawn(hash) => (hash, false),
+            Secret::Domain(hash) => (hash, true),
+        };
         let mut memory = Memory {
             folder: folder.clone(),
-            hash: secret,
+            hash,
             sessions: Arc::default(),
             switches: Vec::new(),
             keeper: None,
+            copies: Copies {
+                desk: Arc::default(),
+                room,
+            },
         };
         let Some(folder) = folder else {
             return memory;
@@ -50,6 +75,7 @@ impl Memory {
         memory.switches = orders::read(&folder, plan);
         if plan.affinity.learns()
             && let Some(restored) = sessions::read(&folder, plan)
+            && (!is_fixed || restored.hash == memory.hash)
         {
             memory.hash = restored.hash;
             memory.sessions = Arc::new(restored.sessions);
@@ -63,9 +89,10 @@ impl Memory {
         memory
     }
 
-    /// Where the first worker hands out its sessions.
-    pub fn desk(&self) -> Option<Arc<Desk<LearnedSession>>> {
-        self.keeper.as_ref().map(|keeper| Arc::clone(&keeper.desk))
+    /// Where the first worker hands out its sessions: to be saved, and to be mirrored.
+    pub fn desks(&self) -> Vec<Arc<Desk<LearnedSession>>> {
+        let kept = self.keeper.iter().map(|keeper| Arc::clone(&keeper.desk));
+        kept.chain([Arc::clone(&self.copies.desk)]).collect()
     }
 }
 

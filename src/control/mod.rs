@@ -42,6 +42,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::sync::Notify;
@@ -60,7 +61,10 @@ use crate::control::domain::file;
 use crate::control::domain::file::DomainFile;
 use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
+use crate::control::domain::mirror;
+use crate::control::domain::mirror::Mirror;
 use crate::control::domain::stream::Streams;
+use crate::control::memory::Copies;
 use crate::control::memory::Keeper;
 use crate::control::memory::Memory;
 use crate::control::overview::Recorder;
@@ -93,7 +97,11 @@ pub struct Control {
     folder: Option<Arc<Folder>>,
     access_log: Arc<AccessLog>,
     hung_up: Arc<Notify>,
+    streams: Option<Arc<Streams>>,
 }
+
+/// Other servers are told that this one stops, and have so long to close.
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// What it works on.
 pub struct ControlSetup {
@@ -153,11 +161,14 @@ pub fn ui_address(config: &Config) -> SocketAddr {
 impl Control {
     /// Does everything that control does, on a thread of its own.
     pub fn start(setup: ControlSetup, memory: Memory) -> io::Result<Control> {
-        let Memory { folder, keeper, .. } = memory;
-        let saver = keeper.as_ref().map(|keeper| Arc::clone(&keeper.saver));
+        let folder = memory.folder.clone();
+        let keeper = memory.keeper.as_ref();
+        let saver = keeper.map(|keeper| Arc::clone(&keeper.saver));
         let hung_up = Arc::new(Notify::new());
         let shared = Arc::clone(&setup.shared);
-        let work = Work::new(setup, folder.clone(), keeper, Arc::clone(&hung_up))?;
+        let streams = setup.domain.as_ref();
+        let streams = streams.map(|domain| Arc::clone(&domain.streams));
+        let work = Work::new(setup, memory, Arc::clone(&hung_up))?;
         if let Some(folder) = &folder {
             whereabouts::write(folder, ctl_address(&shared.current().config));
         }
@@ -169,6 +180,7 @@ impl Control {
             folder,
             access_log,
             hung_up,
+            streams,
         })
     }
 
@@ -180,6 +192,10 @@ impl Control {
 
     /// The end: nothing is answered any more, what was learned is saved, and every request has its line.
     pub fn finish(self, sessions: Vec<LearnedSession>) {
+        if let Some(streams) = self.streams {
+            // So that others do not take it for a crash.
+            streams.finish(FAREWELL);
+        }
         drop(self.served); // and a save that was under way is over
         self.access_log.finish();
         if let Some(folder) = self.folder {
@@ -192,12 +208,8 @@ impl Control {
 }
 
 impl Work {
-    fn new(
-        setup: ControlSetup,
-        folder: Option<Arc<Folder>>,
-        keeper: Option<Keeper>,
-        hung_up: Arc<Notify>,
-    ) -> io::Result<Work> {
+    fn new(setup: ControlSetup, memory: Memory, hung_up: Arc<Notify>) -> io::Result<Work> {
+        let (folder, copies) = (memory.folder, memory.copies);
         let shared = setup.shared;
         let bell = shared.hub.control_bell()?;
         let (ctl_part, ctl_listeners) = terminal(setup.ctl, "ctl, ctl_port", ctl_address);
@@ -215,7 +227,7 @@ impl Work {
             folder: folder.clone(),
         }));
         let domain = match setup.domain {
-            Some(domain) => DomainWork::new(domain, &shared, &reloader, folder),
+            Some(domain) => DomainWork::new(domain, &shared, &reloader, folder, &orders, copies),
             None => None,
         };
         let of_ctl = ctl::router(Ctl {
@@ -239,7 +251,7 @@ impl Work {
             notifier: setup.notifier,
             gauge: setup.gauge,
             domain,
-            keeper,
+            keeper: memory.keeper,
         })
     }
 
@@ -297,6 +309,7 @@ fn terminal(
 struct DomainWork {
     liaison: Arc<Liaison>,
     streams: Arc<Streams>,
+    mirror: Mirror,
     file: Option<(Arc<DomainFile>, file::Orders, file::Setup)>,
 }
 
@@ -306,8 +319,17 @@ impl DomainWork {
         shared: &Arc<Shared>,
         reloader: &Arc<Reloader>,
         folder: Option<Arc<Folder>>,
+        orders: &Arc<Orders>,
+        copies: Copies,
     ) -> Option<DomainWork> {
         let domain = Arc::clone(shared.domain()?);
+        let mirror = Mirror::new(mirror::Setup {
+            shared: Arc::clone(shared),
+            domain: Arc::clone(&domain),
+            streams: Arc::clone(&setup.streams),
+            orders: Arc::clone(orders),
+            copies,
+        });
         let file = match DomainFile::at(&setup.file) {
             Ok((file, orders)) => {
                 // Nobody else has set it.
@@ -330,6 +352,7 @@ impl DomainWork {
         Some(DomainWork {
             liaison: setup.liaison,
             streams: setup.streams,
+            mirror,
             file,
         })
     }
@@ -342,6 +365,7 @@ impl DomainWork {
             peers.serve(Subject::Remote, Arc::new(desk));
         }
         tasks.spawn(self.liaison.run(Arc::clone(shared), domain));
+        tasks.spawn(self.mirror.run());
         tasks.spawn(joined::run(self.streams, Arc::clone(shared)));
         if let Some((file, orders, setup)) = self.file {
             tasks.spawn(file.run(orders, setup));

@@ -27,6 +27,7 @@ use crate::control::ControlSetup;
 use crate::control::access_log::Opened;
 use crate::control::log;
 use crate::control::memory::Memory;
+use crate::control::memory::Secret;
 use crate::control::mon;
 use crate::control::prober;
 use crate::control::prober::names;
@@ -64,6 +65,7 @@ use crate::model::property::Fallback;
 use crate::plane::Order;
 use crate::plane::Plane;
 use crate::ring::socket::paces_clients;
+use crate::standby::key::Use;
 use crate::worker::Learning;
 
 /// A start waits so long for the addresses of host names. What comes later is known a moment after it.
@@ -225,7 +227,8 @@ pub fn start(
     let sizing = sizing(config)?;
     let plan = planned(config, &sizing.budget);
     let has_folder = folder.is_some();
-    let known = Memory::read(folder, &plan, secret()?, sizing.budget.session_room());
+    let hash = session_secret(prepared.as_ref())?;
+    let known = Memory::read(folder, &plan, hash, sizing.budget.session_room());
     let (ctl, ui) = listen_all(config)?;
     let terminals = Terminals::of(&ctl, &ui).map_err(StartError::Other)?;
     let access_log = Opened::of(config).map_err(StartError::Other)?;
@@ -310,6 +313,16 @@ fn maximum(budget: &Budget) -> Maximum {
     }
 }
 
+/// All servers of a domain know a session by the same hash.
+fn session_secret(prepared: Option<&Prepared>) -> Result<Secret, StartError> {
+    let Some(prepared) = prepared else {
+        return secret().map(Secret::Drawn);
+    };
+    let mut bytes = [0; HashKey::LENGTH];
+    bytes.copy_from_slice(&prepared.key(Use::Sessions)[..HashKey::LENGTH]);
+    Ok(Secret::Domain(HashKey::from_bytes(bytes)))
+}
+
 fn secret() -> Result<HashKey, StartError> {
     random_key().map_err(StartError::Other)
 }
@@ -346,7 +359,8 @@ fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -
         known: Known {
             sessions: Arc::clone(&known.sessions),
             switches: known.switches.clone(),
-            desk: known.desk(),
+            desks: known.desks(),
+            mirrored: config.domain.is_some(),
         },
     }
 }

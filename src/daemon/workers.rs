@@ -63,7 +63,9 @@ pub struct Known {
     /// What operators ordered; all other outputs are enabled.
     pub switches: Vec<(OutputId, Switch)>,
     /// Where the first worker hands out its learned sessions.
-    pub desk: Option<Arc<Desk<LearnedSession>>>,
+    pub desks: Vec<Arc<Desk<LearnedSession>>>,
+    /// Whether other servers are to know what workers learn.
+    pub mirrored: bool,
 }
 
 /// What workers leave.
@@ -156,6 +158,9 @@ impl Workers {
         let plane = Plane::new(count, setup.plan.max_connections);
         let plane = Arc::new(plane.limited(setup.bandwidth));
         plane.set_maxima(&setup.plan);
+        if setup.known.mirrored {
+            plane.open_exchange();
+        }
         for output in setup.plan.outputs.iter() {
             plane.set_health(output.id, Health::Checking, |_| {}); // until the first probe
         }
@@ -342,7 +347,7 @@ impl Seat {
         let mut worker = Worker::new(ring, self.index, listeners, plan, plane, learning);
         let known = &self.setup.known;
         worker.restore(&known.sessions);
-        if let Some(desk) = known.desk.as_ref().filter(|_| self.index == 0) {
+        for desk in known.desks.iter().filter(|_| self.index == 0) {
             worker.attend(Arc::clone(desk));
         }
         Ok(worker)

@@ -1,7 +1,9 @@
 //! What servers tell each other every 50 ms on every link, and at once when something has changed. Everything that two
 //! servers agree on travels in it and is repeated, so that nothing depends on one datagram.
 
-mod bytes;
+pub mod bytes;
+#[cfg(test)]
+pub mod tests;
 
 use crate::pair::node::NodeId;
 use crate::pair::state::Conditions;

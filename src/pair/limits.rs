@@ -55,6 +55,8 @@ pub const RELEASE_WAIT: Duration = Duration::from_millis(500);
 /// A change of the file reaches both servers one after the other: who has to hand over waits so long for somebody to hand
 /// over to.
 pub const SUCCESSOR_WAIT: Duration = Duration::from_secs(2);
+/// Addresses that an active lacks so long are ordered afresh: a warden that is there adds them within milliseconds.
+pub const HOLD_AGAIN: Duration = Duration::from_millis(200);
 /// An active whose addresses do not come, or are gone, for so long hands over.
 pub const HOLD_WAIT: Duration = Duration::from_secs(1);
 

@@ -11,11 +11,26 @@ pub struct Term {
 }
 
 impl Term {
+    /// No domain comes so far; it keeps a number from a broken peer from overflowing.
+    pub const NUMBER_MAX: u64 = u64::MAX >> 1;
+
     /// The next higher one, for a claim of main or of another server.
     pub fn next(self, main: bool) -> Term {
         Term {
-            number: self.number.saturating_add(1),
+            number: self.number.saturating_add(1).min(Term::NUMBER_MAX),
             main,
+        }
+    }
+
+    /// As it travels, and as it is stored: in the same order.
+    pub fn bits(self) -> u64 {
+        self.number.min(Term::NUMBER_MAX) << 1 | u64::from(self.main)
+    }
+
+    pub const fn from_bits(bits: u64) -> Term {
+        Term {
+            number: bits >> 1,
+            main: bits & 1 == 1,
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Inboxes {
 struct Bell(AtomicU64);
 
 /// One sender, one taker. How far each has come counts up for ever and wraps.
-struct Inbox {
+pub(super) struct Inbox {
     slots: Box<[Slot]>,
     sender: Side,
     taker: Side,
@@ -163,7 +163,7 @@ impl Inboxes {
 }
 
 impl Inbox {
-    fn new(capacity: usize) -> Inbox {
+    pub(super) fn new(capacity: usize) -> Inbox {
         Inbox {
             slots: (0..capacity).map(|_| Slot::new()).collect(),
             sender: Side(AtomicU64::new(0)),
@@ -171,6 +171,20 @@ impl Inbox {
             found_full: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }
+    }
+
+    /// By the sender, who does not wait for room: `false` where there is none.
+    pub(super) fn try_put(&self, entry: Entry) -> bool {
+        let full = self.is_full();
+        if !full {
+            self.put(entry);
+        }
+        !full
+    }
+
+    /// By the taker: whether there is nothing. One load of a word that somebody else writes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sender.0.load(Ordering::Acquire) == self.taker.0.load(Ordering::Relaxed)
     }
 
     fn has_room(&self) -> Room {
@@ -202,7 +216,7 @@ impl Inbox {
     }
 
     /// Takes everything out; says whether the sender waits for room.
-    fn empty(&self, each: &mut impl FnMut(Entry)) -> bool {
+    pub(super) fn empty(&self, each: &mut impl FnMut(Entry)) -> bool {
         let put = self.sender.0.load(Ordering::Acquire);
         let mut taken = self.taker.0.load(Ordering::Relaxed); // our own word
         while taken != put {

@@ -6,6 +6,7 @@
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
 //! - `bandwidth`: what may be sent, over all workers
 //! - `inbox`: learned sessions from worker to worker; `outbox`: those on their way
+//! - `exchange`: learned sessions between workers and control, for other servers
 //! - `standing`: switches and health; `plans`: the plan in force
 //! - `records`: what the access log says of requests, on its way to who writes it; `record`: its form
 //! - `snapshot`: copies of what a worker has
@@ -14,6 +15,7 @@
 
 pub mod bandwidth;
 mod chain;
+pub mod exchange;
 pub mod handover;
 pub mod histogram;
 pub mod inbox;
@@ -41,6 +43,7 @@ use crate::model::standing::Health;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
 use crate::plane::bandwidth::Bucket;
+use crate::plane::exchange::Exchange;
 use crate::plane::handover::Handover;
 use crate::plane::handover::Wish;
 use crate::plane::handover::Wishes;
@@ -85,6 +88,8 @@ pub struct Plane {
     standings: Standings,
     plans: Plans,
     inboxes: Inboxes,
+    /// In a domain only.
+    exchange: OnceLock<Exchange>,
     /// No memory is taken for them before there is an access log.
     records: Vec<OnceLock<Records>>,
     pages: Vec<Page>,
@@ -117,6 +122,7 @@ impl Plane {
             standings: Standings::new(OUTPUTS_MAX),
             plans: Plans::default(),
             inboxes: Inboxes::with_capacity(workers, capacity),
+            exchange: OnceLock::new(),
             records: (0..workers).map(|_| OnceLock::new()).collect(),
             pages: (0..workers).map(|_| Page::new()).collect(),
             loads: (0..workers).map(|_| Load(AtomicU32::new(0))).collect(),
@@ -287,6 +293,17 @@ impl Plane {
     /// Learned sessions on their way to other workers.
     pub fn inboxes(&self) -> &Inboxes {
         &self.inboxes
+    }
+
+    /// From now on control takes part in what workers learn. Before they start.
+    pub fn open_exchange(&self) {
+        let exchange = || Exchange::new(self.pages.len(), exchange::CAPACITY);
+        self.exchange.get_or_init(exchange);
+    }
+
+    /// Learned sessions to control and from it, if it takes part.
+    pub fn exchange(&self) -> Option<&Exchange> {
+        self.exchange.get()
     }
 
     /// Where worker `index` puts what the access log shall say; by that worker, which takes the memory for it at

@@ -8,17 +8,17 @@
 //! - `segment`: the service network; `question`, `repeat` and `ping`: when what is sent into it
 #![forbid(unsafe_code)]
 
+pub mod netlink;
 pub mod process;
 pub mod rights;
+pub mod segment;
 pub mod start;
 pub mod wire;
 
 mod addresses;
 mod keeper;
-mod netlink;
 mod ping;
 mod pipe;
 mod question;
 mod repeat;
-mod segment;
 mod turn;

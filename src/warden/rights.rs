@@ -6,6 +6,7 @@ use std::fmt;
 
 use caps::CapSet;
 use caps::Capability;
+use caps::CapsHashSet;
 use caps::errors::CapsError;
 
 /// What the warden needs.
@@ -73,21 +74,24 @@ pub fn surrender() -> Result<(), Denied> {
 
 /// Keeps what the warden needs, and nothing else; `lent`: for a child, too.
 pub fn keep(lent: bool) -> Result<(), Denied> {
-    let needed = NEEDED.into_iter().collect();
+    let needed: CapsHashSet = NEEDED.into_iter().collect();
     for capability in caps::all() {
         if !NEEDED.contains(&capability) {
             let _ = caps::drop(None, CapSet::Bounding, capability);
             let _ = caps::drop(None, CapSet::Ambient, capability);
         }
     }
-    let inherited = if lent {
-        needed
-    } else {
-        let _ = caps::clear(None, CapSet::Ambient);
-        caps::CapsHashSet::new()
-    };
-    let needed: caps::CapsHashSet = NEEDED.into_iter().collect();
-    caps::set(None, CapSet::Inheritable, &inherited).map_err(Denied::Unchanged)?;
+    let nothing = CapsHashSet::new();
+    let inherited = if lent { &needed } else { &nothing };
+    caps::set(None, CapSet::Inheritable, inherited).map_err(Denied::Unchanged)?;
+    for capability in NEEDED {
+        // As in `lend`.
+        let _ = if lent {
+            caps::raise(None, CapSet::Ambient, capability)
+        } else {
+            caps::drop(None, CapSet::Ambient, capability)
+        };
+    }
     caps::set(None, CapSet::Effective, &needed).map_err(Denied::Unchanged)?;
     caps::set(None, CapSet::Permitted, &needed).map_err(Denied::Unchanged)
 }

@@ -161,12 +161,12 @@ impl Warden {
         if other {
             self.link = None;
             self.segment = None;
-            if first {
-                // Whoever waits for a word about the carrier gets one.
-                pipe.say(Said::Carrier(false));
-            }
         }
         self.look(pipe);
+        if first && !self.link.is_some_and(|link| link.carrier) {
+            // Whoever waits for a word about the carrier gets one; that there is one has been said.
+            pipe.say(Said::Carrier(false));
+        }
         if first {
             self.clear(pipe);
         } else if self.lease.holds() {

@@ -105,7 +105,7 @@ impl Told {
         let mut reader = Reader::new(bytes);
         let told = match reader.byte()? {
             1 => Told::Setup(Setup {
-                interface: reader.text()?,
+                interface: reader.text(SENTENCE_MAX)?,
                 lease_s: reader.long()?,
                 addresses: reader.list(|reader| {
                     Some(Network {
@@ -181,7 +181,7 @@ impl Said {
             },
             4 => Said::Reached,
             5 => Said::Carrier(reader.flag()?),
-            6 => Said::Trouble(reader.text()?),
+            6 => Said::Trouble(reader.text(SENTENCE_MAX)?),
             _ => return None,
         };
         reader.ended().then_some(said)

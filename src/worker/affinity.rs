@@ -181,6 +181,7 @@ impl<R: Ring> Worker<R> {
 
     /// Takes in what other workers found out. To be done before the first look-up of a turn.
     pub(super) fn hear_news(&mut self) {
+        self.hear_other_servers();
         if self.plane.inboxes().is_empty(self.index) {
             return;
         }
@@ -194,6 +195,18 @@ impl<R: Ring> Worker<R> {
         self.plane
             .inboxes()
             .empty(self.index, hear, |worker| ring.wake(worker));
+    }
+
+    fn hear_other_servers(&mut self) {
+        let Some(exchange) = self.plane.exchange() else {
+            return;
+        };
+        let (table, ring) = (&mut self.affinity.table, &self.ring);
+        exchange.hear(self.index, |entry| {
+            if let (Some(table), Some(news)) = (table.as_mut(), news(entry)) {
+                table.hear(news, ring.now());
+            }
+        });
     }
 
     /// Goes on telling where an inbox was full, and lets go of the responses that waited for it.
@@ -259,6 +272,9 @@ impl<R: Ring> Worker<R> {
 
     fn tell(&mut self, news: Option<News>) -> Option<EntryNumber> {
         let entry = entry(news?);
+        if let Some(exchange) = self.plane.exchange() {
+            exchange.learned(self.index, entry);
+        }
         let ring = &mut self.ring;
         let inboxes = self.plane.inboxes();
         let outbox = &mut self.affinity.outbox;
@@ -285,7 +301,8 @@ const WHATS: [What; 5] = [
     What::InUse(Trust::Learned),
 ];
 
-fn entry(news: News) -> Entry {
+/// As it travels between workers, and between servers.
+pub fn entry(news: News) -> Entry {
     let what = WHATS.iter().position(|what| *what == news.what);
     Entry {
         key: news.key.0,
@@ -294,7 +311,8 @@ fn entry(news: News) -> Entry {
     }
 }
 
-fn news(entry: Entry) -> Option<News> {
+/// `None`: nobody here has said it so.
+pub fn news(entry: Entry) -> Option<News> {
     let what = *WHATS.get(usize::from(entry.what))?;
     Some(News {
         key: SessionKey(entry.key),

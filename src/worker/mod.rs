@@ -15,7 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
-mod affinity;
+pub mod affinity;
 mod bulk;
 mod choosing;
 mod client;

@@ -14,7 +14,11 @@ const SLOTS_PER_TURN: usize = 1000;
 /// Where control asks for them.
 #[derive(Default)]
 pub struct Handing {
-    desk: Option<Arc<Desk<LearnedSession>>>,
+    desks: Vec<Attended>,
+}
+
+struct Attended {
+    desk: Arc<Desk<LearnedSession>>,
     /// The slot to go on from.
     at: usize,
 }
@@ -22,7 +26,7 @@ pub struct Handing {
 impl Handing {
     /// Whether control waits for more.
     pub fn is_wanted(&self) -> bool {
-        self.desk.as_ref().is_some_and(|desk| desk.is_wanted())
+        self.desks.iter().any(|attended| attended.desk.is_wanted())
     }
 }
 
@@ -37,9 +41,9 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// From now on it looks at `desk` whenever it is woken. One worker does.
+    /// From now on it looks at `desk`, too, whenever it is woken. One worker does.
     pub fn attend(&mut self, desk: Arc<Desk<LearnedSession>>) {
-        self.handing.desk = Some(desk);
+        self.handing.desks.push(Attended { desk, at: 0 });
     }
 
     /// What is worth saving, at the end.
@@ -49,21 +53,24 @@ impl<R: Ring> Worker<R> {
         table.map_or(Vec::new(), |table| table.sessions(now).collect())
     }
 
-    /// Hands out the next piece, if control wants one.
+    /// Hands out the next piece wherever control wants one.
     pub(super) fn hand_out_sessions(&mut self) {
-        let Some(desk) = self.handing.desk.as_ref().filter(|desk| desk.is_wanted()) else {
-            return;
-        };
-        let (now, from) = (self.ring.now(), self.handing.at);
-        let mut next = None;
-        let complete = desk.put(|items| {
-            let table = self.affinity.table.as_ref();
-            next = table.and_then(|table| table.sessions_from(from, SLOTS_PER_TURN, now, items));
-            next.is_none()
-        });
-        self.handing.at = next.unwrap_or(0);
-        if complete {
-            self.ring.wake_control();
+        let table = self.affinity.table.as_ref();
+        for attended in &mut self.handing.desks {
+            if !attended.desk.is_wanted() {
+                continue;
+            }
+            let (now, from) = (self.ring.now(), attended.at);
+            let mut next = None;
+            let complete = attended.desk.put(|items| {
+                next =
+                    table.and_then(|table| table.sessions_from(from, SLOTS_PER_TURN, now, items));
+                next.is_none()
+            });
+            attended.at = next.unwrap_or(0);
+            if complete {
+                self.ring.wake_control();
+            }
         }
     }
 }

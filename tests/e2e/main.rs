@@ -35,6 +35,7 @@ mod maximum;
 mod messages;
 mod metrics;
 mod mon;
+mod pair;
 mod places;
 mod probes;
 mod registry;

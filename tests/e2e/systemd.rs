@@ -154,6 +154,25 @@ fn the_unit_is_sound_and_shut_in() {
 }
 
 #[test]
+fn with_a_domain_the_unit_is_sound_too() {
+    let folder = Folder::new();
+    let file = folder.write("halb.service", unit().as_bytes());
+    let parts = folder.path("halb.service.d");
+    std::fs::create_dir(&parts).unwrap();
+    let verify = |text: &str| {
+        std::fs::write(parts.join("domain.conf"), text).unwrap();
+        let file = file.to_str().unwrap();
+        let output = run("systemd-analyze", &["verify", "--man=no", file]);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let domain = include_str!("../../systemd/domain.conf");
+    assert_eq!(verify(domain), "");
+    // It is read at all.
+    let wrong = domain.replace("AF_PACKET", "AF_NOTHING");
+    assert!(verify(&wrong).contains("AF_NOTHING"));
+}
+
+#[test]
 fn the_watchdog_is_fed_while_idle_workers_sleep() {
     let backend = Backend::named("alive");
     let watchdog = Duration::from_millis(40);

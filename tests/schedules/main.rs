@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bandwidth;
+mod exchange;
 mod inboxes;
 mod model;
 mod outputs;

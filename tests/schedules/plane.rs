@@ -5,6 +5,8 @@
 pub mod bandwidth;
 #[path = "../../src/plane/chain.rs"]
 mod chain;
+#[path = "../../src/plane/exchange.rs"]
+pub mod exchange;
 #[path = "../../src/plane/inbox.rs"]
 pub mod inbox;
 #[path = "../../src/plane/outbox.rs"]

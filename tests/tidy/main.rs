@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("probe", &["model", "http"]),
     ("pair", &["model"]),
     ("ring", &["model"]),
-    ("plane", &["model", "http"]),
+    ("plane", &["model", "http", "pair"]),
     // Of the ring only its port, so that a simulator can stand in for the kernel.
     (
         "worker",

@@ -9,3 +9,4 @@ mod main_process;
 mod asking;
 mod deaths;
 mod holding;
+mod rights;

@@ -10,6 +10,7 @@ use halb::model::plan::Network;
 use halb::model::time::Instant;
 use halb::ring::clock;
 use halb::warden::start;
+use halb::warden::start::Warden;
 use halb::warden::wire::MESSAGE_MAX;
 use halb::warden::wire::Said;
 use halb::warden::wire::Setup;
@@ -26,6 +27,8 @@ use nix::unistd::Pid;
 
 use crate::host::Host;
 
+/// HALB itself.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_halb");
 pub const VIRTUAL: &str = "10.0.0.100";
 pub const VIRTUAL6: &str = "2001:db8::100";
 /// Longer than anything here takes, also on a busy machine.
@@ -45,16 +48,24 @@ impl Main {
     /// A warden in `host` that is set up, and has said so.
     pub fn start(host: &Host) -> Main {
         let mut main = Main::bare(host);
-        main.tell(&Told::Setup(setup()));
-        main.wait(|said| *said == Said::Carrier(true));
-        main.wait(|said| *said == Said::Holds(false));
+        main.tell_setup();
         main
+    }
+
+    /// Sets a new warden up.
+    pub fn tell_setup(&mut self) {
+        self.tell(&Told::Setup(setup()));
+        self.wait(|said| *said == Said::Carrier(true));
+        self.wait(|said| *said == Said::Holds(false));
     }
 
     /// One that was told nothing yet.
     pub fn bare(host: &Host) -> Main {
-        let program = Path::new(env!("CARGO_BIN_EXE_halb"));
-        let warden = host.run(move || start::start_program(program)).unwrap();
+        let warden = host.run(|| start::start_program(Path::new(PROGRAM)));
+        Main::of(warden.unwrap())
+    }
+
+    pub fn of(warden: Warden) -> Main {
         let mut main = Main {
             pipe: warden.pipe,
             keeper: warden.keeper,
@@ -136,6 +147,11 @@ impl Main {
             self.beat();
             gone()
         });
+    }
+
+    /// The process that would start another warden.
+    pub fn keeper(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.keeper.id()).unwrap())
     }
 
     pub fn signal(&self, signal: Signal) {

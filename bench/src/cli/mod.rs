@@ -12,6 +12,7 @@ use crate::cli::compare::CompareOptions;
 use crate::cli::verify::VerifyOptions;
 use crate::process::Pinned;
 use crate::report::ReportOptions;
+use crate::takeover::TakeoverOptions;
 use crate::workers::WorkersOptions;
 
 /// HALB beside its peers, on one machine.
@@ -30,6 +31,8 @@ pub enum Verb {
     Verify(VerifyOptions),
     /// What several workers bring and cost, how clients are spread over them, and what a slow one does to others.
     Workers(WorkersOptions),
+    /// How long the service is away when the active of a pair dies, hangs or loses its network; as root.
+    Takeover(TakeoverOptions),
     /// One page of HTML from what `compare` and `verify` have written.
     Report(ReportOptions),
     /// Only the origin: `GET /N` is answered with N bytes.

@@ -91,6 +91,10 @@ impl Answer {
         Answer::new(StatusCode::SERVICE_UNAVAILABLE, NOT_DONE, message)
     }
 
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
     pub fn message(&self) -> &str {
         &self.message
     }

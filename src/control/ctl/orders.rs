@@ -1,12 +1,16 @@
 //! Switches: what an operator orders takes effect, and outlives a restart.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::query::Target;
+use crate::control::domain::Later;
+use crate::control::domain::mirror::orders::Ordered;
+use crate::control::domain::mirror::orders::Stamps;
 use crate::control::log;
 use crate::control::shared::Shared;
 use crate::control::state;
@@ -19,13 +23,26 @@ use crate::model::plan::Plan;
 use crate::model::plan::PlannedOutput;
 use crate::model::standing::Standing;
 use crate::model::standing::Switch;
+use crate::pair::term::Term;
 
 /// The one who carries out orders: the only writer of the switches.
 pub struct Orders {
     shared: Arc<Shared>,
     folder: Option<Arc<Folder>>,
     /// One order at a time, its file included: what is answered as done is on the disk.
-    turn: Mutex<()>,
+    turn: Mutex<Stamps>,
+    /// In a domain.
+    carrier: OnceLock<Arc<dyn Carrier>>,
+}
+
+/// Takes an order to the server that serves.
+pub trait Carrier: Send + Sync {
+    fn carry<'a>(
+        &'a self,
+        orders: &'a Orders,
+        meant: &'a Target,
+        to: Switch,
+    ) -> Later<'a, Result<Answer, Answer>>;
 }
 
 impl Orders {
@@ -33,13 +50,28 @@ impl Orders {
         Orders {
             shared,
             folder,
-            turn: Mutex::new(()),
+            turn: Mutex::default(),
+            carrier: OnceLock::new(),
         }
     }
 
-    /// Orders `to` for all outputs that are meant.
+    /// From now on orders go where `carrier` takes them.
+    pub fn carry_by(&self, carrier: Arc<dyn Carrier>) {
+        // There is one domain, and it is there from the start.
+        let _ = self.carrier.set(carrier);
+    }
+
+    /// Orders `to` for all outputs that are meant, on all servers of the domain.
     pub async fn set(&self, meant: &Target, to: Switch) -> Result<Answer, Answer> {
-        let _turn = self.turn.lock().await;
+        match self.carrier.get() {
+            Some(carrier) => carrier.carry(self, meant, to).await,
+            None => self.set_here(meant, to).await,
+        }
+    }
+
+    /// The same on this server alone.
+    pub async fn set_here(&self, meant: &Target, to: Switch) -> Result<Answer, Answer> {
+        let mut stamps = self.turn.lock().await;
         let plan = Arc::clone(&self.shared.current().plan);
         let outputs = find(&plan, meant)?;
         let wake = |worker| self.shared.hub.wake(worker);
@@ -50,7 +82,9 @@ impl Orders {
             let message = format!("already {}: {}", word(to), names.join(" "));
             return Err(Answer::not_done(&message));
         }
+        let stamp = stamps.next(self.term());
         for output in changed {
+            stamps.set(*output, stamp);
             let text = format!("{output} {}", word(to));
             self.shared.journal.note("switch", Some(*output), text);
         }
@@ -61,8 +95,12 @@ impl Orders {
     /// Between two orders `change` is carried out: it gives the outputs that are others than before, or none any more.
     /// For them nothing has been ordered yet.
     pub async fn renew(&self, change: impl FnOnce() -> Vec<OutputId>) {
-        let _turn = self.turn.lock().await;
+        let mut stamps = self.turn.lock().await;
         let others = change();
+        let stamp = stamps.next(self.term());
+        for output in &others {
+            stamps.set(*output, stamp);
+        }
         let wake = |worker| self.shared.hub.wake(worker);
         let forget = |output: &&OutputId| {
             self.shared
@@ -73,6 +111,50 @@ impl Orders {
             let plan = Arc::clone(&self.shared.current().plan);
             self.save(&plan).await;
         }
+    }
+
+    /// What holds for each output, and since which order.
+    pub async fn ordered(&self) -> Vec<Ordered> {
+        let stamps = self.turn.lock().await;
+        let plan = Arc::clone(&self.shared.current().plan);
+        let ordered = |output: &PlannedOutput| Ordered {
+            output: output.id,
+            switch: self.shared.plane.switch(output.id),
+            stamp: stamps.of(output.id),
+        };
+        plan.outputs.iter().map(ordered).collect()
+    }
+
+    /// What was ordered on another server holds here, too, for each output whose order there is the later one; of equal
+    /// ones that of the active.
+    pub async fn merge(&self, theirs: &[Ordered], is_active: bool) {
+        let mut stamps = self.turn.lock().await;
+        let plan = Arc::clone(&self.shared.current().plan);
+        let wake = |worker| self.shared.hub.wake(worker);
+        let mut changed = false;
+        for ordered in theirs {
+            let is_there = plan.at(ordered.output.index()).is_some();
+            if !is_there || !stamps.yields_to(ordered, is_active) {
+                continue;
+            }
+            stamps.set(ordered.output, ordered.stamp);
+            let (output, to) = (ordered.output, ordered.switch);
+            if self.shared.plane.set_switch(output, to, wake) {
+                let text = format!("{output} {} (ordered on another server)", word(to));
+                self.shared.journal.note("switch", Some(output), text);
+                changed = true;
+            }
+        }
+        if changed {
+            self.save(&plan).await;
+        }
+    }
+
+    /// Under which orders are given.
+    fn term(&self) -> Term {
+        let domain = self.shared.domain();
+        let standing = domain.and_then(|domain| domain.pair.standing());
+        standing.map_or(Term::default(), |standing| standing.own.term)
     }
 
     /// What cannot be saved holds all the same until the end of this process.

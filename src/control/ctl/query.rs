@@ -18,6 +18,21 @@ pub enum Target {
 const CHANNEL: &str = "channel";
 const USAGE: &str = "write ?channel=out3, or ? and the address of an output";
 
+impl Target {
+    /// For another server, which reads it with [`Target::from_text`].
+    pub fn text(&self) -> String {
+        match self {
+            Target::Channel(name) => name.clone(),
+            Target::Address(address) => address.to_string(),
+        }
+    }
+
+    pub fn from_text(text: &str) -> Target {
+        let address = text.parse().map(Target::Address);
+        address.unwrap_or_else(|_| Target::Channel(text.to_owned()))
+    }
+}
+
 /// Reads what follows the `?`.
 pub fn target(query: &str) -> Result<Target, Answer> {
     let malformed = || Answer::malformed(USAGE);

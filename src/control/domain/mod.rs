@@ -1,7 +1,8 @@
 //! The domain as control sees it: what this server has of the pair thread, of the other servers and of the domain file.
 //!
 //! - `liaison`: the pair thread, as control has it; `readiness`: what that is told of this server
-//! - `stream`: encrypted streams to the other servers; `joined`: to which
+//! - `stream`: encrypted streams to the other servers; `joined`: to which; `mirror`: what goes over them to whoever
+//!   stands by
 //! - `file`: the domain file and its way to all servers; `diff`: what two servers' files say otherwise
 //! - `report`: how the domain stands, for people and programs
 //!
@@ -11,6 +12,7 @@ pub mod diff;
 pub mod file;
 pub mod joined;
 pub mod liaison;
+pub mod mirror;
 pub mod readiness;
 pub mod report;
 pub mod stream;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::control::domain::file::DomainFile;
+use crate::control::domain::mirror::view::View;
 use crate::control::domain::readiness::Parts;
 use crate::model::config;
 use crate::pair::action::Outcome;
@@ -44,6 +47,8 @@ pub struct Domain {
     pub readiness: Parts,
     /// The streams to the other servers, once control runs.
     pub peers: OnceLock<Arc<dyn Peers>>,
+    /// How the mirror is doing.
+    pub mirror: Arc<View>,
     /// The domain file, once control runs.
     pub file: OnceLock<Arc<DomainFile>>,
 }
@@ -118,6 +123,7 @@ impl Domain {
             readiness: Parts::new(Arc::clone(&pair)),
             pair,
             peers: OnceLock::new(),
+            mirror: Arc::default(),
             file: OnceLock::new(),
         }
     }

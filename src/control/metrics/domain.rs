@@ -15,6 +15,7 @@ pub fn write(text: &mut Text, domain: Option<&Value>) {
     own(text, domain);
     servers(text, list(&domain["servers"]));
     links(text, list(&domain["servers"]));
+    mirror(text, &domain["mirror"]);
     file(text, &domain["file"]);
 }
 
@@ -84,6 +85,24 @@ fn links<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
     }
 }
 
+fn mirror(text: &mut Text, mirror: &Value) {
+    let mut family = text.gauge(
+        "halb_domain_mirror_lag_seconds",
+        "How far each server that mirrors this one is behind it.",
+    );
+    for follower in list(&mirror["followers"]) {
+        family.maybe(
+            &[("peer", word(&follower["name"]))],
+            follower["lag_s"].as_f64(),
+        );
+    }
+    text.counter(
+        "halb_domain_mirror_resyncs_total",
+        "How often everything was asked for again because something was missing.",
+    )
+    .maybe(&[], mirror["resyncs"].as_u64());
+}
+
 fn file(text: &mut Text, file: &Value) {
     text.gauge(
         "halb_domain_file_generation",
@@ -126,6 +145,7 @@ mod tests {
                  "links": [{"up": true}, {"up": false}]},
                 {"name": "lb3"},
             ],
+            "mirror": {"followers": [{"name": "lb2", "lag_s": 0.25}], "resyncs": 4},
             "file": {"generation": 7, "in_sync": true, "conflicts": ["a"]},
         });
         let mut text = Text::default();
@@ -141,6 +161,8 @@ mod tests {
             "halb_domain_ready{node=\"lb2\"} 0",
             "halb_domain_link_up{peer=\"lb2\",link=\"0\"} 1",
             "halb_domain_link_up{peer=\"lb2\",link=\"1\"} 0",
+            "halb_domain_mirror_lag_seconds{peer=\"lb2\"} 0.25",
+            "halb_domain_mirror_resyncs_total 4",
             "halb_domain_file_generation 7",
             "halb_domain_file_in_sync 1",
             "halb_domain_file_conflicts 1",

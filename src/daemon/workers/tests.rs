@@ -56,7 +56,8 @@ fn setup(desk: Arc<Desk<LearnedSession>>) -> WorkersSetup {
         known: Known {
             sessions: Arc::new((1..=SESSIONS).map(session).collect()),
             switches: vec![(output, Switch::Draining)],
-            desk: Some(desk),
+            desks: vec![desk],
+            mirrored: false,
         },
     }
 }

@@ -8,6 +8,7 @@ use crate::pair::advert::Wish;
 use crate::pair::event::Order;
 use crate::pair::limits;
 use crate::pair::machine::Machine;
+use crate::pair::machine::peers::Peer;
 use crate::pair::machine::table::Finding;
 use crate::pair::machine::table::Role;
 use crate::pair::machine::table::later;
@@ -42,6 +43,8 @@ pub(super) struct Waiting {
     pub(super) claiming_since: Option<Instant>,
     /// It has been said that there is no majority.
     no_majority: bool,
+    /// It let go because it was isolated, and has said so.
+    pub(super) was_isolated: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +105,7 @@ impl Waiting {
             wanted: None,
             claiming_since: None,
             no_majority: false,
+            was_isolated: false,
         }
     }
 }
@@ -173,7 +177,8 @@ impl Machine {
     /// The term of a claim that is on the disk and that nobody has overtaken.
     fn claim(&self) -> Option<Term> {
         let stored = self.ballots.stored;
-        let is_claim = self.waiting.wanted == Some(stored) && stored.term > self.peers.term_max();
+        let is_overtaken = self.peers.is_overtaken(stored.term, self.domain.me);
+        let is_claim = self.waiting.wanted == Some(stored) && !is_overtaken;
         is_claim.then_some(stored.term)
     }
 
@@ -220,10 +225,23 @@ impl Machine {
             }
         }
         // Its own vote is bound like any other.
-        if self.is_voting() && self.ballots.is_bound(self.now) {
+        let is_bound = self.is_voting() && self.ballots.is_bound(self.now);
+        if is_bound || self.may_be_cut_off() {
             return Want::Soon;
         }
         want
+    }
+
+    /// Everybody has been silent for as long as the ping addresses: then it may be this server that is not heard. Those
+    /// are asked every 200 ms, so that they have answered since the last word of an active that counts as dead.
+    fn may_be_cut_off(&self) -> bool {
+        let declared = || self.peers.all().filter(|peer| peer.declared);
+        let is_known = |peer: &Peer| peer.is_alive(self.now) || peer.has_crashed();
+        let last_word = declared().filter_map(|peer| peer.heard_at).max();
+        self.domain.has_ping
+            && !self.is_voting()
+            && !declared().any(is_known)
+            && last_word.is_some_and(|at| self.own.reached_at <= at)
     }
 
     /// Whether another one's claim goes before this server's: who was there before, then main.
@@ -368,7 +386,7 @@ impl Machine {
     fn lose(&mut self, node: NodeId) {
         let peer = self.peers.find(node);
         let is_alive = peer.is_some_and(|peer| peer.is_alive(self.now));
-        let has_crashed = peer.is_some_and(super::peers::Peer::has_crashed);
+        let has_crashed = peer.is_some_and(Peer::has_crashed);
         let silent_ms = peer.map_or(0, |peer| peer.silent_ms(self.now));
         let why = match (is_alive, has_crashed) {
             (true, _) => Why::ActiveLetGo,

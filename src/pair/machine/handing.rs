@@ -358,6 +358,7 @@ impl Machine {
         self.state = State::Standby;
         self.told.cut_until = Some(self.now + limits::CUT_WAIT);
         self.waiting = Waiting::after(self.now + limits::LISTEN);
+        self.waiting.was_isolated = matches!(why, Why::Isolated { .. });
         self.note(why, about);
     }
 

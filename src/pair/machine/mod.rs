@@ -19,6 +19,8 @@ mod peers;
 mod question;
 mod queue;
 mod table;
+#[cfg(test)]
+mod tests;
 mod view;
 mod votes;
 
@@ -83,6 +85,8 @@ pub struct Machine {
 #[derive(Debug)]
 struct ToldAlready {
     hold: bool,
+    /// When that was said last.
+    hold_at: Instant,
     workers: Handover,
     /// Workers are to cut until then.
     cut_until: Option<Instant>,
@@ -113,6 +117,7 @@ impl Machine {
             leaving: false,
             told: ToldAlready {
                 hold: false,
+                hold_at: now,
                 workers: Handover::None,
                 cut_until: None,
                 announce: false,
@@ -171,20 +176,35 @@ impl Machine {
                 break;
             }
         }
+        self.tell_hold();
         let claim = self.pursue();
-        if let Some(ballot) = self.ballots.next(claim, self.peers.term_max(), self.now) {
+        let heard = self.peers.active_term_max();
+        if let Some(ballot) = self.ballots.next(claim, heard, self.now) {
             self.queue.push(Action::Store(ballot));
         }
         self.tell();
     }
 
-    /// Tells outside what is otherwise than it was told last.
-    fn tell(&mut self) {
+    /// Letting go comes before everything else.
+    fn tell_hold(&mut self) {
         let hold = self.wants_hold();
-        if hold != self.told.hold {
+        let is_new = hold != self.told.hold;
+        let lacks = hold && self.domain.has_addresses && !self.own.holds;
+        let since = self.told.hold_at.max(self.own.lacks_since);
+        let is_anew = lacks && self.now.since(since) >= limits::HOLD_AGAIN;
+        if is_anew && !is_new {
+            // What the warden has let go by itself, it adds by a fresh order only.
+            self.queue.push(Action::Hold(false));
+        }
+        if is_anew || is_new {
             self.told.hold = hold;
+            self.told.hold_at = self.now;
             self.queue.push(Action::Hold(hold));
         }
+    }
+
+    /// Tells outside what is otherwise than it was told last.
+    fn tell(&mut self) {
         let workers = self.wants_of_workers();
         if workers != self.told.workers {
             self.told.workers = workers;

@@ -184,12 +184,34 @@ impl Peers {
 
     /// The highest term that anybody ever told of.
     pub(super) fn term_max(&self) -> Term {
-        let terms = self.all().filter_map(|peer| peer.advert);
-        let highest = |advert: Advert| {
-            advert
-                .vote
-                .map_or(advert.term, |vote| vote.0.max(advert.term))
-        };
-        terms.map(highest).max().unwrap_or_default()
+        self.adverts().map(highest).max().unwrap_or_default()
     }
+
+    /// The highest term by which anybody has served. Others are not written down: a vote may still be given in them.
+    pub(super) fn active_term_max(&self) -> Term {
+        let actives = self
+            .adverts()
+            .filter(|advert| advert.state == State::Active);
+        actives.map(|advert| advert.term).max().unwrap_or_default()
+    }
+
+    /// Whether a claim of `me` by `term` is not the latest one any longer. Voters have stored the very same term.
+    pub(super) fn is_overtaken(&self, term: Term, me: NodeId) -> bool {
+        self.adverts().any(|advert| {
+            let is_higher = highest(advert) > term;
+            let is_others = advert
+                .vote
+                .is_some_and(|vote| vote.0 == term && vote.1 != me);
+            is_higher || is_others || advert.state == State::Active && advert.term == term
+        })
+    }
+
+    fn adverts(&self) -> impl Iterator<Item = Advert> {
+        self.all().filter_map(|peer| peer.advert)
+    }
+}
+
+fn highest(advert: Advert) -> Term {
+    let vote = advert.vote.map_or(advert.term, |vote| vote.0);
+    vote.max(advert.term)
 }

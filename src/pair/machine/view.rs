@@ -133,9 +133,10 @@ impl Machine {
             self.note(Why::BlindNoMore, None);
         }
         let silent_ms = u64::try_from(self.ping_silent().as_millis()).unwrap_or(u64::MAX);
-        if new.isolated && !old.isolated && !self.is_voting() {
+        if new.isolated && !old.isolated && !self.is_voting() && !self.waiting.was_isolated {
             self.note(Why::Isolated { silent_ms }, None);
         } else if old.isolated && !new.isolated {
+            self.waiting.was_isolated = false;
             self.note(Why::IsolatedNoMore, None);
         }
         if unable && !std::mem::replace(&mut self.told.unable, unable) {

@@ -40,16 +40,16 @@ impl Two {
     /// Both send, and both get it.
     fn round(&mut self) {
         self.now = self.now + PERIOD;
-        let (from_one, from_other) = (self.from_one(), self.from_other());
-        let _ = self.other.open(&from_one, self.now);
-        let _ = self.one.open(&from_other, self.now);
+        let (one_sends, other_sends) = (self.one_sends(), self.other_sends());
+        let _ = self.other.open(&one_sends, self.now);
+        let _ = self.one.open(&other_sends, self.now);
     }
 
-    fn from_one(&mut self) -> Vec<u8> {
+    fn one_sends(&mut self) -> Vec<u8> {
         sealed(&mut self.one, PAYLOAD, self.now)[0].clone()
     }
 
-    fn from_other(&mut self) -> Vec<u8> {
+    fn other_sends(&mut self) -> Vec<u8> {
         sealed(&mut self.other, PAYLOAD, self.now)[0].clone()
     }
 
@@ -85,7 +85,7 @@ fn what_one_says_the_other_reads() {
     };
     assert_eq!(two.other.open(&first, two.now), newest(0));
     assert_eq!(two.other.open(&second, two.now), newest(1));
-    let later = two.from_one();
+    let later = two.one_sends();
     assert_eq!(two.other.open(&later, two.now), newest(0));
 }
 
@@ -112,16 +112,16 @@ fn nobody_without_the_key_is_believed() {
     let diverted = &sealed(&mut to_third, PAYLOAD, two.now)[0];
     assert_eq!(two.other.open(diverted, two.now), Err(Refused::Forged));
     // Nor is what this one has sent itself.
-    let own = two.from_other();
+    let own = two.other_sends();
     assert_eq!(two.other.open(&own, two.now), Err(Refused::Foreign));
-    let next = two.from_one();
+    let next = two.one_sends();
     assert!(two.other.open(&next, two.now).is_ok(), "nothing was harmed");
 }
 
 #[test]
 fn a_changed_bit_anywhere_is_noticed() {
     let mut two = Two::met();
-    let good = two.from_one();
+    let good = two.one_sends();
     for bit in 0..good.len() * 8 {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
@@ -139,7 +139,7 @@ fn nothing_counts_twice() {
     let [first, second] = sealed(&mut two.one, PAYLOAD, two.now);
     assert!(two.other.open(&first, two.now).is_ok());
     assert_eq!(two.other.open(&first, two.now), Err(Refused::Replayed));
-    let newer = two.from_one();
+    let newer = two.one_sends();
     assert!(two.other.open(&newer, two.now).is_ok());
     assert_eq!(two.other.open(&first, two.now), Err(Refused::Replayed));
     // The slower link works, but has nothing new to say.
@@ -151,7 +151,7 @@ fn nothing_counts_twice() {
 #[test]
 fn an_older_boot_never_comes_back() {
     let mut two = Two::met();
-    let kept: Vec<_> = (0..200).map(|_| two.from_one()).collect();
+    let kept: Vec<_> = (0..200).map(|_| two.one_sends()).collect();
     two.one = channel("lb1", 12, "lb2");
     (0..6).for_each(|_| two.round());
     assert_eq!(two.other.proven(), Some(12), "the new one is known");
@@ -165,11 +165,11 @@ fn an_older_boot_never_comes_back() {
 #[test]
 fn what_was_recorded_says_nothing_to_a_server_that_starts() {
     let mut two = Two::met();
-    let kept: Vec<_> = (0..200).map(|_| two.from_one()).collect();
+    let kept: Vec<_> = (0..200).map(|_| two.one_sends()).collect();
     two.other = channel("lb2", 23, "lb1");
     for old in &kept {
         assert_eq!(two.other.open(old, two.now), Err(Refused::Unproven));
-        let _asked = two.from_other();
+        let _asked = two.other_sends();
     }
     assert_eq!(two.other.proven(), None);
     // And does not keep the real one out.
@@ -187,9 +187,9 @@ fn what_was_withheld_is_not_believed_later() {
     let mut withheld = Vec::new();
     for _ in 0..40 {
         two.later(50);
-        withheld.push(two.from_one());
-        let from_other = two.from_other();
-        let _ = two.one.open(&from_other, two.now);
+        withheld.push(two.one_sends());
+        let other_sends = two.other_sends();
+        let _ = two.one.open(&other_sends, two.now);
     }
     two.later(3000); // by now the sender is dead
     for old in &withheld {
@@ -220,9 +220,9 @@ fn a_clock_that_has_jumped_is_believed_once_it_is_proven() {
         let late = Instant::from_nanos(two.now.as_nanos() - behind.as_nanos() as u64);
         let [heard, _] = sealed(&mut two.one, PAYLOAD, late);
         believed += u32::from(two.other.open(&heard, two.now).is_ok());
-        let from_other = two.from_other();
+        let other_sends = two.other_sends();
         // Its own times are late, too.
-        let _ = two.one.open(&from_other, late);
+        let _ = two.one.open(&other_sends, late);
     }
     assert!(believed >= 6, "{believed} of 8");
 }
@@ -248,7 +248,7 @@ proptest! {
     fn noise_is_refused(mut noise in vec(any::<u8>(), 0..DATAGRAM_MAX * 2), dressed: bool) {
         let mut two = Two::met();
         if dressed {
-            let good = two.from_one();
+            let good = two.one_sends();
             let length = noise.len().min(HEAD);
             noise[..length].copy_from_slice(&good[..length]);
         }

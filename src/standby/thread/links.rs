@@ -173,7 +173,7 @@ impl Links {
         let (link, event) = match peer.channel.open(&self.datagram[..length], now).ok()? {
             Opened::Overtaken { link } => (link, None),
             Opened::Newest { link, payload } => {
-                let advert = Advert::decode(payload)?;
+                let advert = Advert::decode(payload).ok()?;
                 (link, Some(Event::Heard { link, advert }))
             }
         };

@@ -128,27 +128,29 @@ impl Pair {
         }
     }
 
-    /// Wait, read everything, then the time; only then the warden hears what is wanted.
     fn run(mut self) {
-        let mut now = clock::read().now;
-        self.carry_out(now);
-        loop {
-            let ready = self.wait(self.due(), now);
-            now = clock::read().now;
-            if ready.is_over() {
-                return;
-            }
-            self.read(&ready, now);
-            self.look(now);
-            if self.machine.next().is_some_and(|due| due <= now) {
-                self.on(Event::Tick, now);
-            }
-            if self.beat <= now {
-                self.tell_warden(now);
-            }
-            self.links.open(now);
-            self.show(now);
+        self.carry_out(clock::read().now);
+        while self.turn() {}
+    }
+
+    /// Wait, read everything, then the time; only then the warden hears what is wanted. `false`: the thread is to end.
+    fn turn(&mut self) -> bool {
+        let ready = self.wait(self.due(), clock::read().now);
+        let now = clock::read().now;
+        if ready.is_over() {
+            return false;
         }
+        self.read(&ready, now);
+        self.look(now);
+        if self.machine.next().is_some_and(|due| due <= now) {
+            self.on(Event::Tick, now);
+        }
+        if self.beat <= now {
+            self.tell_warden(now);
+        }
+        self.links.open(now);
+        self.show(now);
+        true
     }
 
     /// When there is something to do, if nothing happens before.

@@ -50,7 +50,9 @@ pub fn arp_question(hardware: Hardware, from: Option<Ipv4Addr>, wanted: Ipv4Addr
 pub fn arp_announcement(form: Arp, hardware: Hardware, address: Ipv4Addr) -> Vec<u8> {
     let target = match form {
         Arp::Request => [0; 6],
-        Arp::Reply => EVERYBODY,
+        // RFC 5944, section 4.6. Linux takes a reply for gratuitous only so; another one does not count within a
+        // second of the last (`locktime`).
+        Arp::Reply => hardware,
     };
     arp(form, hardware, address, target, address)
 }

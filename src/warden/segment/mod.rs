@@ -123,8 +123,8 @@ impl Segment {
             return;
         };
         match address {
-            // Both forms: some equipment learns from the one, some from the other (RFC 5227, section 3, prefers the
-            // request; Linux with `arp_accept` off takes either for an entry that it has).
+            // Both forms: some equipment learns from the one, some from the other. RFC 5227, section 3, prefers the
+            // request; Linux takes either, for an entry that it has.
             IpAddr::V4(address) => {
                 self.emit(&frame::arp_announcement(Arp::Request, hardware, address));
                 self.emit(&frame::arp_announcement(Arp::Reply, hardware, address));

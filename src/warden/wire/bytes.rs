@@ -83,8 +83,10 @@ impl<'a> Reader<'a> {
         self.long()?.try_into().ok()
     }
 
-    pub fn text(&mut self) -> Option<String> {
-        let length = usize::try_from(self.long()?).ok()?;
+    /// Of at most so many bytes.
+    pub fn text(&mut self, most: usize) -> Option<String> {
+        let length = usize::try_from(self.long()?).ok();
+        let length = length.filter(|length| *length <= most)?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         str::from_utf8(bytes).ok().map(str::to_owned)

@@ -54,6 +54,15 @@ impl Host {
             host.ip(&format!("addr add 2001:db8::{last}/64 dev eth0 nodad"));
             host.ip("link set eth0 up");
         }
+        for host in [&one, &two] {
+            // Before, groups are not heard: the kernel takes note of a carrier a moment later.
+            while !host
+                .ip("-6 route show table local")
+                .contains("multicast ff00::/8 dev eth0")
+            {
+                thread::yield_now();
+            }
+        }
         (one, two)
     }
 

@@ -165,6 +165,19 @@ impl Streams {
         streams
     }
 
+    /// Somebody else listens to what comes.
+    pub fn listen(&self, add: impl FnOnce(&mut Handlers)) {
+        add(&mut self
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Of this process.
+    pub fn boot(&self) -> u64 {
+        self.hello.boot
+    }
+
     /// Listens and dials from now on. In the runtime where all of it shall happen.
     pub fn start(self: &Arc<Self>) {
         if self.runtime.set(Handle::current()).is_ok() {

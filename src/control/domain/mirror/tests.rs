@@ -1,0 +1,2 @@
+mod machines;
+mod world;

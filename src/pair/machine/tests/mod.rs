@@ -1,0 +1,6 @@
+mod chance;
+mod domain;
+mod rig;
+mod table;
+mod votes;
+mod words;

@@ -1,0 +1,97 @@
+//! What people read.
+
+use crate::pair::action::Note;
+use crate::pair::action::Why;
+use crate::pair::state::State;
+use crate::pair::term::Term;
+
+fn term(number: u64) -> Term {
+    Term { number, main: true }
+}
+
+#[test]
+fn a_note_says_what_a_server_is_and_why() {
+    let note = Note {
+        state: State::Active,
+        term: term(8),
+        why: Why::ActiveSilent { silent_ms: 250 },
+        about: None,
+    };
+    assert_eq!(
+        note.sentence("lb2", Some("lb1")),
+        "lb2 is active, term 8: lb1, which was active, has been silent for 250 ms on every link"
+    );
+}
+
+/// A sentence speaks; the name of a variant does not.
+#[test]
+fn each_reason_has_a_sentence() {
+    let state = State::Inactive;
+    let (theirs, ours) = (2, 1);
+    let all = [
+        Why::Started,
+        Why::BallotUnread,
+        Why::ActiveSilent { silent_ms: 250 },
+        Why::ActiveCrashed,
+        Why::ActiveLetGo,
+        Why::NobodyActive,
+        Why::Handed,
+        Why::ClaimedBack,
+        Why::OtherIsActive { term: term(7) },
+        Why::HigherTerm { term: term(7) },
+        Why::LowerTerm { term: term(7) },
+        Why::Isolated { silent_ms: 1000 },
+        Why::IsolatedNoMore,
+        Why::NoMajority {
+            reached: 1,
+            needed: 2,
+        },
+        Why::Stalled { stood_ms: 300 },
+        Why::Blind,
+        Why::BlindNoMore,
+        Why::CannotAsk,
+        Why::NotStored,
+        Why::PeerSilent { silent_ms: 250 },
+        Why::PeerCrashed,
+        Why::PeerBack,
+        Why::WardenLost,
+        Why::ServesAgain,
+        Why::SwitchOrdered,
+        Why::Released,
+        Why::Leaving,
+        Why::Reported,
+        Why::Acknowledged,
+        Why::PlaneBroken,
+        Why::CarrierLost,
+        Why::CarrierBack,
+        Why::CannotHold,
+        Why::SuccessorLost,
+        Why::PingLost { silent_ms: 500 },
+        Why::MaintenanceOn,
+        Why::MaintenanceForced,
+        Why::MaintenanceOff,
+        Why::RoleGone,
+        Why::RoleGiven,
+        Why::NeighbourProtocol { theirs, ours },
+        Why::NoCommonProtocol { theirs, ours },
+        Why::OtherRelease { theirs: 2, ours: 1 },
+        Why::NotStandby { state },
+        Why::NobodyToTakeFrom,
+        Why::FileDiffers,
+        Why::MirrorBehind,
+        Why::OutputsDown,
+        Why::NotAble,
+        Why::HasFailed,
+        Why::HandedOverLately { left_ms: 9 },
+        Why::AlreadySwitching,
+        Why::NotTaken { waited_ms: 500 },
+        Why::CalledOff { grace_ms: 5000 },
+        Why::SwitchOverdue,
+        Why::EndsItself,
+    ];
+    for why in all {
+        let sentence = why.sentence("lb1", Some("lb2")).to_string();
+        assert!(sentence.split(' ').count() >= 3, "{sentence}");
+        assert!(!sentence.contains(&format!("{why:?}")), "{sentence}");
+    }
+}

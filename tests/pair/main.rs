@@ -1,0 +1,186 @@
+//! Whole domains in a simulated world: real machines, the real lease, and faked networks, disks, clocks and kernels, all
+//! from a seed. Nothing here waits for anything real.
+//!
+//! - `cargo test --test pair`: so many seeds of each family, and those that once failed.
+//! - `PAIR_SEED=17 cargo test --test pair`: seed 17 of every family (a failure names its family).
+//! - `PAIR_SEEDS=0..5000 cargo test --test pair`: a long run.
+//! - `PAIR_LINES=500`: how much of the trace a failure shows.
+#![forbid(unsafe_code)]
+
+mod chaos;
+mod flaw;
+mod host;
+mod judge;
+mod net;
+mod profile;
+mod queue;
+#[expect(dead_code, reason = "the simulation of workers draws bytes, too")]
+#[path = "../sim/random.rs"]
+mod random;
+mod run;
+mod seal;
+mod subject;
+mod thread;
+mod trace;
+mod verdict;
+mod warden;
+mod world;
+
+use std::rc::Rc;
+
+use halb::model::time::Instant;
+use halb::pair::action::Action;
+use halb::pair::advert::Advert;
+use halb::pair::event::Event;
+use halb::pair::machine::Machine;
+use halb::pair::machine::Setup;
+
+use crate::flaw::FLAWS;
+use crate::flaw::Flaw;
+use crate::flaw::Flawed;
+use crate::judge::Report;
+use crate::profile::FAMILIES;
+use crate::profile::Family;
+use crate::profile::Profile;
+use crate::subject::Birth;
+use crate::subject::Maker;
+use crate::subject::Subject;
+
+/// Seeds of each family in the ordinary run.
+const SEEDS: u64 = 200;
+
+/// Seeds beyond those that show a fault which the machine once had.
+const ONCE_FAILED: [(Family, u64); 0] = [];
+
+#[test]
+fn orders_are_carried_out_and_nothing_is_dropped_where_nothing_goes_wrong() {
+    let seen = family(Family::Healthy);
+    assert!(seen.switches > 0, "nobody switched: {seen:?}");
+}
+
+#[test]
+fn one_fault_of_the_active_is_a_short_gap() {
+    family(Family::Single);
+}
+
+#[test]
+fn crashes_at_every_step_are_survived() {
+    let seen = family(Family::Crashes);
+    assert!(seen.restarts > 0 && seen.takeovers > 0, "{seen:?}");
+}
+
+#[test]
+fn who_can_reach_the_other_does_not_serve_beside_it() {
+    let seen = family(Family::Cuts);
+    assert!(
+        seen.overlaps > 0,
+        "no cut was ever so bad that both served: {seen:?}"
+    );
+}
+
+#[test]
+fn one_way_cuts_are_survived() {
+    family(Family::OneWay);
+}
+
+#[test]
+fn loss_delay_and_duplicates_are_survived() {
+    family(Family::Lossy);
+}
+
+#[test]
+fn stalled_threads_let_go() {
+    family(Family::Stalls);
+}
+
+#[test]
+fn suspended_hosts_let_go_when_they_thaw() {
+    family(Family::Suspends);
+}
+
+#[test]
+fn nothing_is_said_that_the_disk_does_not_have() {
+    family(Family::Disks);
+}
+
+#[test]
+fn three_and_more_never_both_serve() {
+    family(Family::Votes);
+}
+
+#[test]
+fn servers_can_be_restarted_in_turn() {
+    family(Family::Rolling);
+}
+
+#[test]
+fn everything_at_once_is_survived() {
+    family(Family::Everything);
+}
+
+fn family(family: Family) -> Report {
+    let once_failed = ONCE_FAILED.iter().filter(|(other, _)| *other == family);
+    let seeds = run::seeds(SEEDS, once_failed.map(|(_, seed)| *seed));
+    run::family(family, &seeds, &maker(Flaw::None))
+}
+
+// The simulator itself.
+
+#[test]
+fn every_flaw_is_found() {
+    for (flaw, family, words) in FLAWS {
+        let maker = maker(flaw);
+        let fault = |seed| run::attempt(&Profile::of(family, seed), &maker, false).err();
+        let found =
+            (0..SEEDS).find(|seed| fault(*seed).is_some_and(|(fault, _)| fault.contains(words)));
+        assert!(found.is_some(), "{flaw:?} is not found as {words:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for family in FAMILIES {
+        let profile = Profile::of(family, 7);
+        let trace = || {
+            let mut world = world::World::new(&profile, maker(Flaw::None), true);
+            world.run();
+            world.trace.lines
+        };
+        assert!(trace() == trace(), "{family:?}");
+    }
+}
+
+impl Subject for Machine {
+    fn on(&mut self, event: Event, now: Instant) {
+        Machine::on(self, event, now);
+    }
+
+    fn next(&self) -> Option<Instant> {
+        Machine::next(self)
+    }
+
+    fn take(&mut self) -> Option<Action> {
+        Machine::take(self)
+    }
+
+    fn advert(&self) -> Advert {
+        Machine::advert(self)
+    }
+}
+
+fn machine(birth: Birth) -> Box<dyn Subject> {
+    let setup = Setup {
+        domain: birth.domain,
+        boot: birth.boot,
+        release: 1,
+        ballot: birth.ballot,
+    };
+    Box::new(Machine::new(setup, birth.now))
+}
+
+fn maker(flaw: Flaw) -> Rc<Maker> {
+    if flaw == Flaw::None {
+        return Rc::new(machine);
+    }
+    Rc::new(move |birth| Box::new(Flawed::new(birth, flaw, machine)))
+}
