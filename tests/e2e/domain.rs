@@ -38,6 +38,7 @@ struct Pair {
 fn run(file: &Path, variables: &[(&'static str, String)]) -> Process {
     let mut command = node::program();
     command.envs(variables.to_vec());
+    command.current_dir(file.parent().unwrap());
     Process::start(command.args(["run", "-f"]).arg(file))
 }
 
@@ -61,6 +62,7 @@ impl Server {
     fn halb(&self, arguments: &[&str]) -> Output {
         let mut command = node::program();
         command.envs(self.variables.clone()).args(arguments);
+        command.current_dir(self.file.parent().unwrap());
         command.arg("-f").arg(&self.file).stdin(Stdio::null());
         command.output().unwrap()
     }
@@ -183,30 +185,17 @@ fn a_change_on_either_server_is_taken_by_both_or_by_none() {
         "{said}"
     );
     pair.until_both_have(&pair.text);
-    // lb2 alone cannot take this one: its port is taken, by itself.
-    let ctl = &two
-        .variables
-        .iter()
-        .find(|(name, _)| *name == "HALB_CTL_PORT")
-        .unwrap()
-        .1;
-    let host = &two
-        .variables
-        .iter()
-        .find(|(name, _)| *name == "HALB_CTL")
-        .unwrap()
-        .1;
-    let taken = format!("'127.0.0.1:0', '{host}:{ctl}'");
-    let unfit = pair
-        .text
-        .replace("in = '127.0.0.1:0'", &format!("in = [{taken}]"));
+    // lb2 alone cannot take this one: it names a file that only lb1 has.
+    std::fs::write(one.file.with_file_name("sorry.html"), "sorry").unwrap();
+    let page = "error_files = { 503 = '/proc/self/cwd/sorry.html' }\n[domain]\n";
+    let unfit = pair.text.replace("[domain]\n", page);
     one.write(&unfit);
     let said = one.refused(&["reload"]);
     assert!(said.contains("lb2: "), "{said}");
     assert!(said.contains("nothing is changed on any server"), "{said}");
     assert_eq!(two.text(), pair.text);
     let difference = one.done(&["domain", "diff"]);
-    assert!(difference.contains("+in = '127.0.0.1:0'"), "{difference}");
+    assert!(difference.contains("-error_files = "), "{difference}");
     // What would harm this server waits for a word, and goes with what was there.
     one.write("out1 = '127.0.0.1:9'\n");
     let said = one.refused(&["reload"]);
