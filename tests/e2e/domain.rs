@@ -96,8 +96,9 @@ impl Server {
 }
 
 impl Pair {
-    /// Both run, lb1 is active and lb2 could take over.
-    fn start() -> Pair {
+    /// Both run, and lb1 is active. Only a `hot` pair takes over: where that is not what is tested, a machine that does
+    /// not run them for half a second changes nothing.
+    fn start(hot: bool) -> Pair {
         let folder = Folder::new();
         let backend = Backend::named("one");
         let key = folder.path("key");
@@ -111,7 +112,7 @@ impl Pair {
         let link = |side: u8| format!("127.{}.{middle}.{low}:{port}", side | high & 31);
         let text = format!(
             "# the shop\nin = '127.0.0.1:0'\nout1 = '{}'\n[domain]\nname = 'shop'\nmain = 'lb1'\nbackup = 'lb2'\n\
-             key_file = '{}'\n[domain.servers.lb1] # left\naddresses = '{}'\n\
+             hot_standby = {hot}\nkey_file = '{}'\n[domain.servers.lb1] # left\naddresses = '{}'\n\
              [domain.servers.lb2]\naddresses = '{}'\n",
             backend.address,
             key.display(),
@@ -125,10 +126,9 @@ impl Pair {
             _folder: folder,
             _backend: backend,
         };
-        pair.until("lb1 serves and lb2 is ready", |status| {
-            let servers = status["servers"].as_array().unwrap();
-            let [one, two] = [&servers[0], &servers[1]];
-            one["state"] == "active" && two["state"] == "standby" && two["ready"] == true
+        pair.until("lb1 serves and hears lb2", |status| {
+            let lb1_serves = status["active"] == "lb1" || hot && !status["active"].is_null();
+            lb1_serves && status["servers"][1]["alive"] == true && status["file"]["in_sync"] == true
         });
         pair
     }
@@ -158,6 +158,18 @@ impl Pair {
         });
     }
 
+    /// Orders it until it is so: a busy machine may lose the first order.
+    fn switch_to(&self, name: &str) {
+        for _ in 0..LOOKS {
+            let _refused_when_it_is_so =
+                self.servers[0].halb(&["domain", "activate", "--node", name]);
+            if self.servers[0].status()["active"] == name {
+                return;
+            }
+        }
+        panic!("{name} never serves");
+    }
+
     /// The standby first, so that nothing is handed over.
     fn stop(self) {
         let [one, two] = self.servers;
@@ -170,7 +182,7 @@ impl Pair {
 
 #[test]
 fn a_change_on_either_server_is_taken_by_both_or_by_none() {
-    let pair = Pair::start();
+    let pair = Pair::start(false);
     let [one, two] = &pair.servers;
     let added = pair
         .text
@@ -210,40 +222,48 @@ fn a_change_on_either_server_is_taken_by_both_or_by_none() {
 }
 
 #[test]
-fn maintenance_and_a_planned_switch_are_ordered_from_anywhere() {
-    let pair = Pair::start();
+fn maintenance_is_ordered_from_anywhere() {
+    let pair = Pair::start(false);
     let [one, two] = &pair.servers;
     let said = one.refused(&["domain", "activate"]);
     assert!(said.contains("lb1 is active already"), "{said}");
     one.done(&["domain", "maintenance", "on", "lb2"]);
     let changed = pair.text.replace("lb2]\n", "lb2]\nmaintenance = true\n");
     pair.until_both_have(&changed);
-    assert_eq!(one.status()["servers"][1]["state"], "maintenance");
+    pair.until("lb2 is out", |status| {
+        status["servers"][1]["state"] == "maintenance"
+    });
+    let said = one.refused(&["domain", "maintenance", "on", "lb2"]);
+    assert!(said.contains("on already"), "{said}");
     let said = two.refused(&["domain", "maintenance", "on", "lb1"]);
     assert!(
         said.contains("no standby is ready") && said.contains("--force"),
         "{said}"
     );
     two.done(&["domain", "maintenance", "off"]);
-    pair.until("lb2 is ready again", |status| {
-        status["servers"][1]["ready"] == true
+    pair.until("lb2 is back", |status| {
+        status["servers"][1]["state"] == "inactive"
     });
-    one.done(&["domain", "activate", "--node", "lb2"]);
-    pair.until("lb2 serves", |status| status["active"] == "lb2");
-    assert!(
-        one.done(&["domain", "status", "--node", "lb2"])
-            .contains("seen from lb2: lb2 serves")
-    );
+    pair.stop();
+}
+
+#[test]
+fn a_planned_switch_is_ordered_from_anywhere() {
+    let pair = Pair::start(true);
+    for name in ["lb2", "lb1"] {
+        pair.switch_to(name);
+    }
+    let [one, _] = &pair.servers;
+    let seen = one.done(&["domain", "status", "--node", "lb2"]);
+    assert!(seen.contains("seen from lb2"), "{seen}");
     let said = one.refused(&["domain", "status", "--node", "lb9"]);
     assert!(said.contains("lb9 is no server of this domain"), "{said}");
-    one.done(&["domain", "activate"]);
-    pair.until("lb1 serves", |status| status["active"] == "lb1");
     pair.stop();
 }
 
 #[test]
 fn of_two_changes_apart_the_active_wins_and_the_other_is_kept() {
-    let mut pair = Pair::start();
+    let mut pair = Pair::start(false);
     let [one, two] = &mut pair.servers;
     two.process.signal(Signal::SIGTERM);
     node::ends_well(&mut two.process);

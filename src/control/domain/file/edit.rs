@@ -77,8 +77,6 @@ fn insert(
 
 #[cfg(test)]
 mod tests {
-    use toml::de::DeTable;
-
     use super::*;
 
     const FILE: &str = "# shop\nout1 = 'a'   # first\n[domain]\nname = 'shop'\n\n\

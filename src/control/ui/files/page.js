@@ -12,7 +12,7 @@ const root = document.body;
 const link = document.getElementById("link");
 const said = document.getElementById("said");
 const verdict = document.querySelector(".verdict");
-const table = document.querySelector("table");
+const table = document.querySelector("table[aria-labelledby=outputs]");
 const spans = document.querySelectorAll("[data-span]");
 const rows = new Map([...table.querySelectorAll("[data-output]")].map(row => [row.dataset.output, row]));
 
