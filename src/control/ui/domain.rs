@@ -105,7 +105,7 @@ fn row(server: &Value, order_token: Option<&str>) -> String {
     };
     let orders = order_token.map_or_else(String::new, |token| orders(&name, state, token));
     format!(
-        "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td>{said}{orders}</td><td>{held}</td>\
+        "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td class=\"standing\">{said} {orders}</td><td>{held}</td>\
          <td>{}</td><td>{links}</td><td>{}</td></tr>\n",
         escaped(word(&server["role"])),
         yes(&server["ready"]),
