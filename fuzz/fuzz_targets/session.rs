@@ -9,6 +9,8 @@ mod backend;
 mod client;
 #[path = "../../tests/sim/flow.rs"]
 mod flow;
+#[path = "../../tests/sim/handover.rs"]
+mod handover;
 #[path = "../../tests/sim/ledger.rs"]
 mod ledger;
 #[path = "../../tests/sim/lines.rs"]

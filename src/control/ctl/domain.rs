@@ -376,10 +376,5 @@ fn begins() -> Answer {
     Answer::not_done("halb is still starting: ask again")
 }
 
-/// Beside everything else that `/api/overview` says.
-pub fn overview(shared: &Shared) -> Value {
-    report::report(shared).unwrap_or(Value::Null)
-}
-
 #[cfg(test)]
 mod tests;

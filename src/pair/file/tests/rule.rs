@@ -8,6 +8,7 @@ use crate::pair::term::Term;
 fn served(head: &Head, number: u64, main: bool) -> Head {
     Head {
         served: Term { number, main },
+        own: Term { number, main },
         ..head.clone()
     }
 }
@@ -102,4 +103,19 @@ fn the_past_is_bounded_and_who_is_older_than_it_went_its_own_way() {
     assert_eq!(head.ancestors.len(), ANCESTORS_MAX);
     assert_eq!(head.relation(&first), Relation::WeWin, "forgotten");
     assert_eq!(first.relation(&head), Relation::TheyWin);
+}
+
+#[test]
+fn of_two_that_came_from_what_was_served_the_one_that_the_active_went_on_with_is_taken() {
+    let root = Head::first(b"root");
+    let before = served(&root, 2, true);
+    let went_on = Head {
+        own: before.served,
+        ..before.child(2, b"left")
+    };
+    let beside = before.child(2, b"right").child(2, b"right again");
+    assert_eq!(went_on.relation(&beside), Relation::WeWin);
+    assert_eq!(beside.relation(&went_on), Relation::TheyWin);
+    let longer = beside.child(2, b"and again");
+    assert_eq!(went_on.relation(&longer), Relation::WeWin);
 }
