@@ -78,7 +78,7 @@ impl Recorder {
 
     /// Everything as it is now.
     pub fn overview(&self) -> Overview {
-        let figures = Figures::collect(&self.shared);
+        let figures = Figures::collect_own(&self.shared);
         self.view(clock::read().now, figures)
     }
 
@@ -113,7 +113,7 @@ impl Recorder {
     }
 
     fn tick(&self, now: Instant) {
-        let figures = Figures::collect(&self.shared);
+        let figures = Figures::collect_own(&self.shared);
         self.lock().window.put(Mark::of(now, &figures));
         let overview = self.view(now, figures);
         let sample = Sample::of(&overview);

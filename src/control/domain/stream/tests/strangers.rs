@@ -5,6 +5,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use super::rig::PATIENCE;
@@ -13,6 +16,7 @@ use super::rig::address;
 use super::rig::member;
 use super::rig::wait_until;
 use crate::control::domain::Subject;
+use crate::control::domain::stream::Members;
 use crate::control::domain::stream::subject::Happening;
 
 #[test]
@@ -170,6 +174,41 @@ fn whoever_moves_messages_ends_the_stream_and_nobody_has_crashed() {
     assert!(matches!(two.next(), Happening::Up(_)));
     assert!(matches!(two.next(), Happening::Down(_)));
     assert_eq!(two.streams.figures().crashes, 0);
+    drop(one);
+    drop(two);
+    relay.join().unwrap();
+}
+
+/// A path that takes everything and passes nothing on: the stream goes over another one, and nobody has crashed.
+#[test]
+fn a_path_that_falls_silent_is_left_and_tells_nothing_of_the_server() {
+    let (at_one, middle, at_two) = (address(), address(), address());
+    let mut nowhere = member("lb1", at_one);
+    nowhere.addresses.clear();
+    let two = Plan::new("lb2", at_two, vec![nowhere]).start();
+    let silent = Arc::new(AtomicBool::new(false));
+    let is_silent = Arc::clone(&silent);
+    let relay = between(middle, at_two, move |message| {
+        let passes = !is_silent.load(Ordering::Relaxed);
+        if passes { message } else { Vec::new() }
+    });
+    let one = Plan::new("lb1", at_one, vec![member("lb2", middle)]).start();
+    one.wait_for("lb2");
+    silent.store(true, Ordering::Relaxed);
+    two.streams.set_members(Members {
+        addresses: vec![at_two],
+        peers: vec![member("lb1", at_one)],
+    });
+    wait_until(|| {
+        let peers = two.streams.peers();
+        peers.iter().any(|peer| peer.address == at_one)
+    });
+    one.wait_for("lb2");
+    two.wait_for("lb1");
+    assert_eq!(
+        (one.streams.figures().crashes, two.streams.figures().crashes),
+        (0, 0)
+    );
     drop(one);
     drop(two);
     relay.join().unwrap();
