@@ -150,9 +150,29 @@ fn the_loss_of_the_gateway_changes_nothing_while_the_servers_see_each_other() {
     });
 }
 
+/// Nobody can tell it that the other server does not serve.
 #[test]
-fn the_loss_of_the_gateway_changes_nothing_for_a_server_alone() {
+fn a_server_that_hears_neither_gateway_nor_peer_lets_go_until_it_does() {
     world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.lb1.start();
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+        world.network.pull("gateway", Cable::Service);
+        world.lb1.releases();
+        world.lb1.says(&["text=\"standby", "lb1 is isolated"]);
+        world.network.push("gateway", Cable::Service);
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+    });
+}
+
+#[test]
+fn the_loss_of_the_gateway_changes_nothing_while_the_other_server_is_in_maintenance() {
+    world(PAIR, |mut world| {
+        let table = "[domain.servers.lb2]\n";
+        let resting = format!("{table}maintenance = true\n");
+        world.lb1.edit(table, &resting);
         let clients = world.ask_always();
         world.lb1.start();
         world.lb1.serves();
