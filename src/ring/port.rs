@@ -158,8 +158,9 @@ pub trait Ring {
     fn listen_virtual(&mut self, address: &SocketAddr) -> Result<Socket, Errno>;
 
     /// Lets nobody begin to connect to a listener any more, or again: whoever tries hears nothing, and tries again after
-    /// a while. Who has begun goes on, and who is in the backlog stays there.
-    fn refuse_new(&mut self, listener: Socket, refuse: bool);
+    /// a while. Who has begun goes on, and who is in the backlog stays there. A connection that was accepted from a
+    /// listener while it refused has to be let go on (`false`), too: it may have inherited deafness.
+    fn refuse_new(&mut self, socket: Socket, refuse: bool);
 
     /// Opens a stream socket for a connection to `to`, without delay.
     fn open(&mut self, to: &SocketAddr) -> Result<Socket, Errno>;

@@ -79,6 +79,7 @@ impl<R: Ring> Worker<R> {
     /// A connection from one of our own listeners.
     pub(super) fn on_arrival(&mut self, socket: Socket) {
         self.plane.add_load(self.index);
+        self.welcome(socket);
         if self.order == Order::Run
             && !self.hands_service_over()
             && let Some(home) = self.plane.better_home(self.index)

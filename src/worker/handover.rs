@@ -10,6 +10,7 @@ use crate::model::time::Instant;
 use crate::plane::handover::Handover;
 use crate::plane::handover::Wish;
 use crate::ring::port::Ring;
+use crate::ring::port::Socket;
 use crate::worker::Worker;
 use crate::worker::client::Client;
 use crate::worker::client::Phase;
@@ -25,6 +26,8 @@ const QUIET: Duration = Duration::from_millis(250);
 pub const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// How long a client that got its last response, and the end of the stream behind it, may take to close its own.
 pub const LINGER_BRIEFLY: Duration = Duration::from_millis(500);
+/// So long after a listener refused nobody any more, connections may still come out of its backlog that began before.
+const WELCOME: Duration = Duration::from_secs(1);
 /// So often it is looked whether a client has got its last bytes.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -36,6 +39,8 @@ pub struct Switching {
     /// Connections that had come by then.
     arrivals: u64,
     said: bool,
+    /// Whoever comes until then may have inherited that a listener refused.
+    welcomes_until: Option<Instant>,
 }
 
 impl Switching {
@@ -97,6 +102,14 @@ impl<R: Ring> Worker<R> {
         }
     }
 
+    /// A connection from one of our own listeners hears like any other.
+    pub(super) fn welcome(&mut self, socket: Socket) {
+        let until = self.switching.welcomes_until;
+        if self.hands_service_over() || until.is_some_and(|until| self.ring.now() <= until) {
+            self.ring.refuse_new(socket, false);
+        }
+    }
+
     fn take_up_wish(&mut self, wish: Wish) {
         let before = self.hands_service_over();
         self.switching = Switching {
@@ -111,6 +124,10 @@ impl<R: Ring> Worker<R> {
         }
         if after && !before {
             self.await_last_requests();
+        }
+        if before && !after {
+            self.switching.welcomes_until = Some(self.ring.now() + WELCOME);
+            self.empty_backlogs();
         }
         self.plane.page(self.index).handover.take_up(wish);
     }

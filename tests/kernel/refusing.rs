@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 
+use caps::CapSet;
 use halb::ring::port::Arrival;
 use halb::ring::port::InFlight;
 use halb::ring::port::Ring;
@@ -82,6 +83,28 @@ fn who_is_kept_away_comes_in_by_its_own_retry() {
     let ours = Socket(done.result.unwrap() as i32);
     let theirs = client.local_addr().unwrap().as_socket();
     assert_eq!(rig.ring.peer(ours), theirs);
+    let mut client = TcpStream::from(client);
+    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    echo(&mut rig, ours, &mut client);
+    rig.ring.close(ours, InFlight::Nothing);
+    rig.ring.close(listener, InFlight::Any);
+    assert!(rig.wait(1).last);
+    rig.finish();
+}
+
+/// Who may have no filter keeps first packets away as well; and who was half-way through the handshake comes in.
+#[test]
+fn nothing_of_it_needs_a_right() {
+    let mut rig = Rig::new();
+    caps::clear(None, CapSet::Effective).unwrap();
+    let (listener, address) = rig.listen();
+    rig.ring.accept(listener, token(1));
+    rig.ring.refuse_new(listener, true);
+    let client = begin(address);
+    assert!(!rig.is_done(1), "its first packet passed");
+    rig.ring.refuse_new(listener, false);
+    let ours = Socket(rig.wait(1).result.unwrap() as i32);
     let mut client = TcpStream::from(client);
     client.set_nonblocking(false).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();

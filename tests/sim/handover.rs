@@ -133,6 +133,7 @@ impl World {
             let chosen = listener.or_else(|| self.pick_listener());
             match (chosen, listener) {
                 (Some(port), Some(_)) if self.ports[port].listens => {
+                    self.conns[conn].deaf = self.ports[port].refuses;
                     self.ports[port].backlog.push_back(conn);
                 }
                 (Some(port), None) => self.knock(conn, port),

@@ -80,6 +80,8 @@ pub struct Conn {
     pub stalled: bool,
     /// HALB had closed it when a switch began.
     pub was_over: bool,
+    /// It began at a listener that refused, and hears nothing but the end of its handshake.
+    pub deaf: bool,
 }
 
 impl Conn {
@@ -102,13 +104,16 @@ impl Conn {
             actor_closed: false,
             stalled: false,
             was_over: false,
+            deaf: false,
         }
     }
 
     // HALB's end.
 
     pub fn can_receive(&self) -> bool {
-        !self.stalled && (!self.inward.bytes.is_empty() || self.inward.fin || self.reset_by_actor)
+        !self.stalled
+            && !self.deaf
+            && (!self.inward.bytes.is_empty() || self.inward.fin || self.reset_by_actor)
     }
 
     /// Bytes first, then what ended them, as Linux does it.

@@ -143,8 +143,13 @@ impl Ring for SimRing {
         self.listen(address)
     }
 
-    fn refuse_new(&mut self, listener: Socket, refuse: bool) {
-        assert_eq!(listener.0, LISTENER, "changes its own listener");
+    fn refuse_new(&mut self, socket: Socket, refuse: bool) {
+        if socket.0 != LISTENER {
+            assert!(!refuse, "a connection refuses nobody");
+            let conn = self.conn(socket, "refuse_new");
+            self.with(|world| world.conns[conn].deaf = false);
+            return;
+        }
         let index = self.index;
         self.with(|world| {
             world.note(|| format!("worker {index}: refuses who is new: {refuse}"));

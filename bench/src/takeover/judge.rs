@@ -28,6 +28,8 @@ pub struct Trial {
     pub failed: usize,
     /// The service came back.
     pub recovered: bool,
+    /// The other server has the address now, and it alone.
+    pub moved: bool,
 }
 
 /// Whether everything that follows from a fault at `fault` has been seen.
@@ -38,8 +40,8 @@ pub fn is_over(fault: Instant, attempts: &[Attempt], now: Instant) -> bool {
     now >= fault + LEAST && longest(steady, lately, now) < NOTABLE
 }
 
-/// From `fault` to `end`.
-pub fn judge(fault: Instant, attempts: &[Attempt], end: Instant, recovered: bool) -> Trial {
+/// From `fault` to `end`; whether it is over and where the address is, others know.
+pub fn judge(fault: Instant, attempts: &[Attempt], end: Instant) -> Trial {
     let count = |like: fn(&Ended) -> bool| {
         let ended = attempts.iter().map(|attempt| &attempt.ended);
         ended.filter(|ended| like(ended)).count()
@@ -49,7 +51,8 @@ pub fn judge(fault: Instant, attempts: &[Attempt], end: Instant, recovered: bool
         answered: count(|ended| matches!(ended, Ended::Answered { .. })),
         not_connected: count(|ended| matches!(ended, Ended::NotConnected)),
         failed: count(|ended| matches!(ended, Ended::Failed)),
-        recovered,
+        recovered: false,
+        moved: false,
     }
 }
 
@@ -100,7 +103,7 @@ mod tests {
             answered(start, 300),
             answered(start, 390),
         ];
-        let trial = judge(start, &attempts, end, true);
+        let trial = judge(start, &attempts, end);
         assert!((trial.gap_ms - 250.0).abs() < 0.01, "{trial:?}");
         let counts = (trial.answered, trial.not_connected, trial.failed);
         assert_eq!(counts, (3, 1, 1));

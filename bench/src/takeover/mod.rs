@@ -53,6 +53,9 @@ pub struct TakeoverOptions {
     /// How often each fault happens to each of them.
     #[arg(long, default_value_t = 20)]
     repetitions: usize,
+    /// Keep configurations and logs in this folder.
+    #[arg(long)]
+    folder: Option<PathBuf>,
     /// Only these faults.
     #[arg(long, value_delimiter = ',', value_enum)]
     faults: Vec<Fault>,
@@ -107,9 +110,11 @@ pub fn run(options: TakeoverOptions) -> Result<bool, Trouble> {
         return Err(Trouble::new("emptying /run for this run was refused"));
     }
     hosts::make()?;
-    let folder = tempfile::tempdir().during("making a folder for the run")?;
+    let lost = tempfile::tempdir().during("making a folder for the run")?;
+    let folder = options.folder.as_deref().unwrap_or(lost.path());
+    std::fs::create_dir_all(folder).during("making a folder for the run")?;
     let mut figures = Figures::default();
-    let mut harness = Harness::new(&options, folder.path(), &interrupt)?;
+    let mut harness = Harness::new(&options, folder, &interrupt)?;
     let end = harness.all(&options, &mut figures);
     harness.progress.end();
     figures.complete = matches!(end, Ok(true));
@@ -262,12 +267,11 @@ impl<'a> Harness<'a> {
             recovered = judge::is_over(began, &attempts, Instant::now());
         }
         let attempts = self.client.since(began);
-        Ok(Some(judge::judge(
-            began,
-            &attempts,
-            Instant::now(),
+        Ok(Some(Trial {
             recovered,
-        )))
+            moved: hosts::holders()? == [1 - active],
+            ..judge::judge(began, &attempts, Instant::now())
+        }))
     }
 
     /// Waits until one serves, the other is ready, and all has been still for a while.

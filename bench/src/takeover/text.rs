@@ -47,6 +47,10 @@ fn row(row: &Row) -> String {
     if gone > 0 {
         line += &format!("  {gone} times it did not come back");
     }
+    let stayed = row.trials.iter().filter(|trial| !trial.moved).count();
+    if stayed > 0 {
+        line += &format!("  {stayed} times not only the other had the address then");
+    }
     if let Some(trouble) = &row.trouble {
         line += &format!("  {trouble}");
     }
