@@ -29,8 +29,8 @@ pub struct Advert {
     pub conditions: Conditions,
     /// Whether it holds the addresses, or may still hold them.
     pub holds: bool,
-    /// Set by an active that has released on purpose, until it is active again: whoever takes over need not ask. The
-    /// term it served by.
+    /// Set by an active that has released on purpose, until anybody is active or it claims back: whoever takes over need not
+    /// ask. The term it served by.
     pub released: Option<Term>,
     /// Whether a ping address has answered lately (within 500 ms).
     pub reaches_ping: bool,

@@ -12,7 +12,6 @@ pub enum Why {
     // What becomes of a server.
     Started,
     BallotUnread,
-    AloneAtStart,
     ActiveSilent { silent_ms: u64 },
     ActiveCrashed,
     ActiveLetGo,
@@ -38,7 +37,6 @@ pub enum Why {
 
     // Why the service changes hands by plan, or does not.
     SwitchOrdered,
-    SwitchBegun,
     Released,
     Leaving,
     Reported,

@@ -28,7 +28,7 @@ const ACTIONS_MAX: usize = 64;
 impl World {
     /// Something comes to the pair thread of a process; it waits while that is stalled.
     pub fn give(&mut self, index: usize, life: u64, event: Event) {
-        if !self.hosts[index].runs() {
+        if self.hosts[index].suspended.is_some() {
             let (host, event) = (index, Box::new(event));
             return self.queue.push(self.now, What::Given { host, life, event }); // until it thaws
         }

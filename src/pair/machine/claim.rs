@@ -275,11 +275,13 @@ impl Machine {
         self.domain.has_addresses && self.releaser().is_none()
     }
 
-    /// The active that has just released by plan.
+    /// The active that this server followed, if that has just released by plan. Another one's release may be long past.
     fn releaser(&self) -> Option<&Advert> {
+        let lost = self.waiting.lost?;
         let term = self.waiting.followed_term;
         let is_by_plan = |advert: &&Advert| {
-            !advert.holds && advert.released.is_some_and(|released| released >= term)
+            let is_its_last = advert.released.is_some_and(|released| released >= term);
+            advert.from == lost.node && !advert.holds && is_its_last
         };
         self.peers.words(self.now).find(is_by_plan)
     }
@@ -378,6 +380,7 @@ impl Machine {
         waiting.starting_until = None;
         waiting.not_before = self.born;
         waiting.lost = None;
+        waiting.released = None;
         waiting.yielded = waiting
             .yielded
             .filter(|yielded| active.term <= yielded.term);

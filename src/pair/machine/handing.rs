@@ -115,6 +115,9 @@ impl Machine {
             let stood_ms = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
             return Some(Why::Stalled { stood_ms });
         }
+        if self.question.blind {
+            return Some(Why::Blind);
+        }
         let is_backed = || {
             self.backed_until(None)
                 .is_some_and(|until| self.now < until)

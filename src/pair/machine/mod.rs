@@ -188,18 +188,32 @@ impl Machine {
     /// Letting go comes before everything else.
     fn tell_hold(&mut self) {
         let hold = self.wants_hold();
-        let is_new = hold != self.told.hold;
-        let lacks = hold && self.domain.has_addresses && !self.own.holds;
-        let since = self.told.hold_at.max(self.own.lacks_since);
-        let is_anew = lacks && self.now.since(since) >= limits::HOLD_AGAIN;
-        if is_anew && !is_new {
-            // What the warden has let go by itself, it adds by a fresh order only.
-            self.queue.push(Action::Hold(false));
-        }
-        if is_anew || is_new {
+        if hold != self.told.hold {
             self.told.hold = hold;
             self.told.hold_at = self.now;
             self.queue.push(Action::Hold(hold));
+        }
+        if self.state == State::Active {
+            self.hold_anew();
+        }
+    }
+
+    /// What the warden has let go by itself, it adds by a fresh order only. Until then another server could take the
+    /// addresses: so the network is asked first. That is how an active finds out that its host was suspended, too.
+    fn hold_anew(&mut self) {
+        let lacks = self.wants_hold() && self.domain.has_addresses && !self.own.holds;
+        let since = self.told.hold_at.max(self.own.lacks_since);
+        if !lacks {
+            self.question.close();
+        } else if self.now.since(since) < limits::HOLD_AGAIN {
+            // A warden that is there adds them within that.
+        } else if !self.has_rivals() || self.question.is_silent(self.now) {
+            self.told.hold_at = self.now;
+            self.question.close();
+            self.queue.push(Action::Hold(false));
+            self.queue.push(Action::Hold(true));
+        } else if let Some(number) = self.question.ask(self.now) {
+            self.queue.push(Action::Ask { number });
         }
     }
 

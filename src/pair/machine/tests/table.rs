@@ -83,6 +83,9 @@ fn who_starts_waits_for_the_peer_and_asks() {
             |rig| { rig.others.insert("lb2", says("lb2")); rig.pass(1900); }),
         (main_starts, "somebody answers for the addresses", Standby, "ask",
             |rig| { rig.reply = Some(Reply::Somebody); rig.pass(2500); }),
+        (main_starts, "hears somebody who released long ago: it asks all the same", Active, "ask vote:6 hold",
+            |rig| { rig.others.insert("lb2", Advert { released: Some(term(5, false)), term: term(5, false), ..starting("lb2") });
+                rig.pass(60); }),
         (main_starts, "cannot ask", Standby, "ask",
             |rig| { rig.reply = Some(Reply::Unable); rig.pass(2500); }),
         (main_starts, "the warden never answers", Standby, "ask",
@@ -271,12 +274,15 @@ fn an_active_hands_over_at_a_fault() {
         (Rig::active, "the warden dies, and another one is there", Active, "",
             |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.on(Event::Warden(FromWarden::Holds(true)));
                 rig.pass(3000); }),
-        (Rig::active, "the addresses are gone: they are ordered afresh", Active, "let-go hold",
+        (Rig::active, "the addresses are gone: they are ordered afresh", Active, "ask let-go hold",
             |rig| { rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(3000); }),
-        (Rig::active, "the addresses do not come", Standby, "let-go hold let-go hold let-go hold let-go hold let-go cut serve note:2",
+        (Rig::active, "the addresses are gone, and somebody else has them by now", Standby, "ask let-go cut serve ask",
+            |rig| { rig.reply = Some(Reply::Somebody); rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(1000); }),
+        (Rig::active, "the addresses do not come", Standby, 
+            "ask let-go hold ask let-go hold ask let-go hold ask let-go hold let-go cut serve note:2",
             |rig| { rig.warden = false; rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(1100); takes(rig);
                 rig.pass(300); }),
-        (Rig::active, "the addresses come late, and nobody else can have them", Active, "let-go hold let-go hold",
+        (Rig::active, "the addresses come late, and nobody else can have them", Active, "ask let-go hold ask let-go hold",
             |rig| { rig.goes("lb2"); rig.pass(300); rig.warden = false;
                 rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(210); rig.warden = true; rig.pass(3000); }),
     ]);
