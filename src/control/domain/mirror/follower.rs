@@ -10,6 +10,8 @@ use crate::control::domain::mirror::message::What;
 use crate::control::domain::stream::subject::Sender;
 use crate::model::time::Instant;
 
+/// Who was asked says something within milliseconds, unless it does not know yet that it is the active.
+const UNANSWERED: Duration = Duration::from_secs(1);
 /// Something is said at least every half second.
 pub const SILENT: Duration = Duration::from_secs(3);
 
@@ -90,9 +92,14 @@ impl Follower {
 
     /// Nothing has come for long: `true`, and it is to be asked again.
     pub fn on_tick(&mut self, now: Instant) -> bool {
-        let again = self.state != State::Alone && now.since(self.heard) >= SILENT;
+        let (most, is_new) = match self.state {
+            State::Alone => return false,
+            State::Asked => (UNANSWERED, true),
+            State::Copying(_) | State::Whole(_) => (SILENT, false),
+        };
+        let again = now.since(self.heard) >= most;
         if again {
-            self.resyncs += 1;
+            self.resyncs += u64::from(!is_new);
             self.ask(now);
         }
         again

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use crate::pair::node::NodeId;
 
-/// Processes that are remembered. Beyond it those that counted least are forgotten: that many restarts of a domain
-/// without an end of all of its servers are rare, and what they served counts in the many.
-const PROCESSES_MOST: usize = 256;
+/// Processes that are remembered, so that all of it fits into one message also with 64 outputs. Beyond it the one that
+/// counted least is forgotten, which mostly is one that never served.
+const PROCESSES_MOST: usize = 32;
 
 /// Who has counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]

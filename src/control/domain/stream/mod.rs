@@ -200,9 +200,10 @@ impl Streams {
             .copied()
             .filter(|node| !stays(node))
             .collect();
-        for peer in gone.iter().filter_map(|node| state.peers.remove(node)) {
-            peer.end("it is no server of the domain any more");
-        }
+        let gone: Vec<Peer> = gone
+            .iter()
+            .filter_map(|node| state.peers.remove(node))
+            .collect();
         for member in members.peers {
             let node = NodeId::of(&member.name);
             let peer = state
@@ -213,6 +214,13 @@ impl Streams {
         }
         state.addresses = members.addresses;
         self.tend(&mut state);
+        drop(state);
+        for peer in gone {
+            peer.end("it is no server of the domain any more");
+            if let Some(stream) = &peer.stream {
+                self.gone(stream, End::Ours);
+            }
+        }
     }
 
     /// Asks `node` about `subject` and waits for the answer.

@@ -212,4 +212,9 @@ fn the_next_path_is_taken_and_who_leaves_the_domain_is_bidden_farewell() {
     assert!(matches!(seen[..], [Happening::Down(_)]), "{seen:?}");
     let asked = two.ask("lb1", Subject::Remote, b"");
     assert_eq!(asked, Err(Unreachable::NoStream));
+    let seen = until_down(&one);
+    assert!(
+        matches!(seen[..], [Happening::Up(_), Happening::Down(_)]),
+        "{seen:?}"
+    );
 }
