@@ -48,8 +48,6 @@ use crate::warden::start::Warden;
 
 /// Beyond `switch_grace`: what releasing and claiming may take, also where nothing works.
 const LEAVE_SLACK: Duration = Duration::from_secs(10);
-/// The other servers are told that this one stops; who does not listen is not waited for.
-const FAREWELL: Duration = Duration::from_millis(200);
 /// The warden removes the addresses and ends within milliseconds …
 const END_PAUSE_MS: u8 = 5;
 /// … and is waited for a second.
@@ -240,7 +238,6 @@ impl Running {
 
     /// The end: the addresses are let go of, if they are still here.
     pub fn finish(self) {
-        self.streams.finish(FAREWELL);
         self.handle.stop();
         // A panic ends the process; there is nothing to be had from it.
         let _ = self.thread.join();

@@ -214,6 +214,11 @@ pub struct Domain {
     pub servers: BTreeMap<String, Server>,
 }
 
+/// More servers than this no domain has.
+pub const SERVERS_MAX: usize = 16;
+/// More paths than this no server has.
+pub const ADDRESSES_MAX: usize = 8;
+
 /// One server of a domain.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Server {

@@ -23,6 +23,7 @@ mod bandwidth;
 mod bodies;
 mod browser;
 mod ctl;
+mod domain;
 mod error_files;
 mod examples;
 mod failures;

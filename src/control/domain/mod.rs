@@ -139,6 +139,10 @@ impl Domain {
     }
 }
 
+// The check of the configuration counts as the pair does.
+const _: () = assert!(config::SERVERS_MAX == crate::pair::SERVERS_MAX);
+const _: () = assert!(config::ADDRESSES_MAX == crate::pair::LINKS_MAX);
+
 /// What a server is called in that file; by its number where it is in none.
 pub fn name_of(domain: &config::Domain, node: NodeId) -> String {
     let mut names = domain.servers.keys();

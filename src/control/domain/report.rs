@@ -44,8 +44,25 @@ pub fn report(shared: &Shared) -> Option<Value> {
         "virtual_addresses": config.virtual_addresses.iter().map(|network| network.address.to_string()).collect::<Vec<_>>(),
         "holds_s": holds_s,
         "servers": servers.collect::<Vec<Value>>(),
+        "mirror": mirror(domain, config),
         "file": domain.file().map(|file| file.view().json()),
     }))
+}
+
+/// How far others are behind this server, or this one behind another.
+fn mirror(domain: &Domain, config: &config::Domain) -> Value {
+    let seen = domain.mirror.seen();
+    let followers = seen.followers.iter();
+    let followers = followers.map(
+        |(node, lag)| json!({"name": super::name_of(config, *node), "lag_s": lag.as_secs_f64()}),
+    );
+    json!({
+        "following": seen.following.map(|node| super::name_of(config, node)),
+        "whole": seen.is_whole,
+        "followers": followers.collect::<Vec<Value>>(),
+        "resyncs": seen.resyncs,
+        "dropped": seen.dropped,
+    })
 }
 
 /// Who serves, as far as this server knows.

@@ -1,13 +1,15 @@
 //! Everything that is counted, in Prometheus' text format.
 //!
-//! - `format`: the format; `outputs`, `program`: what there is of each
+//! - `format`: the format; `outputs`, `program`, `domain`: what there is of each
 //! - `process`: what the kernel knows of this process
 
+mod domain;
 mod format;
 mod outputs;
 pub mod process;
 mod program;
 
+use crate::control::domain::report;
 use crate::control::figures::Figures;
 use crate::control::metrics::format::Text;
 use crate::control::metrics::process::Process;
@@ -41,7 +43,10 @@ pub fn text(figures: &Figures, shared: &Shared) -> String {
         mon_connected: shared.mon.connected(),
         log_dropped: shared.plane.log_dropped(),
     };
-    render(figures, &program)
+    let mut text = Text::default();
+    render(&mut text, figures, &program);
+    domain::write(&mut text, report::report(shared).as_ref());
+    text.finish()
 }
 
 /// What no worker counts.
@@ -62,11 +67,9 @@ struct Program {
     log_dropped: u64,
 }
 
-fn render(figures: &Figures, program: &Program) -> String {
-    let mut text = Text::default();
-    program::write(&mut text, figures, program);
-    outputs::write(&mut text, figures);
-    text.finish()
+fn render(text: &mut Text, figures: &Figures, program: &Program) {
+    program::write(text, figures, program);
+    outputs::write(text, figures);
 }
 
 #[cfg(test)]

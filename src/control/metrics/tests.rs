@@ -88,9 +88,15 @@ fn program() -> Program {
 }
 
 /// HALB_BLESS=1 writes the file anew, to be looked at before it is committed.
+fn rendered(figures: &Figures, program: &Program) -> String {
+    let mut text = Text::default();
+    render(&mut text, figures, program);
+    text.finish()
+}
+
 #[test]
 fn the_text_is_that_of_the_file() {
-    let text = render(&figures(), &program());
+    let text = rendered(&figures(), &program());
     if std::env::var_os("HALB_BLESS").is_some() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/monitoring/metrics.txt");
         std::fs::write(file, &text).unwrap();
@@ -106,7 +112,7 @@ fn the_text_is_that_of_the_file() {
 #[test]
 fn every_counter_of_the_seed_is_there_with_its_value() {
     let figures = figures();
-    let text = render(&figures, &program());
+    let text = rendered(&figures, &program());
     let mut count = 0;
     for output in &figures.outputs {
         for (definition, (name, _)) in OF_OUTPUT.iter().zip(outputs::SEED) {
@@ -140,7 +146,7 @@ fn what_is_not_known_is_left_out() {
         process: Process::default(),
         ..program()
     };
-    let text = render(&figures, &unknown);
+    let text = rendered(&figures, &unknown);
     for name in [
         "process_",
         "halb_worker_cpu",

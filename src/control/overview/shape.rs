@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::control::domain::report;
 use crate::control::figures::Figures;
 use crate::control::figures::OutputFigures;
 use crate::control::journal::Event;
@@ -35,6 +36,8 @@ pub struct Overview {
     pub passed: Passed,
     pub outputs: Vec<OutputView>,
     pub events: Vec<Event>,
+    /// How the domain stands, where there is one.
+    pub domain: Option<Value>,
 }
 
 /// One connected output.
@@ -118,6 +121,7 @@ impl Overview {
             outputs: connected.zip(of_outputs).map(view).collect(),
             events,
             figures,
+            domain: report::report(shared),
         }
     }
 
@@ -147,6 +151,7 @@ impl Overview {
             "sessions_total": figures.sessions_total,
             "errors": figures.errors,
             "latency_ms": latency(&passed.response),
+            "domain": self.domain,
             "outputs": self.outputs.iter().map(|output| output.json(self.unix_ms)).collect::<Vec<_>>(),
             "events": self.events.iter().map(event).collect::<Vec<_>>(),
         })

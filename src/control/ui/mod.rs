@@ -1,10 +1,11 @@
 //! The terminal `ui`: what an operator sees (SPEC 7), as a page that stays live, as text and as HAProxy's CSV.
 //!
-//! - `guard`: who may look, and who may give orders; `switch`: the orders
+//! - `guard`: who may look, and who may give orders; `switch`, `domain`: the orders
 //! - `page`, `text`, `csv`: the forms; `format`: numbers for people; `events`: what makes the page live
 //! - `files`: what a browser loads. All of it is in the program, and it asks nobody else for anything
 
 mod csv;
+mod domain;
 mod events;
 mod format;
 mod guard;
@@ -126,6 +127,9 @@ impl Ui {
         if path == switch::PATH {
             return switch::carry_out(&self.orders, &guard, &head, body).await;
         }
+        if path == domain::PATH {
+            return domain::carry_out(&self.shared, &guard, &head, body).await;
+        }
         if head.method != Method::GET && head.method != Method::HEAD {
             return Err((StatusCode::METHOD_NOT_ALLOWED, "GET only".to_owned()));
         }
@@ -137,6 +141,10 @@ impl Ui {
             "/" | "/text" => typed(PLAIN, text::of(&overview())),
             "/;csv" | "/;csv;norefresh" => typed(PLAIN, csv::of(&overview())),
             "/metrics" => typed(metrics::CONTENT_TYPE, metrics::of(&self.shared)),
+            "/pair" => typed(
+                HTML,
+                domain::panel(overview().domain.as_ref(), guard.order_token()),
+            ),
             "/events" => events::stream(self.recorder.watch()),
             "/history" => typed(JSON, self.recorder.history().to_string()),
             "/page.css" => typed("text/css", STYLE),

@@ -7,6 +7,7 @@ use crate::control::journal::Event;
 use crate::control::overview::shape::OutputView;
 use crate::control::overview::shape::Overview;
 use crate::control::overview::shape::Word;
+use crate::control::ui::domain;
 use crate::control::ui::format::bytes;
 use crate::control::ui::format::count;
 use crate::control::ui::format::length;
@@ -33,6 +34,7 @@ pub fn of(overview: &Overview, order_token: Option<&str>) -> String {
             let rows = overview.outputs.iter();
             rows.map(|output| row(output, order_token)).collect()
         }
+        "domain" => domain::panel(overview.domain.as_ref(), order_token),
         "events" => overview.events.iter().map(event).collect(),
         "no_switches" => if order_token.is_some() {
             ""
@@ -209,7 +211,7 @@ fn unknown(name: &str) -> String {
     String::new()
 }
 
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {

@@ -30,9 +30,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a form says.
 #[derive(Default, PartialEq, Eq, Debug)]
-struct Form {
-    output: String,
-    to: String,
+pub struct Form {
+    pub output: String,
+    pub to: String,
     token: String,
 }
 
@@ -46,12 +46,7 @@ pub async fn carry_out(
     if head.method != Method::POST {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "POST only".to_owned()));
     }
-    guard.admit_order(&head.headers)?;
-    let form = Form::read(&read(body).await?);
-    if !guard.knows_token(form.token.as_bytes()) {
-        let text = "this page is older than HALB's last start: load it again";
-        return Err((StatusCode::FORBIDDEN, text.to_owned()));
-    }
+    let form = admitted(guard, head, body).await?;
     let to = match form.to.as_str() {
         "enabled" => Switch::Enabled,
         "draining" => Switch::Draining,
@@ -61,14 +56,29 @@ pub async fn carry_out(
             return Err((StatusCode::BAD_REQUEST, text));
         }
     };
-    let accepted = head.headers.get(header::ACCEPT);
-    let by_script = accepted.is_some_and(|value| value == super::JSON);
     let (Ok(answer) | Err(answer)) = orders.set(&Target::Channel(form.output), to).await;
-    if by_script {
+    if by_script(head) {
         return Ok(answer.into_response());
     }
     let back = HeaderValue::from_static(page::PATH);
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response())
+}
+
+/// What a form of the page says, from somebody who may give orders.
+pub async fn admitted(guard: &Guard, head: &Parts, body: Body) -> Result<Form, Refusal> {
+    guard.admit_order(&head.headers)?;
+    let form = Form::read(&read(body).await?);
+    if guard.knows_token(form.token.as_bytes()) {
+        return Ok(form);
+    }
+    let text = "this page is older than HALB's last start: load it again";
+    Err((StatusCode::FORBIDDEN, text.to_owned()))
+}
+
+/// Whether the page's script asks, which reads the answer.
+pub fn by_script(head: &Parts) -> bool {
+    let accepted = head.headers.get(header::ACCEPT);
+    accepted.is_some_and(|value| value == super::JSON)
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Refusal> {

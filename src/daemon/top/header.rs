@@ -48,7 +48,10 @@ fn title(buffer: &mut Buffer, area: Rect, paint: Paint, machine: &Machine) {
             let name = format!("HALB {}", reading.node);
             let behind = paint::put(buffer, area, x, y, name.trim_end(), strong);
             let up = figure::length(reading.uptime_s);
-            let more = format!("{} · up {up}", reading.version);
+            let mut more = format!("{} · up {up}", reading.version);
+            if !reading.domain.is_empty() {
+                more.push_str(&format!(" · {}", reading.domain));
+            }
             paint::put(buffer, area, behind + 2, y, &more, label)
         }
     };

@@ -12,6 +12,8 @@ pub struct Reading {
     pub node: String,
     pub version: String,
     pub uptime_s: Option<f64>,
+    /// What this server is in its domain, and who serves; empty where there is none.
+    pub domain: String,
     pub connections: Option<f64>,
     pub connections_max: Option<f64>,
     pub requests_per_s: Option<f64>,
@@ -98,6 +100,7 @@ impl Reading {
             node: text(all, "node"),
             version: text(all, "version"),
             uptime_s: number(all, "uptime_s"),
+            domain: domain(all),
             connections: number(all, "current_conns"),
             connections_max: number(all, "maxconn"),
             requests_per_s: number(all, "requests_per_s"),
@@ -112,6 +115,31 @@ impl Reading {
             events: list(all, "events").filter_map(event).collect(),
         })
     }
+}
+
+/// `active`, `standby of lb1, failing`
+fn domain(all: &Map<String, Value>) -> String {
+    let Some(domain) = all.get("domain").and_then(Value::as_object) else {
+        return String::new();
+    };
+    let (state, active, node) = (
+        text(domain, "state"),
+        text(domain, "active"),
+        text(domain, "node"),
+    );
+    let mut said = match active.is_empty() {
+        true => format!("{state}, nobody serves"),
+        false if active == node => state,
+        false => format!("{state}, {active} serves"),
+    };
+    let servers = list(domain, "servers").filter_map(Value::as_object);
+    for server in servers.filter(|server| text(server, "name") == node) {
+        for condition in list(server, "conditions").filter_map(Value::as_str) {
+            said.push_str(", ");
+            said.push_str(condition);
+        }
+    }
+    said.chars().take(TEXT_LETTERS_MAX).collect()
 }
 
 fn output(value: &Value) -> Option<Output> {

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use crate::model::address::HostPort;
+use crate::model::config::ADDRESSES_MAX;
 use crate::model::config::Config;
 use crate::model::config::Domain;
 use crate::model::config::HealthcheckMethod;
 use crate::model::config::Mode;
+use crate::model::config::SERVERS_MAX;
 use crate::model::load::Loader;
 use crate::model::load::finding::Origin;
 use crate::model::output::OutputId;
@@ -273,7 +275,37 @@ impl Across<'_, '_> {
         }
     }
 
+    /// Address i of one server and address i of another are the ends of one path.
+    fn domain_size(&mut self, domain: &Domain) {
+        let servers = domain.servers.len();
+        if servers > SERVERS_MAX {
+            let message =
+                format!("domain.servers: {servers} servers; a domain has at most {SERVERS_MAX}");
+            self.mistake("domain.servers", message);
+        }
+        let mut counts: BTreeMap<usize, &str> = BTreeMap::new();
+        for (name, server) in &domain.servers {
+            let count = server.addresses.len();
+            if count > ADDRESSES_MAX {
+                let message = format!(
+                    "domain.servers.{name}: {count} addresses; a server has at most {ADDRESSES_MAX}"
+                );
+                self.mistake("domain.servers", message);
+            }
+            counts.entry(count).or_insert(name);
+        }
+        let mut counts = counts.into_iter();
+        if let (Some((fewer, one)), Some((more, other))) = (counts.next(), counts.next_back()) {
+            let message = format!(
+                "domain.servers: {one} has {fewer} addresses and {other} {more}: path i leads from address i to address i, \
+                 so the others are not used"
+            );
+            self.warn("domain.servers", message);
+        }
+    }
+
     fn domain_addresses(&mut self, domain: &Domain) {
+        self.domain_size(domain);
         let mut seen: BTreeMap<SocketAddr, &str> = BTreeMap::new();
         for (name, server) in &domain.servers {
             for address in &server.addresses {
@@ -307,4 +339,41 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn is_any(address: IpAddr) -> bool {
     address.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::load::sample::load_text;
+
+    #[test]
+    fn a_domain_has_a_size() {
+        let domain = |servers: usize, addresses: &dyn Fn(usize) -> usize| {
+            let mut text =
+                "out1 = 'a'\n[domain]\nname = 'd'\nmain = 's0'\nbackup = 's1'\nkey_file = '/k'\n"
+                    .to_owned();
+            for server in 0..servers {
+                let all =
+                    (0..addresses(server)).map(|path| format!("'10.{path}.0.{}'", server + 1));
+                let all: Vec<String> = all.collect();
+                text.push_str(&format!(
+                    "[domain.servers.s{server}]\naddresses = [{}]\n",
+                    all.join(", ")
+                ));
+            }
+            load_text(&text, b"")
+        };
+        let mistake = |servers, addresses: usize| {
+            let refused = domain(servers, &|_| addresses).unwrap_err();
+            refused.mistakes[0].message.clone()
+        };
+        assert!(domain(16, &|_| 8).is_ok());
+        assert!(mistake(17, 1).contains("17 servers; a domain has at most 16"));
+        assert!(mistake(2, 9).contains("9 addresses; a server has at most 8"));
+        let loaded = domain(3, &|server| 1 + server).unwrap();
+        let mut warnings = loaded
+            .warnings
+            .iter()
+            .map(|warning| warning.message.as_str());
+        assert!(warnings.any(|text| text.contains("s0 has 1 addresses and s2 3")));
+    }
 }

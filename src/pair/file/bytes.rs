@@ -132,8 +132,10 @@ impl Out {
 
     fn head(&mut self, head: &Head) {
         self.version(head.version);
-        self.number(head.served.number);
-        self.byte(head.served.main.into());
+        for term in [head.served, head.own] {
+            self.number(term.number);
+            self.byte(term.main.into());
+        }
         self.number(head.ancestors.len() as u64);
         for ancestor in &head.ancestors {
             self.version(*ancestor);
@@ -209,14 +211,7 @@ impl<'a> In<'a> {
 
     fn head(&mut self) -> Result<Head, Unreadable> {
         let version = self.version()?;
-        let served = Term {
-            number: self.number()?,
-            main: match self.byte()? {
-                0 => false,
-                1 => true,
-                _ => return Err(Unreadable::Damaged),
-            },
-        };
+        let (served, own) = (self.term()?, self.term()?);
         let count = self.count(ANCESTORS_MAX)?;
         let ancestors: Result<Vec<FileVersion>, Unreadable> =
             (0..count).map(|_| self.version()).collect();
@@ -224,6 +219,18 @@ impl<'a> In<'a> {
             version,
             ancestors: ancestors?,
             served,
+            own,
+        })
+    }
+
+    fn term(&mut self) -> Result<Term, Unreadable> {
+        Ok(Term {
+            number: self.number()?,
+            main: match self.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(Unreadable::Damaged),
+            },
         })
     }
 

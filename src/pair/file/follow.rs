@@ -137,6 +137,8 @@ impl Keeper {
     ) {
         let version = head.version;
         match result {
+            // This server may have become active meanwhile: then its own is the one.
+            Ok(()) if !self.is_to_be_taken(&head) => {}
             Ok(()) => self.adopt(head, text, Because::Behind { from }),
             Err(why) => self.caught_up(from, version, Err(why), now),
         }

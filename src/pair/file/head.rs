@@ -20,6 +20,8 @@ pub struct Head {
     pub ancestors: Vec<FileVersion>,
     /// The highest term in which an active has served this text, or one that it descends from.
     pub served: Term,
+    /// The highest term in which an active has served this very text.
+    pub own: Term,
 }
 
 /// What one server's file is to another's.
@@ -70,6 +72,7 @@ impl Head {
             },
             ancestors,
             served: self.served,
+            own: Term::default(),
         }
     }
 
@@ -100,8 +103,10 @@ impl Head {
     }
 
     /// Of two that went separate ways the one with the higher rank is taken: what the active with the higher term was
-    /// serving; where that tells nothing, any order will do that all servers agree on.
-    pub fn rank(&self) -> (Term, FileVersion) {
-        (self.served, self.version)
+    /// serving, and of two that came from what that served, the one that it went on with. Where that tells nothing, any
+    /// order will do that all servers agree on. That a descendant never ranks below in its first part keeps three
+    /// servers from taking each other's in turn.
+    pub fn rank(&self) -> (Term, Term, FileVersion) {
+        (self.served, self.own, self.version)
     }
 }

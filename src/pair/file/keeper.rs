@@ -328,9 +328,15 @@ impl Keeper {
         let version = self.head.version;
         let heads = self.others.values().filter_map(|other| other.head.as_ref());
         let same = heads.filter(|head| head.version == version);
-        let served = same.map(|head| head.served).chain(self.serving).max();
-        if let Some(served) = served.filter(|served| *served > self.head.served) {
-            self.head.served = served;
+        let terms = same.map(|head| (head.served, head.own));
+        let terms = terms.chain(self.serving.map(|term| (term, term)));
+        let (mut served, mut own) = (self.head.served, self.head.own);
+        for (lineage, text) in terms {
+            served = served.max(lineage);
+            own = own.max(text);
+        }
+        if (served, own) != (self.head.served, self.head.own) {
+            (self.head.served, self.head.own) = (served, own);
             self.actions.push_back(Action::Mark(self.head.clone()));
             self.tell_all();
         }
@@ -402,7 +408,8 @@ impl Keeper {
 
     /// Has a version written down and taken into force.
     pub(super) fn adopt(&mut self, mut head: Head, text: Text, because: Because) {
-        let conflict = self.head.relation(&head) == Relation::TheyWin;
+        let is_other = head.version.hash != self.head.version.hash;
+        let conflict = is_other && !head.includes(self.head.version);
         if !conflict {
             head.served = head.served.max(self.head.served);
         }

@@ -20,7 +20,8 @@ pub fn unfinished(text: &[u8]) -> Option<String> {
     None
 }
 
-/// Whether a configuration would harm the server `me` that it is for. `before` is in force.
+/// Whether a configuration would harm the server `me` that it is for. One that connects no output is no configuration at
+/// all, and does not come so far. `before` is in force.
 pub fn examine(me: &str, before: (&[u8], &Config), next: (&[u8], &Config)) -> Verdict {
     let mut reasons = Vec::new();
     if next.0.len() < before.0.len() && before.0.starts_with(next.0) {
@@ -40,9 +41,6 @@ pub fn examine(me: &str, before: (&[u8], &Config), next: (&[u8], &Config)) -> Ve
         reasons.push(format!(
             "it has no [domain.servers.{me}]: that is this server"
         ));
-    }
-    if next.1.out.is_empty() && !before.1.out.is_empty() {
-        reasons.push("it disconnects every output".to_owned());
     }
     match reasons.is_empty() {
         true => Verdict::Propose,
@@ -74,10 +72,6 @@ mod tests {
         };
         asks("out1 = 'a'\n", "no [domain]");
         asks(&before.replace("shop", "store"), "shop → store");
-        asks(
-            &before.replace("out1 = 'a'", ""),
-            "disconnects every output",
-        );
         asks(
             before.trim_end_matches("# end\n"),
             "the beginning of what is in force",

@@ -4,6 +4,7 @@
 //! HALB domain file 1
 //! head 3 17 00e1f2…
 //! served 3 main
+//! own 3 main
 //! ancestor 3 16 5ac0…
 //! conflict halb.toml.conflict-lb2-16
 //! sum 0f3a…
@@ -64,10 +65,13 @@ pub fn encode(record: &Record) -> Vec<u8> {
         version,
         ancestors,
         served,
+        own,
     } = &record.head;
-    let role = if served.main { "main" } else { "other" };
     let mut text = format!("{KIND}{VERSION}\n{}", line("head", *version));
-    text.push_str(&format!("served {} {role}\n", served.number));
+    for (word, term) in [("served", served), ("own", own)] {
+        let role = if term.main { "main" } else { "other" };
+        text.push_str(&format!("{word} {} {role}\n", term.number));
+    }
     for ancestor in ancestors {
         text.push_str(&line("ancestor", *ancestor));
     }
@@ -121,6 +125,7 @@ fn read(summed: &str) -> Option<Record> {
                 record.head.version = self::version(said)?;
             }
             "served" => record.head.served = term(said)?,
+            "own" => record.head.own = term(said)?,
             "ancestor" => record.head.ancestors.push(self::version(said)?),
             "conflict" => record.conflicts.push(said.to_owned()),
             _ => return None,

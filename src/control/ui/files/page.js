@@ -22,6 +22,7 @@ let heard = 0;
 let uptime = 0;
 let lastEvent = -1;
 let statuses = null;
+let pair = null;
 
 function follow() {
   source = new EventSource("/events");
@@ -54,6 +55,7 @@ function show(overview) {
   overview.outputs.forEach(output => showOutput(rows.get(output.name), output));
   showVerdict(overview);
   showEvents(overview.events);
+  showDomain(overview.domain);
   charts.add(overview);
 }
 
@@ -92,6 +94,28 @@ function showVerdict({ node, outputs }) {
     said.textContent = changed.map(output => `${output.name} is ${output.status}`).join(", ");
   }
   statuses = new Map(outputs.map(output => [output.name, output.status]));
+}
+
+// HALB draws this part itself; it is fetched when something in it is another than before, but for what only passes.
+async function showDomain(domain) {
+  const next = domain && JSON.stringify(domain, (name, value) => name === "holds_s" || name === "heard_ms" ? undefined : value);
+  if (next === pair || !domain) return;
+  pair = next;
+  const response = await fetch(`${location.origin}/pair`);
+  if (!response.ok) return;
+  const drawn = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("pair");
+  const place = document.getElementById("pair");
+  if (!drawn || !place) return location.reload();
+  place.replaceWith(drawn);
+  drawn.addEventListener("submit", command);
+}
+
+function command(event) {
+  event.preventDefault();
+  const { value } = event.submitter;
+  const name = event.target.elements.output.value;
+  if (!confirm(`${event.submitter.textContent} ${name}?`)) return;
+  order(new URLSearchParams({ ...Object.fromEntries(new FormData(event.target)), to: value }), "domain");
 }
 
 function showEvents(events) {
@@ -137,9 +161,9 @@ table.addEventListener("submit", event => {
   order(new URLSearchParams({ ...Object.fromEntries(new FormData(event.target)), to: value }));
 });
 
-async function order(body) {
+async function order(body, path = "switch") {
   try {
-    const response = await fetch(`${location.origin}/switch`, { method: "POST", body, headers: { Accept: "application/json" } });
+    const response = await fetch(`${location.origin}/${path}`, { method: "POST", body, headers: { Accept: "application/json" } });
     // What has changed comes with the next overview. Otherwise HALB says why not.
     if (!response.ok) alert(await response.text());
   } catch {

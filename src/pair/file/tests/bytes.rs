@@ -19,6 +19,7 @@ fn all() -> Vec<Message> {
         number: 3,
         main: true,
     };
+    head.own.number = 2;
     let version = FileVersion {
         term: 1,
         generation: u64::MAX,

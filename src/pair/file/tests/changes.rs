@@ -141,6 +141,24 @@ fn of_two_that_went_separate_ways_the_one_that_was_served_later_is_taken_and_the
 }
 
 #[test]
+fn who_changes_its_file_while_it_is_away_does_not_win_over_the_active() {
+    for words in ["a", "b", "c", "d", "e", "f"] {
+        let mut world = World::new(2);
+        world.serve(0, 1);
+        world.want(0, "both");
+        world.settle();
+        world.cut(0, 1);
+        world.want(1, words);
+        world.want(0, "active");
+        world.settle();
+        world.heal();
+        world.pass(WHILE);
+        assert_eq!(world.all_words(), ["active", "active"]);
+        assert_eq!(world.kept(1), [text(words)]);
+    }
+}
+
+#[test]
 fn two_changes_at_once_leave_one_and_the_other_is_told() {
     let mut world = World::new(3);
     world.settle();

@@ -8,6 +8,7 @@ use crate::pair::term::Term;
 fn served(head: &Head, number: u64, main: bool) -> Head {
     Head {
         served: Term { number, main },
+        own: Term { number, main },
         ..head.clone()
     }
 }
@@ -18,6 +19,12 @@ fn truth_table() {
     let (left, right) = (root.child(1, b"left"), root.child(1, b"right"));
     let later = left.child(1, b"later");
     let other = Head::first(b"other");
+    let before = served(&root, 2, true);
+    let went_on = Head {
+        own: before.served,
+        ..before.child(2, b"left")
+    };
+    let beside = before.child(2, b"right").child(2, b"right again");
     let same_words = left.child(7, b"x").child(7, b"left");
     for (name, ours, theirs, expected) in [
         ("the same", &root, &root, Relation::Same),
@@ -54,6 +61,12 @@ fn truth_table() {
             &served(&root, 9, true),
             &served(&left, 1, false),
             Relation::Ahead,
+        ),
+        (
+            "both came from what was served: the one that the active went on with",
+            &went_on,
+            &beside,
+            Relation::WeWin,
         ),
         (
             "never met, never served: the longer line",

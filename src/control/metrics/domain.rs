@@ -1,0 +1,181 @@
+//! What there is of the domain, from the same report that `halb domain status` shows.
+
+use serde_json::Value;
+
+use crate::control::metrics::format::Text;
+
+const STATES: [&str; 4] = ["active", "standby", "inactive", "maintenance"];
+const CONDITIONS: [&str; 4] = ["isolated", "blind", "failing", "claiming"];
+
+/// Nothing where there is no domain.
+pub fn write(text: &mut Text, domain: Option<&Value>) {
+    let Some(domain) = domain else {
+        return;
+    };
+    own(text, domain);
+    servers(text, list(&domain["servers"]));
+    links(text, list(&domain["servers"]));
+    mirror(text, &domain["mirror"]);
+    file(text, &domain["file"]);
+}
+
+fn own(text: &mut Text, domain: &Value) {
+    text.gauge(
+        "halb_domain_term",
+        "The highest term that this server knows.",
+    )
+    .maybe(&[], domain["term"].as_u64());
+    text.gauge(
+        "halb_domain_holds",
+        "Whether this server holds the service and its virtual addresses.",
+    )
+    .maybe(
+        &[],
+        domain["state"]
+            .as_str()
+            .map(|_| u8::from(domain["holds_s"].is_number())),
+    );
+}
+
+fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
+    let servers: Vec<&Value> = servers.collect();
+    let known = || servers.iter().filter(|server| server["state"].is_string());
+    let mut family = text.gauge(
+        "halb_domain_state",
+        "What each server of the domain is, as it said last: 1 for the state that it is in.",
+    );
+    for server in known() {
+        let name = word(&server["name"]);
+        family.state(&[("node", name)], "state", &STATES, word(&server["state"]));
+    }
+    let mut family = text.gauge(
+        "halb_domain_condition",
+        "What is the matter with each server of the domain, as it said last.",
+    );
+    for server in known() {
+        let holding: Vec<&str> = list(&server["conditions"])
+            .filter_map(Value::as_str)
+            .collect();
+        for condition in CONDITIONS {
+            let labels = [("node", word(&server["name"])), ("condition", condition)];
+            family.sample(&labels, u8::from(holding.contains(&condition)));
+        }
+    }
+    let mut family = text.gauge(
+        "halb_domain_ready",
+        "Whether each server of the domain could take over at once, as it said last.",
+    );
+    for server in known() {
+        let ready = server["ready"].as_bool().map(u8::from);
+        family.maybe(&[("node", word(&server["name"]))], ready);
+    }
+}
+
+fn links<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
+    let mut family = text.gauge(
+        "halb_domain_link_up",
+        "Whether a server was heard over each path to it within the last quarter of a second.",
+    );
+    for server in servers {
+        for (number, link) in list(&server["links"]).enumerate() {
+            let number = number.to_string();
+            let labels = [("peer", word(&server["name"])), ("link", &number)];
+            family.maybe(&labels, link["up"].as_bool().map(u8::from));
+        }
+    }
+}
+
+fn mirror(text: &mut Text, mirror: &Value) {
+    let mut family = text.gauge(
+        "halb_domain_mirror_lag_seconds",
+        "How far each server that mirrors this one is behind it.",
+    );
+    for follower in list(&mirror["followers"]) {
+        family.maybe(
+            &[("peer", word(&follower["name"]))],
+            follower["lag_s"].as_f64(),
+        );
+    }
+    text.counter(
+        "halb_domain_mirror_resyncs_total",
+        "How often everything was asked for again because something was missing.",
+    )
+    .maybe(&[], mirror["resyncs"].as_u64());
+}
+
+fn file(text: &mut Text, file: &Value) {
+    text.gauge(
+        "halb_domain_file_generation",
+        "The version of the domain file that this server has, counted.",
+    )
+    .maybe(&[], file["generation"].as_u64());
+    text.gauge(
+        "halb_domain_file_in_sync",
+        "Whether every server that is reached has the same domain file, and no change waits.",
+    )
+    .maybe(&[], file["in_sync"].as_bool().map(u8::from));
+    text.gauge(
+        "halb_domain_file_conflicts",
+        "Files that keep a domain file that was not taken, and that nobody has acknowledged.",
+    )
+    .maybe(&[], file["conflicts"].as_array().map(Vec::len));
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pair_is_written() {
+        let domain = json!({
+            "term": 3, "state": "active", "holds_s": 2.5,
+            "servers": [
+                {"name": "lb1", "state": "active", "conditions": ["failing"], "ready": true},
+                {"name": "lb2", "state": "standby", "conditions": [], "ready": false,
+                 "links": [{"up": true}, {"up": false}]},
+                {"name": "lb3"},
+            ],
+            "mirror": {"followers": [{"name": "lb2", "lag_s": 0.25}], "resyncs": 4},
+            "file": {"generation": 7, "in_sync": true, "conflicts": ["a"]},
+        });
+        let mut text = Text::default();
+        write(&mut text, Some(&domain));
+        let text = text.finish();
+        for line in [
+            "halb_domain_term 3",
+            "halb_domain_holds 1",
+            "halb_domain_state{node=\"lb1\",state=\"active\"} 1",
+            "halb_domain_state{node=\"lb1\",state=\"standby\"} 0",
+            "halb_domain_condition{node=\"lb1\",condition=\"failing\"} 1",
+            "halb_domain_condition{node=\"lb2\",condition=\"failing\"} 0",
+            "halb_domain_ready{node=\"lb2\"} 0",
+            "halb_domain_link_up{peer=\"lb2\",link=\"0\"} 1",
+            "halb_domain_link_up{peer=\"lb2\",link=\"1\"} 0",
+            "halb_domain_mirror_lag_seconds{peer=\"lb2\"} 0.25",
+            "halb_domain_mirror_resyncs_total 4",
+            "halb_domain_file_generation 7",
+            "halb_domain_file_in_sync 1",
+            "halb_domain_file_conflicts 1",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
+        }
+        assert!(!text.contains("lb3"), "nothing is known of it");
+    }
+
+    #[test]
+    fn without_a_domain_there_is_nothing() {
+        let mut text = Text::default();
+        write(&mut text, None);
+        assert_eq!(text.finish(), "");
+    }
+}

@@ -1,0 +1,245 @@
+//! The domain on the page: which server is what, who serves, and orders to it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde_json::Value;
+use tokio::spawn;
+
+use crate::control::ctl::domain::Asked;
+use crate::control::ctl::domain::Desk;
+use crate::control::shared::Shared;
+use crate::control::ui::Refusal;
+use crate::control::ui::guard::Guard;
+use crate::control::ui::page;
+use crate::control::ui::page::escaped;
+use crate::control::ui::switch;
+
+/// Where orders go.
+pub const PATH: &str = "/domain";
+
+/// The panel; empty where there is no domain. With a token it has orders.
+pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
+    let Some(domain) = domain else {
+        return String::new();
+    };
+    let rows: String = list(&domain["servers"])
+        .map(|server| row(server, order_token))
+        .collect();
+    let name = escaped(word(&domain["name"]));
+    let file = escaped(word(&domain["file"]["text"]));
+    let kept: Vec<&str> = list(&domain["file"]["conflicts"])
+        .filter_map(Value::as_str)
+        .collect();
+    let kept = match kept.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<p class=\"probe\">kept beside the domain file: {}</p>\n",
+            escaped(&kept.join(", "))
+        ),
+    };
+    format!(
+        "<section aria-labelledby=\"domain\" id=\"pair\">\n<h2 id=\"domain\">Domain {name}</h2>\n<p>{}</p>\n\
+         <div class=\"scroll\">\n<table role=\"table\" aria-labelledby=\"domain\">\n<thead><tr>\
+         <th scope=\"col\">Server</th><th scope=\"col\">State</th><th scope=\"col\">Addresses</th>\
+         <th scope=\"col\">Ready</th><th scope=\"col\">Links</th><th scope=\"col\">File</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p>Domain file: {file}</p>\n{kept}</section>\n",
+        escaped(&sentence(domain)),
+    )
+}
+
+/// What this server is to the others, for whoever looks at the wrong page.
+pub fn sentence(domain: &Value) -> String {
+    let (node, state) = (word(&domain["node"]), word(&domain["state"]));
+    let term = domain["term"].as_u64().unwrap_or(0);
+    match domain["active"].as_str() {
+        Some(active) if active == node => {
+            let held = domain["holds_s"].as_f64().unwrap_or(0.0);
+            format!("{node} serves, in term {term}, for {}.", length(held))
+        }
+        Some(active) => format!(
+            "This is the page of {node}, which is {state}. {active} serves, in term {term}."
+        ),
+        None => format!("Nobody serves. {node} is {state}."),
+    }
+}
+
+fn row(server: &Value, order_token: Option<&str>) -> String {
+    let name = escaped(word(&server["name"]));
+    let is_alive = server["alive"].as_bool() == Some(true);
+    let state = if is_alive {
+        word(&server["state"])
+    } else {
+        "not heard"
+    };
+    let mut said = escaped(state);
+    for condition in list(&server["conditions"]).filter_map(Value::as_str) {
+        said.push_str(&format!(", {}", escaped(condition)));
+    }
+    let links: Vec<bool> = list(&server["links"])
+        .map(|link| link["up"].as_bool() == Some(true))
+        .collect();
+    let up = links.iter().filter(|up| **up).count();
+    let links = match links.is_empty() {
+        true => "–".to_owned(),
+        false => format!("{up} of {}", links.len()),
+    };
+    let yes = |value: &Value| {
+        if value.as_bool() == Some(true) {
+            "yes"
+        } else {
+            "no"
+        }
+    };
+    let held = if server["holds"].as_bool() == Some(true) {
+        "held"
+    } else {
+        "–"
+    };
+    let orders = order_token.map_or_else(String::new, |token| orders(&name, state, token));
+    format!(
+        "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td>{said}{orders}</td><td>{held}</td>\
+         <td>{}</td><td>{links}</td><td>{}</td></tr>\n",
+        escaped(word(&server["role"])),
+        yes(&server["ready"]),
+        escaped(word(&server["file"])),
+    )
+}
+
+/// Those that make sense in that state.
+fn orders(name: &str, state: &str, token: &str) -> String {
+    let maintained = state == "maintenance";
+    let (to, label) = match maintained {
+        true => ("off", "end maintenance"),
+        false => ("on", "maintenance"),
+    };
+    let activate = match state {
+        "standby" => "<button name=\"to\" value=\"activate\">activate</button>",
+        _ => "",
+    };
+    format!(
+        "<form method=\"post\" action=\"{PATH}\" class=\"choice\"><input type=\"hidden\" name=\"token\" value=\"{token}\">\
+         <input type=\"hidden\" name=\"output\" value=\"{name}\">{activate}\
+         <button name=\"to\" value=\"maintenance-{to}\">{label}</button>\
+         <button name=\"to\" value=\"ack\">ack</button></form>"
+    )
+}
+
+/// Does what the form in `body` orders, with the same guards as a switch.
+pub async fn carry_out(
+    shared: &Arc<Shared>,
+    guard: &Guard,
+    head: &Parts,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if head.method != Method::POST {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "POST only".to_owned()));
+    }
+    let form = switch::admitted(guard, head, body).await?;
+    let unknown = || {
+        (
+            StatusCode::BAD_REQUEST,
+            format!("{:?} is no order", form.to),
+        )
+    };
+    let (path, query) = match form.to.as_str() {
+        "activate" => ("activate", String::new()),
+        "ack" => ("ack", String::new()),
+        "maintenance-on" => ("maintenance", "set=on&".to_owned()),
+        "maintenance-off" => ("maintenance", "set=off&".to_owned()),
+        _ => return Err(unknown()),
+    };
+    let node =
+        percent_encoding::utf8_percent_encode(&form.output, percent_encoding::NON_ALPHANUMERIC);
+    // Whom a change of the file is about need not be there; all else is done by that server.
+    let name = if path == "maintenance" { "of" } else { "node" };
+    let query = format!("{query}{name}={node}");
+    let asked = Asked::read(path, &query)
+        .and_then(Result::ok)
+        .ok_or_else(unknown)?;
+    let desk =
+        Desk::of(shared).ok_or_else(|| (StatusCode::NOT_FOUND, "there is no domain".to_owned()))?;
+    let target = format!("{}{path}?{query}", crate::control::ctl::domain::PREFIX);
+    // On a task of its own: who goes away must not end it half-way.
+    let answer = spawn(async move { desk.ask(&asked, &target).await }).await;
+    let ended = |_| {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the end has begun".to_owned(),
+        )
+    };
+    match answer.map_err(ended)? {
+        Err(refused) => Err((StatusCode::CONFLICT, refused.message().to_owned())),
+        Ok(answer) if switch::by_script(head) => Ok(answer.into_response()),
+        Ok(_) => {
+            let back = HeaderValue::from_static(page::PATH);
+            Ok((StatusCode::SEE_OTHER, [(header::LOCATION, back)]).into_response())
+        }
+    }
+}
+
+fn length(seconds: f64) -> String {
+    crate::control::ui::format::length(std::time::Duration::from_secs_f64(seconds.max(0.0)))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("–")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn domain() -> Value {
+        json!({
+            "name": "shop", "node": "lb2", "state": "standby", "active": "lb1", "term": 3,
+            "servers": [
+                {"name": "lb1", "role": "main", "alive": true, "state": "active", "holds": true, "ready": true,
+                 "conditions": ["<failing>"], "links": [{"up": true}, {"up": false}], "file": "3.7"},
+                {"name": "lb2", "role": "backup", "alive": true, "state": "standby", "ready": true},
+            ],
+            "file": {"text": "version 3.7 on all servers", "conflicts": ["halb.toml.conflict-lb2-6"]},
+        })
+    }
+
+    #[test]
+    fn a_standby_says_who_serves() {
+        let text = panel(Some(&domain()), None);
+        for part in [
+            "This is the page of lb2, which is standby. lb1 serves, in term 3.",
+            "active, &lt;failing&gt;",
+            "1 of 2",
+            "version 3.7 on all servers",
+            "halb.toml.conflict-lb2-6",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("<form"), "no token, no orders");
+        assert_eq!(panel(None, None), "");
+    }
+
+    #[test]
+    fn orders_are_those_that_make_sense() {
+        let text = panel(Some(&domain()), Some("secret"));
+        assert_eq!(
+            text.matches("value=\"activate\"").count(),
+            1,
+            "of the standby"
+        );
+        assert_eq!(text.matches("value=\"maintenance-on\"").count(), 2);
+        assert!(orders("lb2", "maintenance", "t").contains("maintenance-off"));
+    }
+}

@@ -1,0 +1,271 @@
+//! A domain of two servers without virtual addresses, as people run it: the file and the verbs. Who holds the service
+//! when something breaks has tests of its own.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Output;
+use std::process::Stdio;
+use std::sync::atomic::AtomicU16;
+use std::sync::atomic::Ordering;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::backend::Backend;
+use crate::node;
+use crate::process::Folder;
+use crate::process::Process;
+
+static LINKS: AtomicU16 = AtomicU16::new(0);
+
+/// More looks than anything here needs; each starts a program.
+const LOOKS: usize = 2000;
+
+struct Server {
+    name: &'static str,
+    process: Process,
+    file: PathBuf,
+    variables: Vec<(&'static str, String)>,
+}
+
+struct Pair {
+    servers: [Server; 2],
+    text: String,
+    _folder: Folder,
+    _backend: Backend,
+}
+
+fn run(file: &Path, variables: &[(&'static str, String)]) -> Process {
+    let mut command = node::program();
+    command.envs(variables.to_vec());
+    command.current_dir(file.parent().unwrap());
+    Process::start(command.args(["run", "-f"]).arg(file))
+}
+
+impl Server {
+    fn start(name: &'static str, folder: &Folder, text: &str) -> Server {
+        std::fs::create_dir_all(folder.path(name)).unwrap();
+        let file = folder.write(&format!("{name}/halb.toml"), text.as_bytes());
+        let mut variables: Vec<_> = node::apart().into();
+        let state = folder.path(&format!("{name}-state"));
+        variables.retain(|(variable, _)| *variable != "HALB_STATE_DIR");
+        variables.push(("HALB_STATE_DIR", state.display().to_string()));
+        variables.push(("HALB_NODE", name.to_owned()));
+        Server {
+            name,
+            process: run(&file, &variables),
+            file,
+            variables,
+        }
+    }
+
+    fn halb(&self, arguments: &[&str]) -> Output {
+        let mut command = node::program();
+        command.envs(self.variables.clone()).args(arguments);
+        command.current_dir(self.file.parent().unwrap());
+        command.arg("-f").arg(&self.file).stdin(Stdio::null());
+        command.output().unwrap()
+    }
+
+    /// What a verb printed; it has to succeed.
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.halb(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a verb complained of; it has to fail.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.halb(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_str(&self.done(&["domain", "status", "--json"])).unwrap()
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.file).unwrap()
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.file, text).unwrap();
+    }
+}
+
+impl Pair {
+    /// Both run, lb1 is active and lb2 could take over.
+    fn start() -> Pair {
+        let folder = Folder::new();
+        let backend = Backend::named("one");
+        let key = folder.path("key");
+        let made = node::program()
+            .args(["domain", "keygen"])
+            .arg(&key)
+            .output();
+        assert!(made.unwrap().status.success());
+        let [_, high, middle, low] = std::process::id().to_be_bytes();
+        let port = 7400 + LINKS.fetch_add(1, Ordering::Relaxed);
+        let link = |side: u8| format!("127.{}.{middle}.{low}:{port}", side | high & 31);
+        let text = format!(
+            "# the shop\nin = '127.0.0.1:0'\nout1 = '{}'\n[domain]\nname = 'shop'\nmain = 'lb1'\nbackup = 'lb2'\n\
+             key_file = '{}'\n[domain.servers.lb1] # left\naddresses = '{}'\n\
+             [domain.servers.lb2]\naddresses = '{}'\n",
+            backend.address,
+            key.display(),
+            link(128),
+            link(160),
+        );
+        let servers = ["lb1", "lb2"].map(|name| Server::start(name, &folder, &text));
+        let pair = Pair {
+            servers,
+            text,
+            _folder: folder,
+            _backend: backend,
+        };
+        pair.until("lb1 serves and lb2 is ready", |status| {
+            let servers = status["servers"].as_array().unwrap();
+            let [one, two] = [&servers[0], &servers[1]];
+            one["state"] == "active" && two["state"] == "standby" && two["ready"] == true
+        });
+        pair
+    }
+
+    /// Looks at the domain through lb1 until it is as wanted.
+    fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
+        let mut status = Value::Null;
+        for _ in 0..LOOKS {
+            let output = self.servers[0].halb(&["domain", "status", "--json"]);
+            status = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            if status["servers"].is_array() && is_so(&status) {
+                return;
+            }
+        }
+        let histories = self
+            .servers
+            .each_ref()
+            .map(|server| server.process.history());
+        panic!("never {what}: {status:#}\n{}", histories.join("\n"));
+    }
+
+    /// Until both have this text.
+    fn until_both_have(&self, text: &str) {
+        self.until(text, |status| {
+            self.servers.iter().all(|server| server.text() == text)
+                && status["file"]["in_sync"] == true
+        });
+    }
+
+    /// The standby first, so that nothing is handed over.
+    fn stop(self) {
+        let [one, two] = self.servers;
+        for mut server in [two, one] {
+            server.process.signal(Signal::SIGTERM);
+            node::ends_well(&mut server.process);
+        }
+    }
+}
+
+#[test]
+fn a_change_on_either_server_is_taken_by_both_or_by_none() {
+    let pair = Pair::start();
+    let [one, two] = &pair.servers;
+    let added = pair
+        .text
+        .replace("[domain]\n", "out2 = '127.0.0.1:9'\n[domain]\n");
+    two.write(&added);
+    pair.until_both_have(&added);
+    assert!(one.done(&["domain", "status"]).contains("on all servers"));
+    one.write(&pair.text);
+    let said = one.done(&["reload"]);
+    assert!(
+        said.contains("lb1: out2 removed; lb2: out2 removed"),
+        "{said}"
+    );
+    pair.until_both_have(&pair.text);
+    // lb2 alone cannot take this one: it names a file that only lb1 has.
+    std::fs::write(one.file.with_file_name("sorry.html"), "sorry").unwrap();
+    let page = "error_files = { 503 = '/proc/self/cwd/sorry.html' }\n[domain]\n";
+    let unfit = pair.text.replace("[domain]\n", page);
+    one.write(&unfit);
+    let said = one.refused(&["reload"]);
+    assert!(said.contains("lb2: "), "{said}");
+    assert!(said.contains("nothing is changed on any server"), "{said}");
+    assert_eq!(two.text(), pair.text);
+    let difference = one.done(&["domain", "diff"]);
+    assert!(difference.contains("-error_files = "), "{difference}");
+    // What would harm this server waits for a word, and goes with what was there.
+    one.write("out1 = '127.0.0.1:9'\n");
+    let said = one.refused(&["reload"]);
+    assert!(
+        said.contains("it has no [domain]") && said.contains("apply --yes"),
+        "{said}"
+    );
+    one.write(&pair.text);
+    one.done(&["domain", "apply"]);
+    pair.until_both_have(&pair.text);
+    pair.stop();
+}
+
+#[test]
+fn maintenance_and_a_planned_switch_are_ordered_from_anywhere() {
+    let pair = Pair::start();
+    let [one, two] = &pair.servers;
+    let said = one.refused(&["domain", "activate"]);
+    assert!(said.contains("lb1 is active already"), "{said}");
+    one.done(&["domain", "maintenance", "on", "lb2"]);
+    let changed = pair.text.replace("lb2]\n", "lb2]\nmaintenance = true\n");
+    pair.until_both_have(&changed);
+    assert_eq!(one.status()["servers"][1]["state"], "maintenance");
+    let said = two.refused(&["domain", "maintenance", "on", "lb1"]);
+    assert!(
+        said.contains("no standby is ready") && said.contains("--force"),
+        "{said}"
+    );
+    two.done(&["domain", "maintenance", "off"]);
+    pair.until("lb2 is ready again", |status| {
+        status["servers"][1]["ready"] == true
+    });
+    one.done(&["domain", "activate", "--node", "lb2"]);
+    pair.until("lb2 serves", |status| status["active"] == "lb2");
+    assert!(
+        one.done(&["domain", "status", "--node", "lb2"])
+            .contains("seen from lb2: lb2 serves")
+    );
+    let said = one.refused(&["domain", "status", "--node", "lb9"]);
+    assert!(said.contains("lb9 is no server of this domain"), "{said}");
+    one.done(&["domain", "activate"]);
+    pair.until("lb1 serves", |status| status["active"] == "lb1");
+    pair.stop();
+}
+
+#[test]
+fn of_two_changes_apart_the_active_wins_and_the_other_is_kept() {
+    let mut pair = Pair::start();
+    let [one, two] = &mut pair.servers;
+    two.process.signal(Signal::SIGTERM);
+    node::ends_well(&mut two.process);
+    let ours = pair.text.replace("# the shop", "# the active's");
+    let theirs = pair.text.replace("# the shop", "# made without it");
+    one.write(&ours);
+    one.done(&["reload"]);
+    two.write(&theirs);
+    two.process = run(&two.file, &two.variables);
+    pair.until_both_have(&ours);
+    let [_, two] = &pair.servers;
+    let kept = two.status()["file"]["conflicts"].clone();
+    let name = kept[0].as_str().unwrap();
+    assert!(name.starts_with("halb.toml.conflict-lb2-"), "{name}");
+    let kept = std::fs::read_to_string(two.file.with_file_name(name)).unwrap();
+    assert_eq!(kept, theirs);
+    assert!(two.done(&["domain", "status"]).contains(name));
+    two.done(&["domain", "ack"]);
+    assert!(
+        !two.done(&["domain", "status"]).contains(name),
+        "{}",
+        two.name
+    );
+    pair.stop();
+}
