@@ -19,6 +19,7 @@ fn a_killed_balancer_is_replaced_and_comes_back_as_standby() {
         world.lb1.kill();
         world.lb1.releases();
         world.lb2.serves();
+        world.lb2.says(&["text=\"active", "has crashed"]);
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
         world.lb1.start();
@@ -36,7 +37,7 @@ fn a_killed_warden_is_replaced() {
         world.up();
         let [_, warden] = world.lb1.wardens();
         kill(warden, Signal::SIGKILL).unwrap();
-        world.lb1.says(&["event=pair", "WardenLost"]);
+        world.lb1.says(&["event=pair", "the warden has died"]);
         world.lb1.releases();
         clients.are_served();
         let holders = [&world.lb1, &world.lb2].map(|server| server.holds());
@@ -105,6 +106,7 @@ fn a_balancer_that_stood_still_finds_itself_replaced() {
         world.lb1.signal(Signal::SIGSTOP);
         world.lb1.releases();
         world.lb2.serves();
+        world.lb2.says(&["text=\"active", "has been silent"]);
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
         world.lb1.signal(Signal::SIGCONT);
@@ -140,10 +142,10 @@ fn an_active_that_is_told_to_end_hands_over_first() {
         });
         world.up();
         clients.are_served_by(LB1);
-        world.lb2.is_ready();
         let mark = clients.attempts.mark();
         world.lb1.signal(Signal::SIGTERM);
         assert!(world.lb1.end().success(), "{}", world.lb1.history());
+        world.lb1.says(&["lb1 is to end and hands over to lb2"]);
         clients.are_served_by(LB2);
         clients.all_went_well_after(mark);
         world.was_never_served_twice();

@@ -40,11 +40,12 @@ fn an_active_whose_service_cable_is_pulled_hands_over() {
         world.up();
         world.network.pull("lb1", Cable::Service);
         world.lb1.releases();
+        world.lb1.says(&["has no carrier"]);
         world.lb2.serves();
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
         world.network.push("lb1", Cable::Service);
-        world.lb1.says_after(mark, &["event=pair", "CarrierBack"]);
+        world.lb1.says_after(mark, &["event=pair", "its carrier again"]);
         clients.are_served_by(LB2);
         assert!(!world.lb1.holds(), "no automatic failback");
         world.was_never_served_twice();
@@ -59,6 +60,7 @@ fn an_active_that_the_service_network_loses_silently_hands_over() {
         world.network.cut("lb1", Cable::Service);
         world.lb1.releases();
         world.lb2.serves();
+        world.lb1.says(&["no ping address has answered lb1", "lb2 reaches one"]);
         clients.are_served_by(LB2);
         world.network.heal("lb1", Cable::Service);
         clients.go_on(A_WHILE);
@@ -78,7 +80,7 @@ fn an_active_that_loses_everything_releases_and_is_replaced() {
         world.lb2.serves();
         clients.are_served_by(LB2);
         world.lb1.releases();
-        world.lb1.says(&["event=pair", "Isolated"]);
+        world.lb1.says(&["event=pair", " is isolated"]);
         world.network.heal("lb1", Cable::Service);
         world.network.heal("lb1", Cable::Direct);
         clients.go_on(A_WHILE);
@@ -94,7 +96,7 @@ fn a_standby_that_loses_everything_stays_standby() {
         world.up();
         world.network.cut("lb2", Cable::Service);
         world.network.cut("lb2", Cable::Direct);
-        world.lb2.says(&["event=pair", "Isolated"]);
+        world.lb2.says(&["event=pair", " is isolated"]);
         let mark = clients.attempts.mark();
         clients.go_on(A_WHILE);
         world.network.heal("lb2", Cable::Service);
@@ -148,9 +150,29 @@ fn the_loss_of_the_gateway_changes_nothing_while_the_servers_see_each_other() {
     });
 }
 
+/// Nobody can tell it that the other server does not serve.
 #[test]
-fn the_loss_of_the_gateway_changes_nothing_for_a_server_alone() {
+fn a_server_that_hears_neither_gateway_nor_peer_lets_go_until_it_does() {
     world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.lb1.start();
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+        world.network.pull("gateway", Cable::Service);
+        world.lb1.releases();
+        world.lb1.says(&["text=\"standby", "lb1 is isolated"]);
+        world.network.push("gateway", Cable::Service);
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+    });
+}
+
+#[test]
+fn the_loss_of_the_gateway_changes_nothing_while_the_other_server_is_in_maintenance() {
+    world(PAIR, |mut world| {
+        let table = "[domain.servers.lb2]\n";
+        let resting = format!("{table}maintenance = true\n");
+        world.lb1.edit(table, &resting);
         let clients = world.ask_always();
         world.lb1.start();
         world.lb1.serves();
@@ -182,7 +204,7 @@ fn without_ping_addresses_the_higher_term_stays_when_a_cut_heals() {
         world.network.heal("lb1", Cable::Service);
         world.network.heal("lb1", Cable::Direct);
         world.lb1.releases();
-        world.lb1.stands_by(mark);
+        world.lb1.says_after(mark, &["lb2 is active by a higher term"]);
         clients.are_served_by(LB2);
         assert!(world.lb2.holds());
     });
@@ -204,7 +226,7 @@ fn the_cut_that_cannot_be_decided_heals_in_favour_of_the_higher_term() {
         world.network.heal_way("lb1", Cable::Service, Way::In);
         world.network.heal_way("lb2", Cable::Service, Way::In);
         world.lb1.releases();
-        world.lb1.stands_by(mark);
+        world.lb1.says_after(mark, &["lb2 is active by a higher term"]);
         // It announces again, so that nobody goes on asking the other one.
         clients.are_served_by(LB2);
         assert!(world.lb2.holds());

@@ -59,7 +59,7 @@ fn of_two_changes_the_one_of_the_active_stays_and_the_other_is_kept() {
         for cable in [Cable::Service, Cable::Direct] {
             world.network.cut("lb2", cable);
         }
-        world.lb2.says(&["event=pair", "Isolated"]);
+        world.lb2.says(&["event=pair", " is isolated"]);
         world.lb1.edit(BEFORE, "workers = 1\nconn_timeout = 3\n");
         world.lb2.edit(BEFORE, "workers = 1\nconn_timeout = 4\n");
         world.lb1.says(&["event=reload"]);

@@ -33,7 +33,6 @@ fn maintenance_of_the_active_switches_first() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
         world.up();
-        world.lb2.is_ready();
         world.lb1.orders("/api/domain/maintenance?set=on&of=lb1");
         world.lb1.says(&["event=pair", "text=\"maintenance"]);
         world.lb2.serves();

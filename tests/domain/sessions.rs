@@ -22,7 +22,6 @@ fn ten_thousand_learned_sessions_keep_their_outputs() {
     world(layout, |mut world| {
         let clients = world.ask_always();
         world.up();
-        world.lb2.is_ready();
         clients.are_served_by(LB1);
         let names = (0..SESSIONS).map(|number| format!("S{number:09}"));
         let names: Vec<String> = names.collect();

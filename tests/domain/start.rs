@@ -55,7 +55,7 @@ fn a_server_that_starts_cut_off_waits_until_it_is_linked() {
         world.lb1.start();
         world.lb2.start();
         world.lb1.serves();
-        world.lb2.says(&["event=pair", "Isolated"]);
+        world.lb2.says(&["event=pair", " is isolated"]);
         let mark = world.lb2.log.mark();
         world.network.heal("lb2", Cable::Service);
         world.lb2.stands_by(mark);

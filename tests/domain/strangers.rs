@@ -53,7 +53,7 @@ fn a_server_with_another_key_is_a_stranger() {
         world.lb1.start();
         world.lb1.serves();
         world.lb2.start();
-        world.lb2.says(&["event=pair", "Blind"]);
+        world.lb2.says(&["event=pair", "somebody answers"]);
         let mark = clients.attempts.mark();
         clients.go_on(Duration::from_secs(3));
         clients.are_served_by(LB1);

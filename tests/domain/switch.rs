@@ -37,7 +37,6 @@ fn load(world: &World) -> [Clients; 3] {
 fn a_planned_switch_under_load_fails_nobody() {
     world(PAIR, |mut world| {
         world.up();
-        world.lb2.is_ready();
         let load = load(&world);
         for clients in &load {
             clients.are_served_by(LB1);

@@ -19,7 +19,7 @@ fn a_server_that_does_not_understand_the_active_keeps_out() {
         let _other = Handmade::start(&world.lb2, &world.lb1, &world.key(), word);
         let clients = world.ask_always();
         world.lb1.start();
-        world.lb1.says(&["event=pair", "Protocol"]);
+        world.lb1.says(&["event=pair", "they cannot be a pair"]);
         clients.go_on(Duration::from_secs(4));
         assert_eq!(world.lb1.held.mark(), 0, "it never had the address");
     });
@@ -37,7 +37,7 @@ fn an_active_goes_on_beside_a_server_that_it_does_not_understand() {
             ..active("lb2", PROTOCOL + 2)
         };
         let _other = Handmade::start(&world.lb2, &world.lb1, &world.key(), word);
-        world.lb1.says(&["event=pair", "Protocol"]);
+        world.lb1.says(&["event=pair", "they cannot be a pair"]);
         let mark = clients.attempts.mark();
         clients.go_on(Duration::from_secs(1));
         clients.are_served_by(LB1);

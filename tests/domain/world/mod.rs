@@ -168,12 +168,12 @@ impl World {
         })
     }
 
-    /// Starts both servers at once; returns when lb1 serves and lb2 stands by.
+    /// Starts both servers at once; returns when lb1 serves and lb2 could take over.
     pub fn up(&mut self) {
         self.lb1.start();
         self.lb2.start();
         self.lb1.serves();
-        self.lb2.stands_by(0);
+        self.lb2.is_ready();
     }
 
     /// The domain's.

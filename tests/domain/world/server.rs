@@ -178,7 +178,7 @@ impl Server {
 
     /// Waits until it says, after `mark` of its log, that it is standby.
     pub fn stands_by(&self, mark: usize) -> String {
-        self.says_after(mark, &["event=pair text=\"standby", "OtherIsActive"])
+        self.says_after(mark, &["event=pair text=\"standby", " is active"])
     }
 
     /// Waits until it could take over at once.
@@ -193,7 +193,7 @@ impl Server {
         let Ok(report) = self.asks("/api/domain/status") else {
             return false; // it is just starting, perhaps
         };
-        let servers = report["servers"].as_array().into_iter().flatten();
+        let servers = report["status"]["domain"]["servers"].as_array().into_iter().flatten();
         let mut own = servers.filter(|server| server["this"] == true);
         own.any(|server| server[word] == *value)
     }
