@@ -45,7 +45,9 @@ fn an_active_whose_service_cable_is_pulled_hands_over() {
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
         world.network.push("lb1", Cable::Service);
-        world.lb1.says_after(mark, &["event=pair", "its carrier again"]);
+        world
+            .lb1
+            .says_after(mark, &["event=pair", "its carrier again"]);
         clients.are_served_by(LB2);
         assert!(!world.lb1.holds(), "no automatic failback");
         world.was_never_served_twice();
@@ -60,7 +62,9 @@ fn an_active_that_the_service_network_loses_silently_hands_over() {
         world.network.cut("lb1", Cable::Service);
         world.lb1.releases();
         world.lb2.serves();
-        world.lb1.says(&["no ping address has answered lb1", "lb2 reaches one"]);
+        world
+            .lb1
+            .says(&["no ping address has answered lb1", "lb2 reaches one"]);
         clients.are_served_by(LB2);
         world.network.heal("lb1", Cable::Service);
         clients.go_on(A_WHILE);
@@ -204,7 +208,9 @@ fn without_ping_addresses_the_higher_term_stays_when_a_cut_heals() {
         world.network.heal("lb1", Cable::Service);
         world.network.heal("lb1", Cable::Direct);
         world.lb1.releases();
-        world.lb1.says_after(mark, &["lb2 is active by a higher term"]);
+        world
+            .lb1
+            .says_after(mark, &["lb2 is active by a higher term"]);
         clients.are_served_by(LB2);
         assert!(world.lb2.holds());
     });
@@ -226,7 +232,9 @@ fn the_cut_that_cannot_be_decided_heals_in_favour_of_the_higher_term() {
         world.network.heal_way("lb1", Cable::Service, Way::In);
         world.network.heal_way("lb2", Cable::Service, Way::In);
         world.lb1.releases();
-        world.lb1.says_after(mark, &["lb2 is active by a higher term"]);
+        world
+            .lb1
+            .says_after(mark, &["lb2 is active by a higher term"]);
         // It announces again, so that nobody goes on asking the other one.
         clients.are_served_by(LB2);
         assert!(world.lb2.holds());

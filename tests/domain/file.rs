@@ -91,7 +91,9 @@ fn a_half_written_file_is_not_taken_up() {
         let half = &whole[..whole.find("[domain.servers.lb2]").unwrap() + 10];
         let before = world.lb2.text();
         std::fs::write(&world.lb1.file, half).unwrap();
-        world.lb1.says_after(mark, &["event=domain_file", "refused"]);
+        world
+            .lb1
+            .says_after(mark, &["event=domain_file", "refused"]);
         assert_eq!(world.lb2.text(), before);
         std::fs::write(&world.lb1.file, &whole).unwrap();
         both_have(&world, "conn_timeout = 3");

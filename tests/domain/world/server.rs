@@ -193,7 +193,10 @@ impl Server {
         let Ok(report) = self.asks("/api/domain/status") else {
             return false; // it is just starting, perhaps
         };
-        let servers = report["status"]["domain"]["servers"].as_array().into_iter().flatten();
+        let servers = report["status"]["domain"]["servers"]
+            .as_array()
+            .into_iter()
+            .flatten();
         let mut own = servers.filter(|server| server["this"] == true);
         own.any(|server| server[word] == *value)
     }
@@ -216,7 +219,12 @@ impl Server {
     /// An order that has to be carried out; what was answered.
     pub fn orders(&self, path: &str) -> Value {
         let answer = self.asks(path).unwrap();
-        assert_eq!(answer["status"]["code"], 0, "{path}: {answer}\n{}", self.history());
+        assert_eq!(
+            answer["status"]["code"],
+            0,
+            "{path}: {answer}\n{}",
+            self.history()
+        );
         answer
     }
 
