@@ -120,13 +120,24 @@ impl Clients {
         assert!(passed.is_some(), "nobody asks any more");
     }
 
-    /// Every request since `mark` that got a connection got its response, and every one got a connection.
+    /// Every request since `mark` got a connection and its response.
     pub fn all_went_well_after(&self, mark: usize) {
-        let all = self.attempts.all();
-        let bad = all.iter().skip(mark).filter(|entry| {
-            let ended = &entry.what.ended;
+        self.had_none(mark, |ended| {
             matches!(ended, Ended::NotConnected(_) | Ended::Failed(_))
         });
+    }
+
+    /// Every request that got a connection got its response.
+    pub fn got_what_they_were_accepted_for(&self) {
+        self.had_none(0, |ended| matches!(ended, Ended::Failed(_)));
+    }
+
+    fn had_none(&self, mark: usize, is_bad: impl Fn(&Ended) -> bool) {
+        let all = self.attempts.all();
+        let bad = all
+            .iter()
+            .skip(mark)
+            .filter(|entry| is_bad(&entry.what.ended));
         let bad: Vec<String> = bad
             .map(|entry| {
                 let took = entry.at.since(entry.what.began);
