@@ -1,6 +1,7 @@
 //! The memory that workers and the control core share. Every word has exactly one writer, but for the
 //! places under a maximum and the loads of workers, which are atomic counts.
 //!
+//! - `board`: the last word of one writer, for whoever looks
 //! - `handover`: what becomes of clients while the service goes to another server
 //! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bandwidth;
+pub mod board;
 mod chain;
 pub mod exchange;
 pub mod handover;

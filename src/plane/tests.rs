@@ -1,6 +1,7 @@
 use super::*;
 
 mod bandwidth;
+mod board;
 mod handover;
 mod inbox;
 mod outputs;

@@ -32,7 +32,7 @@ use crate::pair::event::Event;
 use crate::pair::event::Order;
 pub use crate::pair::standing::Peer;
 pub use crate::pair::standing::Standing;
-use crate::standby::board::Board;
+use crate::plane::board::Board;
 use crate::standby::domain::Setting;
 
 /// Orders that wait for the pair thread, which takes them within microseconds.

@@ -5,11 +5,10 @@
 //! - `domain`: what the domain file says for this server
 //! - `key`: the domain key
 //! - `ballot`: the file of what a server must not forget; `scribe`: who writes it
-//! - `handle`: what control has of the pair thread; `board`: the last word for whoever looks
+//! - `handle`: what control has of the pair thread
 #![forbid(unsafe_code)]
 
 pub mod ballot;
-mod board;
 pub mod domain;
 pub mod handle;
 pub mod key;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bandwidth;
+mod board;
 mod exchange;
 mod inboxes;
 mod model;

@@ -3,6 +3,8 @@
 
 #[path = "../../src/plane/bandwidth.rs"]
 pub mod bandwidth;
+#[path = "../../src/plane/board.rs"]
+pub mod board;
 #[path = "../../src/plane/chain.rs"]
 mod chain;
 #[path = "../../src/plane/exchange.rs"]
