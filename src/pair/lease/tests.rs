@@ -166,16 +166,17 @@ fn a_beat_from_the_future_is_one_of_now() {
     assert_eq!(lease.tick(clocks(1160)), Some(Do::Remove));
 }
 
+/// This process was stopped, and what waited in the pipe comes all at once.
 #[test]
 fn a_lease_of_many_seconds_may_be_later() {
-    let mut lease = held();
-    lease.set_length(LENGTH * 10);
-    let late = |ms| Clocks {
-        now: at(1100),
-        boot: at(ms),
-    };
-    assert_eq!(lease.tick(late(1000 + 200 + 5000)), None);
-    assert_eq!(lease.tick(late(1000 + 200 + 5001)), Some(Do::Remove));
+    for (woken, due) in [(6200, Do::Renew), (6201, Do::Remove)] {
+        let mut lease = held();
+        lease.set_length(LENGTH * 10);
+        for ms in (1020..=woken).step_by(20) {
+            assert_eq!(lease.on_beat(true, at(ms), clocks(woken)), None);
+        }
+        assert_eq!(lease.tick(clocks(woken)), Some(due));
+    }
 }
 
 proptest! {
