@@ -214,7 +214,11 @@ impl Pair {
                 }
                 // The first one of all, which the post keeps to itself.
                 Heard::Said(Said::Started { .. }) => continue,
-                Heard::Another => FromWarden::Lost,
+                Heard::Another => {
+                    // Set up first, or it could not even ask.
+                    self.tell_warden(now);
+                    FromWarden::Lost
+                }
                 Heard::Closed => {
                     let sentence = "the warden has ended and will not come back: this server can \
                                     hold no address until it is started again";

@@ -280,6 +280,9 @@ fn an_active_hands_over_at_a_fault() {
         (Rig::active, "the warden dies, and another one is there", Active, "",
             |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.on(Event::Warden(FromWarden::Holds(true)));
                 rig.pass(3000); }),
+        (Rig::active, "… and has cleared up: nobody waits for the addresses to come by themselves", Active, "ask let-go hold",
+            |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.pass(10);
+                rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(1); }),
         (Rig::active, "the addresses are gone: they are ordered afresh", Active, "ask let-go hold",
             |rig| { rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(3000); }),
         (Rig::active, "the addresses are gone, and somebody else has them by now", Standby, "ask let-go cut serve ask",
