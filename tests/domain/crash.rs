@@ -53,6 +53,27 @@ fn a_killed_warden_is_replaced() {
     });
 }
 
+/// It neither renews the addresses nor removes them, and does not die.
+#[test]
+fn a_warden_that_stands_still_is_replaced() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let [_, warden] = world.lb1.wardens();
+        kill(warden, Signal::SIGSTOP).unwrap();
+        world
+            .lb1
+            .says(&["the warden holds addresses and has said nothing"]);
+        world.lb1.says(&["event=pair", "the warden has died"]);
+        // Whether it reaches the gateway it does not know meanwhile, so the other one may have been given the service.
+        clients.go_on(Duration::from_secs(1));
+        clients.are_served();
+        let holders = [&world.lb1, &world.lb2].map(|server| server.holds());
+        assert_ne!(holders[0], holders[1], "{}", world.lb1.history());
+        world.was_never_served_twice();
+    });
+}
+
 #[test]
 fn what_starts_wardens_may_die_itself() {
     world(PAIR, |mut world| {

@@ -74,7 +74,10 @@ impl Own {
             FromWarden::Holds(holds) => {
                 self.set_holds(holds, now);
                 self.bereft = !holds && (self.bereft || self.died);
-                self.died = false;
+                if std::mem::take(&mut self.died) {
+                    // It begins with taking away what it finds, and says no when that is gone.
+                    self.left_until = None;
+                }
             }
             FromWarden::Reached => {
                 self.reached = true;

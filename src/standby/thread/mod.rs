@@ -338,8 +338,15 @@ impl Pair {
         if self.pulse.drains() {
             self.beat = now + DRAIN_LOOK;
         }
-        if let Some(post) = &mut self.post {
-            post.beat(self.hold && self.plane != PlaneWord::Broken, now);
+        let hold = self.hold && self.plane != PlaneWord::Broken;
+        let Some(post) = &mut self.post else {
+            return;
+        };
+        post.beat(hold, now);
+        if post.replace(hold, now) {
+            let sentence = "the warden holds addresses and has said nothing for 500 ms: it is killed, and \
+                            another one is started";
+            self.inside.tell(Told::Trouble(sentence.to_owned()));
         }
     }
 
