@@ -124,7 +124,9 @@ impl Channel {
     fn consider(&mut self, envelope: &Envelope, now: u64) {
         let (boot, number) = (envelope.boot, envelope.number);
         match &mut self.candidate {
-            Some(known) if known.boot == boot => known.number = known.number.max(number),
+            Some(known) if known.boot == boot && now.saturating_sub(known.since) < FRESH => {
+                known.number = known.number.max(number);
+            }
             Some(known) if now.saturating_sub(known.since) < CANDIDATE => {}
             other => {
                 let since = now;
