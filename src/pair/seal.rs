@@ -284,7 +284,10 @@ impl Channel {
             since: now,
         };
         match &mut self.candidate {
-            Some(known) if known.boot == new.boot => known.number = known.number.max(new.number),
+            // One that is no longer echoed begins again: it may only now be able to hear that.
+            Some(known) if known.boot == new.boot && now.since(known.since) < FRESH => {
+                known.number = known.number.max(new.number);
+            }
             Some(known) if now.since(known.since) < CANDIDATE => {}
             other => *other = Some(new),
         }

@@ -100,6 +100,24 @@ fn two_that_start_know_each_other_after_each_has_sent_twice() {
 }
 
 #[test]
+fn two_that_heard_each_other_one_after_the_other_know_each_other_once_both_do() {
+    let mut two = Two::new();
+    let longer_than_fresh = 0..12;
+    for _ in longer_than_fresh.clone() {
+        two.later(50);
+        let (heard, _lost) = (two.one_sends(), two.other_sends());
+        let _ = two.other.open(&heard, two.now);
+    }
+    for _ in longer_than_fresh {
+        two.later(50);
+        let (_lost, heard) = (two.one_sends(), two.other_sends());
+        let _ = two.one.open(&heard, two.now);
+    }
+    (0..4).for_each(|_| two.round());
+    assert!(two.one.proven().is_some() && two.other.proven().is_some());
+}
+
+#[test]
 fn nobody_without_the_key_is_believed() {
     let mut two = Two::met();
     let mut stranger = Channel::new(&[8; KEY], NodeId::of("lb1"), 11, NodeId::of("lb2"), START);

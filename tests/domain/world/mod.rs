@@ -168,11 +168,13 @@ impl World {
         })
     }
 
-    /// Starts both servers at once; returns when lb1 serves and lb2 could take over.
+    /// Starts both servers at once; returns when lb1 serves and lb2 could take over. Both have probed the outputs by then:
+    /// until control has, requests wait.
     pub fn up(&mut self) {
         self.lb1.start();
         self.lb2.start();
         self.lb1.serves();
+        self.lb1.is_ready();
         self.lb2.is_ready();
     }
 
