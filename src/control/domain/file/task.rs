@@ -297,6 +297,9 @@ impl Task {
             let serves = standing.own.state == State::Active;
             let term = standing.own.term;
             self.event(Event::Term { term, serves });
+            let peers = standing.peers.iter().flatten();
+            let silent = peers.filter(|peer| !peer.alive);
+            self.event(Event::Silent(silent.map(|peer| peer.advert.from).collect()));
         }
         let config = &self.work.shared().current().config;
         let files = config.error_files.values();
