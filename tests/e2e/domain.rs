@@ -1,6 +1,8 @@
 //! A domain of two servers without virtual addresses, as people run it: the file and the verbs. Who holds the service
 //! when something breaks has tests of its own.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Output;
@@ -9,6 +11,8 @@ use std::sync::atomic::AtomicU16;
 use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::Value;
 
 use crate::backend::Backend;
@@ -287,5 +291,32 @@ fn of_two_changes_apart_the_active_wins_and_the_other_is_kept() {
         "{}",
         two.name
     );
+    pair.stop();
+}
+
+/// The page that the file names is a pipe: as long as nobody writes into it, the start is between reading the file and
+/// everything else.
+#[test]
+fn a_change_while_a_server_starts_is_not_lost() {
+    let mut pair = Pair::start(false);
+    let [_, two] = &mut pair.servers;
+    two.process.signal(Signal::SIGTERM);
+    node::ends_well(&mut two.process);
+    let page = two.file.with_file_name("late.html");
+    mkfifo(&page, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let names_it = format!("error_files = {{ 503 = '{}' }}\n[domain]\n", page.display());
+    two.write(&pair.text.replace("[domain]\n", &names_it));
+    two.process = run(&two.file, &two.variables);
+    // Returns once it is read.
+    let mut pipe = OpenOptions::new().write(true).open(&page).unwrap();
+    let common = two.file.with_file_name("common.html");
+    std::fs::write(&common, "late").unwrap();
+    std::fs::rename(&common, &page).unwrap();
+    let wanted = pair.text.replace("# the shop", "# changed in between");
+    two.write(&wanted);
+    pipe.write_all(b"late").unwrap();
+    drop(pipe);
+    two.process.line("event=reload ");
+    pair.until_both_have(&wanted);
     pair.stop();
 }
