@@ -43,7 +43,8 @@ fn a_planned_switch_under_load_fails_nobody() {
             clients.are_served_by(LB1);
         }
         world.lb2.orders("/api/domain/activate");
-        assert!(world.lb2.holds() && !world.lb1.holds());
+        world.lb2.serves();
+        world.lb1.releases();
         for clients in &load {
             clients.are_served_by(LB2);
         }
@@ -64,7 +65,7 @@ fn the_service_can_go_back_and_forth_twenty_times() {
             let (to, address) = [(&world.lb2, LB2), (&world.lb1, LB1)][turn % 2];
             to.is_ready();
             to.orders("/api/domain/activate");
-            assert!(to.holds(), "turn {turn}\n{}", to.history());
+            to.serves();
             new.are_served_by(address);
             kept.are_served_by(address);
             // Else one switch after the other may take the same client's SYN away.
