@@ -168,14 +168,17 @@ fn a_beat_from_the_future_is_one_of_now() {
 
 #[test]
 fn a_lease_of_many_seconds_may_be_later() {
-    let mut lease = held();
-    lease.set_length(LENGTH * 10);
-    let late = |ms| Clocks {
-        now: at(1100),
-        boot: at(ms),
+    // The warden stood still, and what was said meanwhile waited in the pipe.
+    let stood_until = |ms| {
+        let mut lease = held();
+        lease.set_length(LENGTH * 10);
+        for said in (1020..=ms).step_by(20) {
+            assert_eq!(lease.on_beat(true, at(said), clocks(ms)), None);
+        }
+        lease.tick(clocks(ms))
     };
-    assert_eq!(lease.tick(late(1000 + 200 + 5000)), None);
-    assert_eq!(lease.tick(late(1000 + 200 + 5001)), Some(Do::Remove));
+    assert_eq!(stood_until(1000 + 200 + 5000), Some(Do::Renew));
+    assert_eq!(stood_until(1000 + 200 + 5001), Some(Do::Remove));
 }
 
 proptest! {
