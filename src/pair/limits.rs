@@ -8,6 +8,8 @@ pub const ADVERT: Duration = Duration::from_millis(50);
 pub const DEAD: Duration = Duration::from_millis(250);
 /// Three missed: the question to the service network takes 60 ms, so that its answer is there when five are missed.
 pub const SUSPECT: Duration = Duration::from_millis(150);
+/// After the last one the next is overdue: one interval, and what a busy host adds to it.
+pub const OVERDUE: Duration = Duration::from_millis(60);
 /// How often a server that would claim asks who has the addresses.
 pub const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// A question takes 60 ms; when nothing came of it by then, the warden is not there, and another question is put.

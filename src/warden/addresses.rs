@@ -92,13 +92,14 @@ impl Addresses {
     }
 }
 
-/// Removes what a warden before this one has left: on the interface, and `wanted` ones anywhere.
+/// Removes what a warden before this one has left: on the interface, and `wanted` ones anywhere. Whether all of it is gone.
 pub fn clear(
     kernel: &mut Kernel,
     link: Option<Link>,
     wanted: &[Network],
     trouble: &mut impl FnMut(String),
-) {
+) -> bool {
+    let mut gone = true;
     let present = read(kernel, trouble);
     let left = present.iter().filter(|present| {
         let here = link.is_some_and(|link| link.index == present.interface);
@@ -111,8 +112,10 @@ pub fn clear(
             trouble(format!(
                 "the kernel does not remove {address}, which is left over: {error}"
             ));
+            gone = false;
         }
     }
+    gone
 }
 
 /// The host's own addresses on the interface, with their networks.

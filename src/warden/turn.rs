@@ -29,6 +29,8 @@ use crate::warden::wire::Told;
 
 /// What could not be removed is tried again after this.
 const AGAIN: Duration = Duration::from_millis(20);
+/// So long an address of the shortest lease may stay in the kernel.
+const LEFT_MOST: Duration = Duration::from_secs(2);
 /// Before a setup says otherwise; nothing is held then.
 const NO_LEASE: Duration = Duration::from_secs(1);
 
@@ -168,21 +170,25 @@ impl Warden {
             pipe.say(Said::Carrier(false));
         }
         if first {
-            self.clear(pipe);
+            self.clear(clocks.now, pipe);
         } else if self.lease.holds() {
             self.hold(clocks, pipe);
         }
     }
 
     /// Removes what the warden before has left.
-    fn clear(&mut self, pipe: &mut Pipe) {
+    fn clear(&mut self, now: Instant, pipe: &mut Pipe) {
         let Some(setup) = &self.setup else {
             return;
         };
         let mut sayer = Sayer::new(&mut self.troubles, pipe);
         let trouble = &mut |text| sayer.trouble(text);
-        addresses::clear(&mut self.kernel, self.link, &setup.addresses, trouble);
-        pipe.say(Said::Holds(false));
+        if addresses::clear(&mut self.kernel, self.link, &setup.addresses, trouble) {
+            pipe.say(Said::Holds(false));
+        } else {
+            // By then the kernel has done it, or there is nothing that could.
+            self.leaving = Some(now + LEFT_MOST);
+        }
     }
 
     fn carry_out(&mut self, due: Option<Do>, clocks: Clocks, pipe: &mut Pipe) {

@@ -8,6 +8,8 @@ use nix::sys::signal::kill;
 use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::PAIR;
+use crate::world::record::Entry;
+use crate::world::record::PATIENCE;
 use crate::world::world;
 
 #[test]
@@ -41,7 +43,30 @@ fn a_killed_warden_is_replaced() {
         let [_, warden] = world.lb1.wardens();
         kill(warden, Signal::SIGKILL).unwrap();
         world.lb1.says(&["event=pair", "the warden has died"]);
-        world.lb1.releases();
+        // The next one clears up, and has them again by a fresh order.
+        let changed = |held: &[Entry<bool>]| (held.len() >= 3).then_some(());
+        let came_and_went = world.lb1.held.wait(PATIENCE, changed);
+        assert!(came_and_went.is_some(), "{}", world.lb1.history());
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+        assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
+    });
+}
+
+/// It neither renews the addresses nor removes them, and does not die.
+#[test]
+fn a_warden_that_stands_still_is_replaced() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let [_, warden] = world.lb1.wardens();
+        kill(warden, Signal::SIGSTOP).unwrap();
+        world
+            .lb1
+            .says(&["the warden holds addresses and has said nothing"]);
+        world.lb1.says(&["event=pair", "the warden has died"]);
+        // Whether it reaches the gateway it does not know meanwhile, so the other one may have been given the service.
+        clients.go_on(Duration::from_secs(1));
         clients.are_served();
         let holders = [&world.lb1, &world.lb2].map(|server| server.holds());
         assert_ne!(holders[0], holders[1], "{}", world.lb1.history());

@@ -51,11 +51,12 @@ const SEEDS: u64 = 200;
 const SEEDS_OF_LONG: u64 = 100;
 
 /// Seeds beyond those that show a fault which the machine once had.
-const ONCE_FAILED: [(Family, u64); 4] = [
+const ONCE_FAILED: [(Family, u64); 5] = [
     (Family::Suspends, 3), // after its warden had let go, the active took the addresses again without asking
     (Family::Votes, 109),  // a warden kept the addresses for 125 ms after a thaw
     (Family::Votes, 185),  // the same
     (Family::Everything, 127), // the same
+    (Family::Votes, 351), // after a thaw the active took the addresses again by what a majority had confirmed before
 ];
 
 #[test]

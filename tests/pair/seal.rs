@@ -70,7 +70,7 @@ impl Sent {
     fn is_fresh(&self, number: u64, now: u64) -> bool {
         let age = self.number.checked_sub(number);
         let time = age.and_then(|age| self.times.get(usize::try_from(age).ok()?));
-        time.is_some_and(|time| now - time <= FRESH)
+        time.is_some_and(|time| now.saturating_sub(*time) <= FRESH)
     }
 }
 
@@ -82,7 +82,7 @@ impl Channel {
 
     pub fn echo(&self, number: u64, now: Instant) -> Echo {
         let run = self.run.as_ref().map(|run| (run.boot, run.number));
-        let fresh = |new: &&Candidate| now.as_nanos() - new.since < FRESH;
+        let fresh = |new: &&Candidate| now.as_nanos().saturating_sub(new.since) < FRESH;
         let candidate = self.candidate.as_ref().filter(fresh);
         let candidate = candidate.map(|new| (new.boot, new.number));
         if number.is_multiple_of(4) {
@@ -125,7 +125,7 @@ impl Channel {
         let (boot, number) = (envelope.boot, envelope.number);
         match &mut self.candidate {
             Some(known) if known.boot == boot => known.number = known.number.max(number),
-            Some(known) if now - known.since < CANDIDATE => {}
+            Some(known) if now.saturating_sub(known.since) < CANDIDATE => {}
             other => {
                 let since = now;
                 *other = Some(Candidate {

@@ -84,7 +84,11 @@ impl<'a> Pair<'a> {
 
     /// A signal for what holds the address: HALB's warden, or all of keepalived.
     pub fn signal_keeper(&self, server: usize, signal: Signal) -> Result<(), Trouble> {
-        let keepers = self.keepers(server)?;
+        let mut keepers = self.keepers(server)?;
+        if self.servers[server].keeper.is_none() {
+            // Not the process that would start another one.
+            keepers.retain(|one| has_word(*one, b"--alone"));
+        }
         if keepers.is_empty() {
             return Err(Trouble::new("there is nobody who holds the address"));
         }
@@ -142,7 +146,8 @@ impl<'a> Pair<'a> {
             return tree(keeper.process());
         }
         let all = tree(server.balancer.process())?;
-        Ok(all.into_iter().filter(|one| is_warden(*one)).collect())
+        let is_warden = |one: &i32| has_word(*one, b"warden");
+        Ok(all.into_iter().filter(is_warden).collect())
     }
 
     fn file(&self, host: &str) -> PathBuf {
@@ -290,9 +295,10 @@ fn signal_all(processes: &[i32], signal: Signal) {
     }
 }
 
-fn is_warden(process: i32) -> bool {
+/// Whether it was started with that argument.
+fn has_word(process: i32, word: &[u8]) -> bool {
     let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    words.split(|byte| *byte == 0).any(|word| word == b"warden")
+    words.split(|byte| *byte == 0).any(|one| one == word)
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Trouble> {

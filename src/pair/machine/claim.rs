@@ -232,8 +232,9 @@ impl Machine {
         want
     }
 
-    /// Everybody has been silent for as long as the ping addresses: then it may be this server that is not heard. Those
-    /// are asked every 200 ms, so that they have answered since the last word of an active that counts as dead.
+    /// Everybody has been silent for as long as the ping addresses: then it may be this server that is not heard. An answer
+    /// counts that came when the next word was overdue: one from before that proves nothing, the cut may have come
+    /// between. They are asked every 200 ms, so that they have answered by the time that an active counts as dead.
     fn may_be_cut_off(&self) -> bool {
         let declared = || self.peers.all().filter(|peer| peer.declared);
         let is_known = |peer: &Peer| peer.is_alive(self.now) || peer.has_crashed();
@@ -241,7 +242,7 @@ impl Machine {
         self.domain.has_ping
             && !self.is_voting()
             && !declared().any(is_known)
-            && last_word.is_some_and(|at| self.own.reached_at <= at)
+            && last_word.is_some_and(|at| self.own.reached_at <= at + limits::OVERDUE)
     }
 
     /// Whether another one's claim goes before this server's: who was there before, then main.

@@ -205,10 +205,13 @@ impl Machine {
         let since = self.told.hold_at.max(self.own.lacks_since);
         if !lacks {
             self.question.close();
-        } else if self.now.since(since) < limits::HOLD_AGAIN {
-            // A warden that is there adds them within that.
+        } else if self.now.since(since) < limits::HOLD_AGAIN && !self.own.bereft {
+            // A warden that is there adds them within that; one that has just come waits for a fresh order.
+        } else if self.is_voting() && !self.is_backed_since(self.own.lacks_since) {
+            // This host may have slept: what a majority confirmed before says nothing of now.
         } else if !self.has_rivals() || self.question.is_silent(self.now) {
             self.told.hold_at = self.now;
+            self.own.bereft = false;
             self.question.close();
             self.queue.push(Action::Hold(false));
             self.queue.push(Action::Hold(true));

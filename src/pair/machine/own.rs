@@ -21,6 +21,10 @@ pub(super) struct Own {
     pub(super) holds_since: Option<Instant>,
     /// Since when they are not.
     pub(super) lacks_since: Instant,
+    /// The warden that held them has died; the next one says when they are gone.
+    died: bool,
+    /// It has said so: nobody will add them unless he is told to.
+    pub(super) bereft: bool,
     /// What a warden that died may have left in the kernel is gone then.
     pub(super) left_until: Option<Instant>,
     /// It gave the service away because of its network, and is not taken for sound before then.
@@ -39,6 +43,8 @@ impl Own {
             holds: false,
             holds_since: None,
             lacks_since: now,
+            died: false,
+            bereft: false,
             left_until: None,
             away_until: None,
         }
@@ -65,7 +71,14 @@ impl Own {
     /// Takes the warden's word of the host. Answers to questions are not for here.
     pub(super) fn on_warden(&mut self, said: FromWarden, now: Instant) {
         match said {
-            FromWarden::Holds(holds) => self.set_holds(holds, now),
+            FromWarden::Holds(holds) => {
+                self.set_holds(holds, now);
+                self.bereft = !holds && (self.bereft || self.died);
+                if std::mem::take(&mut self.died) {
+                    // It begins with taking away what it finds, and says no when that is gone.
+                    self.left_until = None;
+                }
+            }
             FromWarden::Reached => {
                 self.reached = true;
                 self.reached_at = now;
@@ -73,6 +86,7 @@ impl Own {
             FromWarden::Carrier(carrier) => self.carrier = carrier,
             FromWarden::Lost => {
                 if self.holds {
+                    self.died = true;
                     self.left_until = Some(now + limits::WARDEN_LEASE);
                 }
                 self.set_holds(false, now);

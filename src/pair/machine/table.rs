@@ -347,6 +347,7 @@ impl Machine {
         self.question.close();
         self.told.cut_until = None;
         self.own.lacks_since = self.now;
+        self.own.bereft = false;
         // What was silent before is judged anew by an active.
         self.note(why, about);
     }

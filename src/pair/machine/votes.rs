@@ -71,6 +71,12 @@ impl Machine {
         Some(Instant::from_nanos(*decisive) + limits::MAJORITY_LASTS)
     }
 
+    /// Whether a majority has confirmed something that was said after `at`; it is bound to this server since then.
+    pub(super) fn is_backed_since(&self, at: Instant) -> bool {
+        self.backed_until(None)
+            .is_some_and(|until| until > at + limits::MAJORITY_LASTS)
+    }
+
     /// When this server spoke the word that the other one heeds.
     fn backing_of(&self, advert: &Advert, claim: Option<Term>) -> Option<u64> {
         let heed = advert.heeds?;

@@ -214,7 +214,11 @@ impl Pair {
                 }
                 // The first one of all, which the post keeps to itself.
                 Heard::Said(Said::Started { .. }) => continue,
-                Heard::Another => FromWarden::Lost,
+                Heard::Another => {
+                    // Set up first, or it could not even ask.
+                    self.tell_warden(now);
+                    FromWarden::Lost
+                }
                 Heard::Closed => {
                     let sentence = "the warden has ended and will not come back: this server can \
                                     hold no address until it is started again";
@@ -334,8 +338,15 @@ impl Pair {
         if self.pulse.drains() {
             self.beat = now + DRAIN_LOOK;
         }
-        if let Some(post) = &mut self.post {
-            post.beat(self.hold && self.plane != PlaneWord::Broken, now);
+        let hold = self.hold && self.plane != PlaneWord::Broken;
+        let Some(post) = &mut self.post else {
+            return;
+        };
+        post.beat(hold, now);
+        if post.replace(hold, now) {
+            let sentence = "the warden holds addresses and has said nothing for 500 ms: it is killed, and \
+                            another one is started";
+            self.inside.tell(Told::Trouble(sentence.to_owned()));
         }
     }
 

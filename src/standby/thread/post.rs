@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::MsgFlags;
@@ -11,10 +12,16 @@ use nix::sys::socket::recv;
 use nix::sys::socket::send;
 
 use crate::model::time::Instant;
+use crate::ring::process::Process;
 use crate::warden::wire::MESSAGE_MAX;
 use crate::warden::wire::Said;
 use crate::warden::wire::Setup;
 use crate::warden::wire::Told;
+
+/// A warden that holds addresses says so every 200 ms. The kernel keeps them for 1 s after that.
+const STUCK: Duration = Duration::from_millis(500);
+/// When this thread itself has not looked for so long, the warden may have been stopped with it.
+const STOPPED: Duration = Duration::from_millis(200);
 
 /// See above.
 pub struct Post {
@@ -24,6 +31,14 @@ pub struct Post {
     /// The warden that is there has not been set up.
     is_due: bool,
     wardens: u64,
+    /// The one that is there, until it is killed.
+    warden: Option<Process>,
+    /// Its last word about the addresses.
+    holds: bool,
+    /// It has said something since [`Post::replace`] looked.
+    spoke: bool,
+    silent_since: Instant,
+    looked: Instant,
     outgoing: Vec<u8>,
     incoming: Box<[u8; MESSAGE_MAX]>,
 }
@@ -45,6 +60,11 @@ impl Post {
             setup,
             is_due: false,
             wardens: 0,
+            warden: None,
+            holds: false,
+            spoke: false,
+            silent_since: Instant::ZERO,
+            looked: Instant::ZERO,
             outgoing: Vec::with_capacity(MESSAGE_MAX),
             incoming: Box::new([0; MESSAGE_MAX]),
         }
@@ -76,6 +96,21 @@ impl Post {
         self.tell(&Told::Beat { hold, at });
     }
 
+    /// Kills a warden that holds addresses, or is to, and says nothing any more; its keeper starts another one. Whether it
+    /// has. To be called with each beat, after everything has been heard.
+    pub fn replace(&mut self, hold: bool, now: Instant) -> bool {
+        let stood = now.since(self.looked) > STOPPED;
+        self.looked = now;
+        let owes = (hold || self.holds) && !self.setup.addresses.is_empty();
+        if std::mem::take(&mut self.spoke) || stood || !owes {
+            self.silent_since = now;
+        }
+        if now.since(self.silent_since) < STUCK {
+            return false;
+        }
+        self.warden.take().is_some_and(|stuck| stuck.kill().is_ok())
+    }
+
     /// `false`: it did not go into the pipe.
     pub fn tell(&mut self, told: &Told) -> bool {
         told.encode(&mut self.outgoing);
@@ -96,16 +131,26 @@ impl Post {
                     return Some(Heard::Closed);
                 }
             };
-            match Said::decode(&self.incoming[..length]) {
+            let said = Said::decode(&self.incoming[..length]);
+            self.spoke |= said.is_some();
+            match said {
                 None => {}
-                Some(Said::Started { .. }) => {
+                Some(Said::Started { process }) => {
                     self.wardens += 1;
                     self.is_due = true;
+                    self.holds = false;
+                    // Without it a stuck warden stays, and the lease of the kernel is what is left.
+                    self.warden = Process::open(process).ok();
                     if self.wardens > 1 {
                         return Some(Heard::Another);
                     }
                 }
-                Some(said) => return Some(Heard::Said(said)),
+                Some(said) => {
+                    if let Said::Holds(holds) = said {
+                        self.holds = holds;
+                    }
+                    return Some(Heard::Said(said));
+                }
             }
         }
     }
@@ -123,10 +168,13 @@ impl Post {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::plan::Network;
     use nix::sys::socket::AddressFamily;
     use nix::sys::socket::SockFlag;
     use nix::sys::socket::SockType;
     use nix::sys::socket::socketpair;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
 
     struct Warden(OwnedFd);
 
@@ -151,6 +199,10 @@ mod tests {
         let setup = Setup {
             interface: "eth0".to_owned(),
             lease_s: 1,
+            addresses: vec![Network {
+                address: "10.0.0.100".parse().unwrap(),
+                prefix_length: 24,
+            }],
             ..Setup::default()
         };
         (Post::new(ours, setup), Warden(theirs))
@@ -178,6 +230,35 @@ mod tests {
         assert_eq!(post.hear(), Some(Heard::Closed));
         assert_eq!(post.hear(), None);
         assert!(!post.is_open() && !post.tell(&Told::Announce));
+    }
+
+    #[test]
+    fn a_warden_that_owes_a_word_for_long_is_killed_once() {
+        let (mut post, warden) = both();
+        let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
+        let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+        let started = Said::Started {
+            process: process.id(),
+        };
+        warden.say(&started);
+        assert_eq!(post.hear(), None);
+        let mut look = |hold, from_ms: u64, to_ms: u64| {
+            warden.say(&Said::Reached);
+            assert!(post.hear().is_some());
+            (from_ms..=to_ms)
+                .step_by(20)
+                .find(|ms| post.replace(hold, at(*ms)))
+        };
+        // With nothing to hold it has nothing to say.
+        assert_eq!(look(false, 1000, 3000), None);
+        // It says something now and then.
+        assert_eq!(look(true, 3020, 3500), None);
+        assert_eq!(look(true, 3520, 4000), None);
+        // This thread has not looked.
+        assert_eq!(look(true, 4300, 4780), None);
+        assert_eq!(look(true, 5000, 8000), Some(5500));
+        assert_eq!(process.wait().unwrap().signal(), Some(9));
+        assert_eq!(look(true, 8000, 9000), None);
     }
 
     #[test]

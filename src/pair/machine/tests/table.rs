@@ -130,6 +130,12 @@ fn a_standby_takes_over_from_a_dead_active() {
         (Rig::standby, "the active dies while this one is isolated", Standby, "ask",
             |rig| { rig.pinged = false; rig.pass(1000); rig.goes("lb2"); rig.pass(200); rig.reply = None;
                 rig.pass(2000); rig.reply = Some(Reply::Silence); rig.pass(500); }),
+        (Rig::standby, "all fall silent; a ping address answered before the active's next word was due", Standby, "ask",
+            |rig| { rig.goes("lb2"); rig.pinged = false; rig.pass(30); rig.on(Event::Warden(FromWarden::Reached));
+                rig.reply = None; rig.pass(300); rig.reply = Some(Reply::Silence); rig.pass(3000); }),
+        (Rig::standby, "… and when it was overdue", Active, "ask vote:6 hold",
+            |rig| { rig.goes("lb2"); rig.pinged = false; rig.pass(61); rig.on(Event::Warden(FromWarden::Reached));
+                rig.pass(190); }),
         (Rig::standby, "the active dies and this one has no carrier", Standby, "",
             |rig| { rig.on(Event::Warden(FromWarden::Carrier(false))); rig.goes("lb2"); rig.pass(2000); }),
         (Rig::standby, "the active dies and this one's worker is lost", Standby, "",
@@ -274,6 +280,9 @@ fn an_active_hands_over_at_a_fault() {
         (Rig::active, "the warden dies, and another one is there", Active, "",
             |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.on(Event::Warden(FromWarden::Holds(true)));
                 rig.pass(3000); }),
+        (Rig::active, "… and has cleared up: nobody waits for the addresses to come by themselves", Active, "ask let-go hold",
+            |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.pass(10);
+                rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(1); }),
         (Rig::active, "the addresses are gone: they are ordered afresh", Active, "ask let-go hold",
             |rig| { rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(3000); }),
         (Rig::active, "the addresses are gone, and somebody else has them by now", Standby, "ask let-go cut serve ask",
