@@ -129,6 +129,8 @@ pub struct DomainSetup {
     pub streams: Arc<Streams>,
     /// Where the domain file is.
     pub file: PathBuf,
+    /// What was in it when the configuration was read.
+    pub text: Vec<u8>,
     /// Reads a text as this server's configuration.
     pub trial: Trial,
 }
@@ -339,6 +341,7 @@ impl DomainWork {
                     domain,
                     reloader: Arc::clone(reloader),
                     folder,
+                    text: setup.text.into(),
                     trial: setup.trial,
                 };
                 Some((file, orders, setup))

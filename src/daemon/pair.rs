@@ -22,8 +22,8 @@ use crate::control::domain::joined::Identity;
 use crate::control::domain::liaison::Liaison;
 use crate::control::domain::stream::Streams;
 use crate::control::log;
-use crate::control::reload::Trial;
 use crate::control::shared::Shared;
+use crate::daemon::run::Reading;
 use crate::daemon::workers::Orders;
 use crate::model::config;
 use crate::model::config::Config;
@@ -207,12 +207,13 @@ pub struct Running {
 
 impl Running {
     /// What control has of it.
-    pub fn control(&self, file: PathBuf, trial: Trial) -> DomainSetup {
+    pub fn control(&self, reading: Reading) -> DomainSetup {
         DomainSetup {
             liaison: Arc::clone(&self.liaison),
             streams: Arc::clone(&self.streams),
-            file,
-            trial,
+            file: reading.file,
+            text: reading.text,
+            trial: reading.trial,
         }
     }
 

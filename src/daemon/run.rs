@@ -157,7 +157,7 @@ pub fn verb(options: &Options) -> ExitCode {
     };
     check::say(&check::warnings(&loaded.warnings));
     let started = state_folder(&loaded.config)
-        .and_then(|folder| start(&loaded.config, folder, Reading::of(options)))
+        .and_then(|folder| start(&loaded.config, folder, Reading::of(options, loaded.text)))
         .and_then(serve);
     conclude(started)
 }
@@ -202,15 +202,18 @@ impl Terminals {
 pub struct Reading {
     pub source: Source,
     pub file: PathBuf,
+    /// What was in it when the configuration was read.
+    pub text: Vec<u8>,
     /// Another text in place of the file.
     pub trial: Trial,
 }
 
 impl Reading {
-    pub fn of(options: &Options) -> Reading {
+    pub fn of(options: &Options, text: Vec<u8>) -> Reading {
         Reading {
             source: check::source(options),
             file: options.file.as_deref().unwrap_or(DEFAULT_FILE).into(),
+            text,
             trial: check::trial(options),
         }
     }
@@ -254,14 +257,12 @@ pub fn start(
         ctl,
         ui,
         secret: secret()?,
-        source: reading.source,
+        source: Arc::clone(&reading.source),
         notifier: Arc::clone(&notifier),
         maximum: maximum(&sizing.budget),
         access_log,
         gauge: sizing.gauge(),
-        domain: pair
-            .as_ref()
-            .map(|pair| pair.control(reading.file, reading.trial)),
+        domain: pair.as_ref().map(|pair| pair.control(reading)),
     };
     let control = match Control::start(parts, known) {
         Ok(control) => control,

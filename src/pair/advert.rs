@@ -32,7 +32,7 @@ pub struct Advert {
     /// Set by an active that has released on purpose, until anybody is active or it claims back: whoever takes over need not
     /// ask. The term it served by.
     pub released: Option<Term>,
-    /// Whether a ping address has answered lately (within 500 ms).
+    /// Whether a ping address has answered lately (within 240 ms).
     pub reaches_ping: bool,
     /// Whether it could serve at all: the interface has a carrier, the workers serve.
     pub able: bool,

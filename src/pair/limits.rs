@@ -22,8 +22,11 @@ pub const START_WAIT: Duration = Duration::from_secs(2);
 /// The backup lets main go first: a question, a ballot on a slow disk and an advert fit into it.
 pub const BACKUP_WAIT: Duration = Duration::from_millis(300);
 
-/// Ping addresses are asked every 200 ms and 100 ms; silence of this length is not one lost answer.
+/// Ping addresses are asked every 200 ms; silence of this length is not one lost answer.
 pub const PING_SILENT: Duration = Duration::from_millis(500);
+/// Ping addresses are asked every 200 ms: who reaches one has heard of it within this. Of two servers that lose a gateway one
+/// has its last answer up to 200 ms after the other: its advert has to say no before the other has been silent for 500 ms.
+pub const PING_FRESH: Duration = Duration::from_millis(240);
 /// Five asks without an answer, and no advert of anybody as long.
 pub const ISOLATED: Duration = Duration::from_secs(1);
 /// Who gave the service away because of its network is not taken for sound earlier.

@@ -257,15 +257,16 @@ impl Warden {
                 return;
             }
         };
+        let was = std::mem::replace(&mut self.link, link);
+        let which = |link: Link| (link.index, link.hardware);
+        if link.map(which) != was.map(which) {
+            self.troubles.clear();
+        }
+        let mut sayer = Sayer::new(&mut self.troubles, pipe);
         if link.is_none() {
             sayer.trouble(format!("there is no interface {name}"));
         }
-        let was = std::mem::replace(&mut self.link, link);
-        let same =
-            |one: Link, other: Link| one.index == other.index && one.hardware == other.hardware;
-        if link.zip(was).is_none_or(|(link, was)| !same(link, was)) {
-            self.troubles.clear();
-            let mut sayer = Sayer::new(&mut self.troubles, pipe);
+        if link.is_none() || link.map(which) != was.map(which) {
             self.segment = link.map(|link| open(name, link, &mut sayer));
             self.pings.look(&mut self.kernel, link);
             if let (Some(_), own) = (link, self.pings.own()) {

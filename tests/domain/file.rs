@@ -4,6 +4,7 @@ use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::PAIR;
 use crate::world::World;
+use crate::world::network::Cable;
 use crate::world::record::eventually;
 use crate::world::world;
 
@@ -47,6 +48,26 @@ fn a_server_that_was_away_catches_up() {
         world.lb1.edit(BEFORE, "workers = 1\nconn_timeout = 3\n");
         world.lb1.says(&["event=reload"]);
         world.lb2.start();
+        both_have(&world, "conn_timeout = 3");
+    });
+}
+
+/// Nothing ends its stream; it is the adverts that say that it has gone.
+#[test]
+fn a_server_that_is_cut_off_hinders_no_change_and_catches_up() {
+    world(PAIR, |mut world| {
+        world.up();
+        for cable in [Cable::Service, Cable::Direct] {
+            world.network.cut("lb2", cable);
+        }
+        world.lb1.says(&["event=pair", "lb2 has been silent"]);
+        let mark = world.lb1.log.mark();
+        world.lb1.edit(BEFORE, "workers = 1\nconn_timeout = 3\n");
+        world.lb1.says_after(mark, &["event=reload"]);
+        assert!(world.lb2.text().contains(BEFORE));
+        for cable in [Cable::Service, Cable::Direct] {
+            world.network.heal("lb2", cable);
+        }
         both_have(&world, "conn_timeout = 3");
     });
 }

@@ -11,6 +11,7 @@ use crate::world::world;
 
 /// A SYN that is lost is sent again after a second.
 const PATIENT: Duration = Duration::from_secs(10);
+const SENT_AGAIN: Duration = Duration::from_millis(1200);
 
 /// Clients with new connections, and such that keep theirs.
 fn load(world: &World) -> [Clients; 3] {
@@ -42,7 +43,8 @@ fn a_planned_switch_under_load_fails_nobody() {
             clients.are_served_by(LB1);
         }
         world.lb2.orders("/api/domain/activate");
-        assert!(world.lb2.holds() && !world.lb1.holds());
+        world.lb2.serves();
+        world.lb1.releases();
         for clients in &load {
             clients.are_served_by(LB2);
         }
@@ -57,18 +59,21 @@ fn a_planned_switch_under_load_fails_nobody() {
 fn the_service_can_go_back_and_forth_twenty_times() {
     world(PAIR, |mut world| {
         world.up();
-        let [new, kept, _slow] = load(&world);
+        let load = load(&world);
+        let [new, kept, _] = &load;
         for turn in 0..20 {
             let (to, address) = [(&world.lb2, LB2), (&world.lb1, LB1)][turn % 2];
             to.is_ready();
             to.orders("/api/domain/activate");
-            assert!(to.holds(), "turn {turn}\n{}", to.history());
+            to.serves();
             new.are_served_by(address);
             kept.are_served_by(address);
+            // Else one switch after the other may take the same client's SYN away.
+            new.go_on(SENT_AGAIN);
         }
-        // Switch after switch may take the same client's SYN away each time; but who is let in is served.
-        new.got_what_they_were_accepted_for();
-        kept.got_what_they_were_accepted_for();
+        for clients in load {
+            clients.stop_well();
+        }
         world.was_never_served_twice();
     });
 }

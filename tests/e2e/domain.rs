@@ -1,6 +1,8 @@
 //! A domain of two servers without virtual addresses, as people run it: the file and the verbs. Who holds the service
 //! when something breaks has tests of its own.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Output;
@@ -9,9 +11,12 @@ use std::sync::atomic::AtomicU16;
 use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::Value;
 
 use crate::backend::Backend;
+use crate::chromium::Browser;
 use crate::node;
 use crate::process::Folder;
 use crate::process::Process;
@@ -99,6 +104,11 @@ impl Pair {
     /// Both run, and lb1 is active. Only a `hot` pair takes over: where that is not what is tested, a machine that does
     /// not run them for half a second changes nothing.
     fn start(hot: bool) -> Pair {
+        Pair::start_with(hot, "")
+    }
+
+    /// The same with more lines at the top of the file.
+    fn start_with(hot: bool, more: &str) -> Pair {
         let folder = Folder::new();
         let backend = Backend::named("one");
         let key = folder.path("key");
@@ -111,7 +121,7 @@ impl Pair {
         let port = 7400 + LINKS.fetch_add(1, Ordering::Relaxed);
         let link = |side: u8| format!("127.{}.{middle}.{low}:{port}", side | high & 31);
         let text = format!(
-            "# the shop\nin = '127.0.0.1:0'\nout1 = '{}'\n[domain]\nname = 'shop'\nmain = 'lb1'\nbackup = 'lb2'\n\
+            "# the shop\n{more}in = '127.0.0.1:0'\nout1 = '{}'\n[domain]\nname = 'shop'\nmain = 'lb1'\nbackup = 'lb2'\n\
              hot_standby = {hot}\nkey_file = '{}'\n[domain.servers.lb1] # left\naddresses = '{}'\n\
              [domain.servers.lb2]\naddresses = '{}'\n",
             backend.address,
@@ -287,5 +297,72 @@ fn of_two_changes_apart_the_active_wins_and_the_other_is_kept() {
         "{}",
         two.name
     );
+    pair.stop();
+}
+
+/// The page that the file names is a pipe: as long as nobody writes into it, the start is between reading the file and
+/// everything else.
+#[test]
+fn a_change_while_a_server_starts_is_not_lost() {
+    let mut pair = Pair::start(false);
+    let [_, two] = &mut pair.servers;
+    two.process.signal(Signal::SIGTERM);
+    node::ends_well(&mut two.process);
+    let page = two.file.with_file_name("late.html");
+    mkfifo(&page, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let names_it = format!("error_files = {{ 503 = '{}' }}\n[domain]\n", page.display());
+    two.write(&pair.text.replace("[domain]\n", &names_it));
+    two.process = run(&two.file, &two.variables);
+    // Returns once it is read.
+    let mut pipe = OpenOptions::new().write(true).open(&page).unwrap();
+    let common = two.file.with_file_name("common.html");
+    std::fs::write(&common, "late").unwrap();
+    std::fs::rename(&common, &page).unwrap();
+    let wanted = pair.text.replace("# the shop", "# changed in between");
+    two.write(&wanted);
+    pipe.write_all(b"late").unwrap();
+    drop(pipe);
+    two.process.line("event=reload ");
+    pair.until_both_have(&wanted);
+    pair.stop();
+}
+
+/// The live part of the page, and its orders. Each order is asked for again by the page before it is given.
+#[test]
+fn the_page_shows_the_domain_and_takes_orders() {
+    let pair = Pair::start_with(true, "username = 'admin'\npassword = 'secret'\n");
+    pair.switch_to("lb1");
+    let mut browser = Browser::start();
+    let two = &pair.servers[1];
+    let address = |name: &str| {
+        let mut variables = two.variables.iter();
+        let (_, value) = variables.find(|(variable, _)| *variable == name).unwrap();
+        value.clone()
+    };
+    let ui = format!("{}:{}", address("HALB_UI"), address("HALB_UI_PORT"));
+    browser.open(&format!("http://admin:secret@{ui}/"));
+    browser.until("document.body.dataset.link === 'live'");
+    let says = |text: &str| format!("document.querySelector('#pair').innerText.includes('{text}')");
+    browser.until(&says(
+        "This is the page of lb2, which is standby. lb1 serves",
+    ));
+    browser.until(&says("what lb1 has learned is here"));
+    let press = |browser: &mut Browser, name: &str, to: &str| {
+        let form = format!("#pair form:has(input[value={name}])");
+        let button = format!("document.querySelector('{form} button[value={to}]')");
+        browser.until(&button);
+        browser.value(&format!("{button}.click()"));
+    };
+    press(&mut browser, "lb2", "activate");
+    browser.until(&says("lb2 serves, in term"));
+    browser.until(&says("lb1 is 0."));
+    press(&mut browser, "lb1", "maintenance-on");
+    let row = "[...document.querySelectorAll('#pair tbody tr')]";
+    browser.until(&format!("{row}[0].innerText.includes('end maintenance')"));
+    let text = pair.servers[0].text();
+    assert!(text.contains("maintenance = true"), "{text}");
+    press(&mut browser, "lb1", "maintenance-off");
+    browser.until(&format!("!{row}[0].innerText.includes('end maintenance')"));
+    drop(browser);
     pair.stop();
 }

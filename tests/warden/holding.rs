@@ -120,8 +120,17 @@ fn an_interface_may_come_later_and_go() {
     let host = Host::new();
     let mut main = Main::bare(&host);
     main.tell(&Told::Setup(setup()));
-    main.wait(|said| *said == Said::Carrier(false));
     main.wait(|said| *said == Said::Trouble("there is no interface eth0".to_owned()));
+    main.wait(|said| *said == Said::Carrier(false));
+    // It is said once, whatever else comes and goes. It has looked again by the second answer.
+    host.ip("link add spare type veth peer name another");
+    for number in [1, 2] {
+        main.tell(&Told::Ask { number });
+        main.wait(|said| {
+            assert!(!matches!(said, Said::Trouble(_)), "{said:?}");
+            matches!(said, Said::Answered { number: of, .. } if *of == number)
+        });
+    }
     // Nothing to add them to.
     main.beat();
     main.hold = true;

@@ -1,6 +1,8 @@
 //! How the domain stands: each server's state and what is the matter with it, as one JSON object that all terminals and
 //! verbs show from.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -52,12 +54,27 @@ pub fn report(shared: &Shared) -> Option<Value> {
 /// How far others are behind this server, or this one behind another.
 fn mirror(domain: &Domain, config: &config::Domain) -> Value {
     let seen = domain.mirror.seen();
+    let name = |node| super::name_of(config, node);
     let followers = seen.followers.iter();
-    let followers = followers.map(
-        |(node, lag)| json!({"name": super::name_of(config, *node), "lag_s": lag.as_secs_f64()}),
-    );
+    let followers =
+        followers.map(|(node, lag)| json!({"name": name(*node), "lag_s": lag.as_secs_f64()}));
+    let behind = |(node, lag): &(NodeId, Duration)| {
+        format!("{} is {:.2} s behind", name(*node), lag.as_secs_f64())
+    };
+    let text = match seen.following.map(name) {
+        Some(active) if seen.is_whole => format!("what {active} has learned is here"),
+        Some(active) => format!("what {active} has learned is on its way here"),
+        None if seen.followers.is_empty() => "nobody follows".to_owned(),
+        None => seen
+            .followers
+            .iter()
+            .map(behind)
+            .collect::<Vec<String>>()
+            .join(", "),
+    };
     json!({
-        "following": seen.following.map(|node| super::name_of(config, node)),
+        "text": text,
+        "following": seen.following.map(name),
         "whole": seen.is_whole,
         "followers": followers.collect::<Vec<Value>>(),
         "resyncs": seen.resyncs,

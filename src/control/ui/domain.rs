@@ -35,6 +35,7 @@ pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
         .collect();
     let name = escaped(word(&domain["name"]));
     let file = escaped(word(&domain["file"]["text"]));
+    let mirror = escaped(word(&domain["mirror"]["text"]));
     let kept: Vec<&str> = list(&domain["file"]["conflicts"])
         .filter_map(Value::as_str)
         .collect();
@@ -50,7 +51,8 @@ pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
          <div class=\"scroll\">\n<table role=\"table\" aria-labelledby=\"domain\">\n<thead><tr>\
          <th scope=\"col\">Server</th><th scope=\"col\">State</th><th scope=\"col\">Addresses</th>\
          <th scope=\"col\">Ready</th><th scope=\"col\">Links</th><th scope=\"col\">File</th></tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p>Domain file: {file}</p>\n{kept}</section>\n",
+         <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p>Domain file: {file}</p>\n\
+         <p>Mirror: <span data-f=\"domain.mirror.text\">{mirror}</span></p>\n{kept}</section>\n",
         escaped(&sentence(domain)),
     )
 }
@@ -105,8 +107,8 @@ fn row(server: &Value, order_token: Option<&str>) -> String {
     };
     let orders = order_token.map_or_else(String::new, |token| orders(&name, state, token));
     format!(
-        "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td class=\"standing\">{said} {orders}</td><td>{held}</td>\
-         <td>{}</td><td>{links}</td><td>{}</td></tr>\n",
+        "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td class=\"standing\">{said} {orders}</td><td data-head=\"Addresses\">{held}</td>\
+         <td data-head=\"Ready\">{}</td><td data-head=\"Links\">{links}</td><td data-head=\"File\">{}</td></tr>\n",
         escaped(word(&server["role"])),
         yes(&server["ready"]),
         escaped(word(&server["file"])),
@@ -211,6 +213,7 @@ mod tests {
                  "conditions": ["<failing>"], "links": [{"up": true}, {"up": false}], "file": "3.7"},
                 {"name": "lb2", "role": "backup", "alive": true, "state": "standby", "ready": true},
             ],
+            "mirror": {"text": "what lb1 has learned is here"},
             "file": {"text": "version 3.7 on all servers", "conflicts": ["halb.toml.conflict-lb2-6"]},
         })
     }
@@ -224,6 +227,7 @@ mod tests {
             "1 of 2",
             "version 3.7 on all servers",
             "halb.toml.conflict-lb2-6",
+            "what lb1 has learned is here",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

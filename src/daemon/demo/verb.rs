@@ -75,6 +75,7 @@ fn balancer(backends: &DemoBackends, front: SocketAddr) -> Result<Started, Start
                 Reading {
                     source: Arc::new(|| Err(vec![NO_FILE.to_owned()])),
                     file: PathBuf::new(),
+                    text: Vec::new(),
                     trial: Arc::new(|_| Err(vec![NO_FILE.to_owned()])),
                 },
             )

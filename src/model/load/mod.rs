@@ -67,6 +67,8 @@ pub struct Loaded {
     /// By property name; what is absent is at its default.
     pub origins: BTreeMap<String, Origin>,
     pub warnings: Vec<Finding>,
+    /// What was in the file when it was read; empty without one.
+    pub text: Vec<u8>,
 }
 
 /// A configuration with at least one mistake.
@@ -104,6 +106,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Refused> {
             config: loader.config,
             origins: loader.origins,
             warnings,
+            text: sources.file.map_or(Vec::new(), |file| file.bytes.to_vec()),
         })
     } else {
         Err(Refused { mistakes, warnings })

@@ -52,7 +52,7 @@ impl Keeper {
             return;
         }
         let head = self.head.child(self.term.number, &wanted.text);
-        let waiting: Vec<NodeId> = self.linked_others().map(|(node, _)| *node).collect();
+        let waiting: Vec<NodeId> = self.reached_others().map(|(node, _)| *node).collect();
         for node in &waiting {
             let proposal = Message::Propose {
                 head: head.clone(),
@@ -254,12 +254,7 @@ impl Keeper {
     /// The time for answers is over.
     pub(super) fn out_of_patience(&mut self) {
         match &mut self.doing {
-            Doing::Proposing { waiting, .. } => {
-                let silent = waiting.iter().map(|node| (*node, Refusal::Silent));
-                let silent = silent.collect();
-                self.call_off(None);
-                self.report(Report::Refused(silent));
-            }
+            Doing::Proposing { .. } => self.unanswered(),
             Doing::Concluding { waiting, said, .. } => {
                 let silent = std::mem::take(waiting);
                 said.extend(silent.into_iter().map(|node| (node, Err(Refusal::Silent))));
@@ -267,5 +262,29 @@ impl Keeper {
             }
             _ => self.doing = Doing::Idle,
         }
+    }
+
+    /// Who is there and says nothing stops a change. Who is silent in every way has gone while it was asked: it is told
+    /// to forget it, should it come back, and has it from the others' heads then.
+    fn unanswered(&mut self) {
+        let Doing::Proposing { head, waiting, .. } = &mut self.doing else {
+            return;
+        };
+        let others = &self.others;
+        let is_gone = |node: &NodeId| others.get(node).is_some_and(|other| other.silent);
+        let version = head.version;
+        let (gone, there): (Vec<NodeId>, Vec<NodeId>) =
+            std::mem::take(waiting).into_iter().partition(is_gone);
+        if there.is_empty() {
+            for node in gone {
+                self.tell(node, Message::Abort { version });
+            }
+            self.decide();
+            return;
+        }
+        waiting.extend(gone.into_iter().chain(there.iter().copied()));
+        self.call_off(None);
+        let silent = there.into_iter().map(|node| (node, Refusal::Silent));
+        self.report(Report::Refused(silent.collect()));
     }
 }

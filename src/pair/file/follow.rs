@@ -221,7 +221,7 @@ impl Keeper {
 
     /// Who has the highest of those that are to be taken here.
     fn best(&self, now: Instant) -> Option<NodeId> {
-        let candidates = self.linked_others().filter_map(|(node, other)| {
+        let candidates = self.reached_others().filter_map(|(node, other)| {
             let head = other.head.as_ref()?;
             let is_unfit = other
                 .unfit

@@ -51,6 +51,8 @@ pub struct Keeper {
 #[derive(Clone, Debug, Default)]
 pub struct Other {
     pub linked: bool,
+    /// No advert comes of it any more, whatever its stream seems to be.
+    pub silent: bool,
     /// The last that it told.
     pub head: Option<Head>,
     pub aside: Vec<(String, u64)>,
@@ -157,6 +159,7 @@ impl Keeper {
             Event::Tick => {}
             Event::Linked(node) => self.linked(node),
             Event::Unlinked(node) => self.unlinked(node, now),
+            Event::Silent(silent) => self.silent(&silent),
             Event::Heard { from, message } => self.heard(from, message, now),
             Event::Wanted { base, text } => self.want(base, text, now),
             Event::Checked { number, result } => self.checked(number, result, now),
@@ -190,7 +193,7 @@ impl Keeper {
         };
         let is_idle = matches!(self.doing, Doing::Idle);
         let wanted = self.wanted.as_ref().map(|wanted| wanted.not_before);
-        let unfit = self.linked_others().filter_map(|(_, other)| other.unfit);
+        let unfit = self.reached_others().filter_map(|(_, other)| other.unfit);
         let idle = wanted.into_iter().chain(unfit.map(|(_, until)| until));
         let idle = idle.min().filter(|_| is_idle);
         let again = self.differs().then_some(self.tell_again);
@@ -227,6 +230,12 @@ impl Keeper {
         }
         self.others.entry(node).or_default().linked = true;
         self.tell_head(node);
+    }
+
+    fn silent(&mut self, silent: &BTreeSet<NodeId>) {
+        for (node, other) in &mut self.others {
+            other.silent = silent.contains(node);
+        }
     }
 
     fn heard(&mut self, from: NodeId, message: Message, now: Instant) {
@@ -378,6 +387,11 @@ impl Keeper {
 
     pub(super) fn linked_others(&self) -> impl Iterator<Item = (&NodeId, &Other)> {
         self.others.iter().filter(|(_, other)| other.linked)
+    }
+
+    /// Those who can be expected to answer.
+    pub(super) fn reached_others(&self) -> impl Iterator<Item = (&NodeId, &Other)> {
+        self.linked_others().filter(|(_, other)| !other.silent)
     }
 
     pub(super) fn tell(&mut self, to: NodeId, message: Message) {

@@ -1,5 +1,7 @@
 //! What goes into the keeper and what comes out.
 
+use std::collections::BTreeSet;
+
 use crate::pair::advert::FileVersion;
 use crate::pair::file::head::Head;
 use crate::pair::file::message::Message;
@@ -17,6 +19,8 @@ pub enum Event {
     Linked(NodeId),
     /// … or ended.
     Unlinked(NodeId),
+    /// Those of whom no advert comes any more. A stream may seem to be up for long after a cable was cut.
+    Silent(BTreeSet<NodeId>),
     Heard {
         from: NodeId,
         message: Message,

@@ -56,7 +56,7 @@ impl Own {
     }
 
     pub(super) fn reaches_ping(&self, now: Instant) -> bool {
-        self.reached && now.since(self.reached_at) < limits::PING_SILENT
+        self.reached && now.since(self.reached_at) < limits::PING_FRESH
     }
 
     /// Whether addresses are, or may be, on this host.

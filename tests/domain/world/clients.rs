@@ -127,11 +127,6 @@ impl Clients {
         });
     }
 
-    /// Every request that got a connection got its response.
-    pub fn got_what_they_were_accepted_for(&self) {
-        self.had_none(0, |ended| matches!(ended, Ended::Failed(_)));
-    }
-
     fn had_none(&self, mark: usize, is_bad: impl Fn(&Ended) -> bool) {
         let all = self.attempts.all();
         let bad = all

@@ -168,14 +168,16 @@ impl World {
         })
     }
 
-    /// Starts both servers at once; returns when lb1 serves and lb2 could take over. Both have probed the outputs by then:
-    /// until control has, requests wait.
+    /// Starts both servers at once; returns when lb1 serves and lb2 could take over, as both know. Both have probed the
+    /// outputs by then: until control has, requests wait.
     pub fn up(&mut self) {
         self.lb1.start();
         self.lb2.start();
         self.lb1.serves();
         self.lb1.is_ready();
+        self.lb2.follows(&self.lb1);
         self.lb2.is_ready();
+        self.lb1.sees_ready(&self.lb2);
     }
 
     /// The domain's.

@@ -188,8 +188,31 @@ impl Server {
         });
     }
 
+    /// Waits until it knows of another one that could take over at once: only then it may be told to go.
+    pub fn sees_ready(&self, other: &Server) {
+        eventually(&format!("{} sees {} ready", self.name, other.name), || {
+            self.says_of(other.name, "ready", &json!(true))
+        });
+    }
+
+    /// Waits until there is a stream to the other one and all has come over it that the other one has learned: before
+    /// the stream is up, nothing is missing as far as anybody knows.
+    pub fn follows(&self, other: &Server) {
+        eventually(&format!("{} follows {}", self.name, other.name), || {
+            let Ok(report) = self.asks("/api/domain/status") else {
+                return false; // it is just starting, perhaps
+            };
+            let mirror = &report["status"]["domain"]["mirror"];
+            mirror["following"] == other.name && mirror["whole"] == true
+        });
+    }
+
     /// Whether that stands in what it says of itself.
     pub fn is(&self, word: &str, value: &Value) -> bool {
+        self.says_of(self.name, word, value)
+    }
+
+    fn says_of(&self, name: &str, word: &str, value: &Value) -> bool {
         let Ok(report) = self.asks("/api/domain/status") else {
             return false; // it is just starting, perhaps
         };
@@ -197,8 +220,8 @@ impl Server {
             .as_array()
             .into_iter()
             .flatten();
-        let mut own = servers.filter(|server| server["this"] == true);
-        own.any(|server| server[word] == *value)
+        let mut of = servers.filter(|server| server["name"] == name && server["alive"] == true);
+        of.any(|server| server[word] == *value)
     }
 
     /// What `ctl` answers to an operator on this host.

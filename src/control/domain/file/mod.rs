@@ -41,6 +41,7 @@ use crate::control::reload::Trial;
 use crate::control::shared::Shared;
 use crate::control::state::Folder;
 use crate::pair::file::bytes::decode;
+use crate::pair::file::message::Text;
 use crate::pair::file::words::Event;
 use crate::pair::node::NodeId;
 
@@ -51,6 +52,8 @@ pub struct Setup {
     pub reloader: Arc<Reloader>,
     /// Where it is remembered from one start to the next.
     pub folder: Option<Arc<Folder>>,
+    /// What is in force at the start. The file may say otherwise by now.
+    pub text: Text,
     /// Reads a text as this server's configuration.
     pub trial: Trial,
 }
@@ -106,13 +109,7 @@ impl DomainFile {
 
     /// Keeps the file as the other servers have it, for ever. `orders` came with it.
     pub async fn run(self: Arc<Self>, orders: Orders, setup: Setup) {
-        match Task::begin(Arc::clone(&self), setup).await {
-            Ok(task) => task.run(orders.0).await,
-            Err(error) => log::event(
-                "domain_file_unread",
-                &[("file", &self.place.path().display()), ("cause", &error)],
-            ),
-        }
+        Task::begin(self, setup).run(orders.0).await;
     }
 
     /// What is in the file is to be in force on all servers; where it says what is in force it is read again here.

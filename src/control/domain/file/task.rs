@@ -8,7 +8,6 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::spawn_blocking;
 use tokio::time::interval;
 use tokio::time::sleep;
 
@@ -32,6 +31,7 @@ use crate::pair::file::bytes::encode;
 use crate::pair::file::head::Head;
 use crate::pair::file::head::fingerprint;
 use crate::pair::file::keeper::Keeper;
+use crate::pair::file::message::Text;
 use crate::pair::file::words::Action;
 use crate::pair::file::words::Event;
 use crate::pair::file::words::Note;
@@ -57,11 +57,9 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Begins with what is in the file; that may have been changed since the last run.
-    pub(super) async fn begin(file: Arc<DomainFile>, setup: Setup) -> io::Result<Task> {
-        let place = file.place.clone();
-        let read = spawn_blocking(move || place.read()).await;
-        let text = read.map_err(io::Error::other)??;
+    /// Begins with what is in force; that may have been changed since the last run.
+    pub(super) fn begin(file: Arc<DomainFile>, setup: Setup) -> Task {
+        let text = Text::clone(&setup.text);
         let folder = setup.folder.as_ref();
         let known = folder.and_then(|folder| folder.read(record::FILE, record::decode));
         let known = known.unwrap_or_else(|| Record {
@@ -70,7 +68,7 @@ impl Task {
         });
         let head = match known.head.version.hash == fingerprint(&text) {
             true => known.head,
-            // Whoever changed it while nobody ran wants it so, and it is in force here by now.
+            // Whoever changed it while nobody ran wants it so, and it is in force here.
             false => known.head.child(known.head.version.term, &text),
         };
         let me = setup.domain.node;
@@ -78,7 +76,7 @@ impl Task {
         join(&file, &setup.domain);
         let task = Task {
             work: Arc::new(Work::new(Arc::clone(&file), setup)),
-            keeper: Keeper::new(me, head, text.into(), clock::read().now),
+            keeper: Keeper::new(me, head, text, clock::read().now),
             file,
             conflicts: known.conflicts,
             current: None,
@@ -87,7 +85,7 @@ impl Task {
             trouble: None,
         };
         task.remember();
-        Ok(task)
+        task
     }
 
     pub(super) async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
@@ -297,6 +295,9 @@ impl Task {
             let serves = standing.own.state == State::Active;
             let term = standing.own.term;
             self.event(Event::Term { term, serves });
+            let peers = standing.peers.iter().flatten();
+            let silent = peers.filter(|peer| !peer.alive);
+            self.event(Event::Silent(silent.map(|peer| peer.advert.from).collect()));
         }
         let config = &self.work.shared().current().config;
         let files = config.error_files.values();
@@ -366,18 +367,19 @@ impl Task {
     }
 }
 
-/// Submits the file whenever it was written.
+/// Submits the file whenever it was written, and once at the beginning: it may have been written since the
+/// configuration was read, and nothing told of that.
 async fn watch(file: Arc<DomainFile>) {
     let watched = async {
         let mut watch = Watch::on(&file.place)?;
         loop {
-            watch.written().await?;
             let submission = Submission {
                 text: None,
                 yes: false,
                 reply: None,
             };
             let _ = file.commands.send(Command::Submit(submission));
+            watch.written().await?;
         }
     };
     let watched: io::Result<()> = watched.await;

@@ -7,6 +7,8 @@ const SILENCE_MS = 4000;
 const AGAIN_MS = 2000;
 // So many outputs that do not serve are named in one sentence.
 const NAMED = 4;
+// Of the domain, what is another each time.
+const PASSING = ["holds_s", "heard_ms", "mirror"];
 
 const root = document.body;
 const link = document.getElementById("link");
@@ -98,7 +100,7 @@ function showVerdict({ node, outputs }) {
 
 // HALB draws this part itself; it is fetched when something in it is another than before, but for what only passes.
 async function showDomain(domain) {
-  const next = domain && JSON.stringify(domain, (name, value) => name === "holds_s" || name === "heard_ms" ? undefined : value);
+  const next = domain && JSON.stringify(domain, (name, value) => PASSING.includes(name) ? undefined : value);
   if (next === pair || !domain) return;
   pair = next;
   const response = await fetch(`${location.origin}/pair`);

@@ -11,6 +11,7 @@ use crate::pair::file::words::Action;
 use crate::pair::file::words::Event;
 use crate::pair::file::words::Note;
 use crate::pair::file::words::Report;
+use crate::pair::node::NodeId;
 
 const WHILE: Duration = Duration::from_secs(30);
 
@@ -76,6 +77,48 @@ fn who_is_there_and_silent_stops_a_change() {
     let silent = vec![(world.servers[1].id, Refusal::Silent)];
     assert_eq!(world.servers[0].reports, [Report::Refused(silent)]);
     assert_eq!(world.all_words(), ["root", "root"]);
+}
+
+/// A cable was cut, and its stream seems to be up all the same.
+#[test]
+fn who_is_silent_in_every_way_stops_no_change() {
+    for is_known in [true, false] {
+        let mut world = World::new(3);
+        world.settle();
+        let [active, there, gone] = [0, 1, 2].map(|number| world.servers[number].id);
+        let silent = |world: &mut World, silent: &[NodeId]| {
+            world.give(0, Event::Silent(silent.iter().copied().collect()));
+        };
+        if is_known {
+            silent(&mut world, &[gone]);
+        }
+        world.want(0, "a");
+        world.act(0);
+        world.act(0);
+        assert_eq!(world.servers[0].id, active);
+        world.cable_cut = Some(2);
+        if is_known {
+            world.settle();
+        } else {
+            world.pass(ANSWER_WITHIN / 2);
+            assert_eq!(world.all_words(), ["root", "root", "root"], "it is asked");
+            silent(&mut world, &[gone]);
+            world.pass(ANSWER_WITHIN);
+        }
+        assert_eq!(world.all_words(), ["a", "a", "root"]);
+        assert_eq!(taken_by(&world.servers[0].reports[0]), [0, 1]);
+        // It is there again, and what was told to it meanwhile with it.
+        world.cable_cut = None;
+        silent(&mut world, &[]);
+        world.pass(Duration::from_secs(3));
+        assert_eq!(world.all_words(), ["a", "a", "a"], "known: {is_known}");
+        silent(&mut world, &[gone]);
+        world.cable_cut = Some(1);
+        world.want(0, "b");
+        world.pass(WHILE);
+        let refused = Report::Refused(vec![(there, Refusal::Silent)]);
+        assert_eq!(world.servers[0].reports[1], refused, "that one is there");
+    }
 }
 
 #[test]

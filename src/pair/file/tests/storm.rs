@@ -2,10 +2,12 @@
 //! crash at every step and come back, several people change the file. In the end all have the same, and nothing that
 //! was accepted is gone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::pair::file::head::Head;
 use crate::pair::file::tests::world::World;
+use crate::pair::file::words::Event;
 
 /// Small and the same everywhere.
 struct Dice(u64);
@@ -57,8 +59,7 @@ impl Storm {
             70..78 => {
                 let length = Duration::from_millis(self.dice.below(3000) as u64);
                 self.world.now = self.world.now + length;
-                let tick = crate::pair::file::words::Event::Tick;
-                self.world.give(one, tick);
+                self.world.give(one, Event::Tick);
             }
             78..84 => self.change(one),
             84..87 => {
@@ -72,6 +73,11 @@ impl Storm {
             97..98 => {
                 let full = self.dice.below(4) == 0;
                 self.world.servers[one].disk_full = full;
+            }
+            98..99 => {
+                let node = self.world.servers[other].id;
+                let silent = [node].into_iter().filter(|_| one != other).collect();
+                self.world.give(one, Event::Silent(silent));
             }
             _ => self.world.link(one, other),
         }
@@ -112,6 +118,7 @@ impl Storm {
             if self.world.servers[number].keeper.is_none() {
                 self.world.start(number);
             }
+            self.world.give(number, Event::Silent(BTreeSet::new()));
         }
         self.world.heal();
         self.world.pass(Duration::from_secs(120));

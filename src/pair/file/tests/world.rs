@@ -24,6 +24,8 @@ pub struct World {
     /// What is under way: from, to, bytes.
     pub flying: VecDeque<(usize, usize, Vec<u8>)>,
     pub linked: Vec<Vec<bool>>,
+    /// What goes to that server and comes from it waits, and nobody sees it.
+    pub cable_cut: Option<usize>,
     /// Every version that was taken because somebody wanted it, and its text.
     pub accepted: Vec<(FileVersion, Text)>,
 }
@@ -72,6 +74,7 @@ impl World {
             now: Instant::ZERO,
             flying: VecDeque::new(),
             linked: vec![vec![false; count]; count],
+            cable_cut: None,
             accepted: Vec::new(),
         };
         (0..count).for_each(|server| world.start(server));
@@ -216,9 +219,12 @@ impl World {
 
     /// The message that was sent first arrives; `false`: there is none.
     pub fn deliver(&mut self) -> bool {
-        let Some((from, to, bytes)) = self.flying.pop_front() else {
+        let cut = self.cable_cut;
+        let can_go = |(from, to, _): &(usize, usize, _)| Some(*from) != cut && Some(*to) != cut;
+        let Some(first) = self.flying.iter().position(can_go) else {
             return false;
         };
+        let (from, to, bytes) = self.flying.remove(first).unwrap();
         self.arrive(from, to, &bytes);
         true
     }

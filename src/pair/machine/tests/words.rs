@@ -2,6 +2,7 @@
 
 use crate::pair::action::Note;
 use crate::pair::action::Why;
+use crate::pair::machine::tests::rig::Rig;
 use crate::pair::state::State;
 use crate::pair::term::Term;
 
@@ -94,4 +95,17 @@ fn each_reason_has_a_sentence() {
         assert!(sentence.split(' ').count() >= 3, "{sentence}");
         assert!(!sentence.contains(&format!("{why:?}")), "{sentence}");
     }
+}
+
+/// Of two servers that lose a gateway the other one may have had its last answer 200 ms earlier, and hands over after
+/// 500 ms without one if this server seems to reach it: two adverts before that it has to say no.
+#[test]
+fn a_server_says_in_time_that_no_ping_address_answers() {
+    let mut rig = Rig::standby();
+    rig.pass(1000);
+    rig.pinged = false;
+    rig.pass(150);
+    assert!(rig.machine.advert().reaches_ping, "one answer is due");
+    rig.pass(100);
+    assert!(!rig.machine.advert().reaches_ping);
 }
