@@ -13,6 +13,7 @@ use crate::control::reload::Trial;
 use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DEFAULT_FILE;
 use crate::daemon::args::Options;
+use crate::daemon::interface;
 use crate::daemon::pair;
 use crate::daemon::sizing;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
@@ -39,7 +40,7 @@ pub fn verb(options: &Options) -> ExitCode {
         Ok(mut loaded) => {
             let short = sizing::warnings(&loaded);
             loaded.warnings.extend(short);
-            loaded.warnings.extend(key_warning(&loaded));
+            loaded.warnings.extend(domain_warnings(&loaded));
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),
@@ -55,13 +56,16 @@ pub fn verb(options: &Options) -> ExitCode {
     }
 }
 
-/// A server of a domain does not start without its key, which another user may be unable to read.
-fn key_warning(loaded: &Loaded) -> Option<Finding> {
-    let message = pair::key_trouble(&loaded.config)?;
-    Some(Finding {
+/// A server of a domain does not start without its key, which another user may be unable to read, and holds nothing
+/// without its interface.
+fn domain_warnings(loaded: &Loaded) -> Vec<Finding> {
+    let mut messages = interface::troubles(&loaded.config);
+    messages.extend(pair::key_trouble(&loaded.config));
+    let finding = |message| Finding {
         origin: Origin::Default,
         message,
-    })
+    };
+    messages.into_iter().map(finding).collect()
 }
 
 /// The configuration of this process: file, environment and command line together.

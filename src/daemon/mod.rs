@@ -15,6 +15,7 @@ pub mod check;
 pub mod ctl;
 pub mod demo;
 pub mod domain;
+pub mod interface;
 pub mod pair;
 pub mod print;
 pub mod reload;

@@ -46,6 +46,7 @@ pub fn report(shared: &Shared) -> Option<Value> {
         "virtual_addresses": config.virtual_addresses.iter().map(|network| network.address.to_string()).collect::<Vec<_>>(),
         "holds_s": holds_s,
         "servers": servers.collect::<Vec<Value>>(),
+        "switch_cut": shared.plane.switch_cut(),
         "mirror": mirror(domain, config),
         "file": domain.file().map(|file| file.view().json()),
     }))

@@ -35,6 +35,11 @@ fn own(text: &mut Text, domain: &Value) {
             .as_str()
             .map(|_| u8::from(domain["holds_s"].is_number())),
     );
+    text.counter(
+        "halb_domain_switch_cut_total",
+        "Connections whose exchange a planned switch cut when `switch_grace` was over.",
+    )
+    .maybe(&[], domain["switch_cut"].as_u64());
 }
 
 fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {

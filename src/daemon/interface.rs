@@ -1,0 +1,130 @@
+//! Whether the interface that is to hold the virtual addresses is on this host, and on their network. Only a warning:
+//! the host may be another one, and an interface may come later.
+
+use std::net::IpAddr;
+
+use nix::ifaddrs::getifaddrs;
+
+use crate::model::config::Config;
+use crate::model::config::Domain;
+
+/// An interface, and one of its addresses if it has any.
+type Seen = (String, Option<IpAddr>);
+
+/// What is to be said of the interface of this server.
+pub fn troubles(config: &Config) -> Vec<String> {
+    match &config.domain {
+        Some(domain) => of_domain(domain, &seen()),
+        None => Vec::new(),
+    }
+}
+
+/// What this host has; nothing where that cannot be seen.
+fn seen() -> Vec<Seen> {
+    let Ok(all) = getifaddrs() else {
+        return Vec::new();
+    };
+    let address = |storage: nix::sys::socket::SockaddrStorage| {
+        let four = storage.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));
+        four.or_else(|| storage.as_sockaddr_in6().map(|it| IpAddr::V6(it.ip())))
+    };
+    all.map(|one| (one.interface_name, one.address.and_then(address)))
+        .collect()
+}
+
+fn of_domain(domain: &Domain, seen: &[Seen]) -> Vec<String> {
+    let node = domain.node.as_ref();
+    let Some(server) = node.and_then(|node| domain.servers.get(node)) else {
+        return Vec::new();
+    };
+    let interface = &server.interface;
+    if interface.is_empty() || seen.is_empty() || domain.virtual_addresses.is_empty() {
+        return Vec::new();
+    }
+    if !seen.iter().any(|(name, _)| name == interface) {
+        return vec![format!("there is no interface {interface} on this host")];
+    }
+    let own = seen.iter().filter(|(name, _)| name == interface);
+    let own: Vec<IpAddr> = own.filter_map(|(_, address)| *address).collect();
+    let strange = domain
+        .virtual_addresses
+        .iter()
+        .filter(|network| !own.iter().any(|address| network.contains(*address)));
+    strange
+        .map(|network| {
+            format!(
+                "domain.virtual_addresses: {}/{}: {interface} has no address of that network",
+                network.address, network.prefix_length
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::Server;
+    use crate::model::plan::Network;
+
+    fn network(address: &str, prefix_length: u8) -> Network {
+        Network {
+            address: address.parse().unwrap(),
+            prefix_length,
+        }
+    }
+
+    fn domain(interface: &str) -> Domain {
+        let server = Server {
+            interface: interface.to_owned(),
+            ..Server::default()
+        };
+        Domain {
+            node: Some("lb1".to_owned()),
+            virtual_addresses: vec![network("10.0.0.100", 24), network("2001:db8::100", 64)],
+            servers: [("lb1".to_owned(), server)].into(),
+            ..Domain::default()
+        }
+    }
+
+    fn seen(all: &[(&str, &str)]) -> Vec<Seen> {
+        let one = |(name, address): &(&str, &str)| ((*name).to_owned(), address.parse().ok());
+        all.iter().map(one).collect()
+    }
+
+    #[test]
+    fn an_interface_has_to_be_on_the_network_of_the_addresses() {
+        let (both, other) = (
+            [
+                ("eth0", ""),
+                ("eth0", "10.0.0.11"),
+                ("eth0", "2001:db8::11"),
+            ],
+            [
+                ("eth0", "10.0.1.11"),
+                ("eth1", "10.0.0.11"),
+                ("eth0", "fe80::1"),
+            ],
+        );
+        assert_eq!(of_domain(&domain("eth0"), &seen(&both)), [""; 0]);
+        assert_eq!(
+            of_domain(&domain("eth0"), &seen(&other)),
+            [
+                "domain.virtual_addresses: 10.0.0.100/24: eth0 has no address of that network",
+                "domain.virtual_addresses: 2001:db8::100/64: eth0 has no address of that network",
+            ]
+        );
+        assert_eq!(
+            of_domain(&domain("eth7"), &seen(&both)),
+            ["there is no interface eth7 on this host"]
+        );
+        assert_eq!(of_domain(&domain(""), &seen(&both)), [""; 0]);
+        assert_eq!(of_domain(&domain("eth7"), &[]), [""; 0], "nothing is seen");
+    }
+
+    #[test]
+    fn this_host_is_seen() {
+        let all = super::seen();
+        let loopback = |(name, _): &&Seen| name == "lo";
+        assert!(all.iter().any(|one| loopback(&one)), "{all:?}");
+    }
+}
