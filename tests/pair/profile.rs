@@ -141,7 +141,7 @@ const ROLLING: &[Kind] = &[
     Kind::Kill,
     Kind::Maintenance,
 ];
-/// Each with the limit of SPEC's figures for it, in [`Profile::gap_max`].
+/// Each with the longest gap that is promised for it, in [`Profile::gap_max`].
 const SINGLES: [Kind; 5] = [
     Kind::Kill,
     Kind::StallThread,
