@@ -2,9 +2,10 @@
 //!
 //! - `switches`: what operators ordered; `sessions`: what was learned (its form is [`crate::balance::ties`])
 //! - `whereabouts`: where `ctl` is asked
-//! - `write`: how a file is replaced
+//! - `summed`: a text that shows damage; `write`: how a file is replaced
 
 pub mod sessions;
+pub mod summed;
 pub mod switches;
 pub mod whereabouts;
 pub mod write;

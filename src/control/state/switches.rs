@@ -11,10 +11,9 @@
 //! against somebody.
 
 use std::fmt;
-use std::hash::Hasher;
 
-use siphasher::sip::SipHasher24;
-
+use crate::control::state::summed;
+use crate::control::state::summed::Unreadable;
 use crate::model::standing::Switch;
 
 pub const FILE: &str = "switches";
@@ -27,20 +26,11 @@ pub type Switches = Vec<(String, Switch)>;
 
 /// Why bytes are not switches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unreadable {
-    /// They begin otherwise.
-    Foreign,
-    /// Another program release wrote them.
-    Version(u32),
-    /// The checksum is missing or another.
-    Damaged,
-    /// The checksum is right, but they say what cannot be.
-    Nonsense,
-}
+pub struct NoSwitches(pub Unreadable);
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for NoSwitches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match self.0 {
             Unreadable::Foreign => f.write_str("these are no switches"),
             Unreadable::Version(version) => write!(
                 f,
@@ -53,33 +43,21 @@ impl fmt::Display for Unreadable {
 }
 
 pub fn encode(switches: &Switches) -> Vec<u8> {
-    let mut text = format!("{KIND}{VERSION}\n");
-    for (name, switch) in switches {
-        text.push_str(&format!("{name} {}\n", word(*switch)));
-    }
-    let sum = checksum(text.as_bytes());
-    text.push_str(&format!("sum {sum:016x}\n"));
-    text.into_bytes()
+    let line = |(name, switch): &(String, Switch)| format!("{name} {}\n", word(*switch));
+    summed::write(
+        KIND,
+        VERSION,
+        &switches.iter().map(line).collect::<String>(),
+    )
 }
 
-pub fn decode(bytes: &[u8]) -> Result<Switches, Unreadable> {
-    let text = str::from_utf8(bytes).map_err(|_| Unreadable::Damaged)?;
-    let rest = text.strip_prefix(KIND).ok_or(Unreadable::Foreign)?;
-    let (version, _) = rest.split_once('\n').ok_or(Unreadable::Damaged)?;
-    let version = version.parse().map_err(|_| Unreadable::Damaged)?;
-    if version != VERSION {
-        return Err(Unreadable::Version(version));
-    }
-    let body = text.strip_suffix('\n').ok_or(Unreadable::Damaged)?;
-    let (_, last) = body.rsplit_once('\n').ok_or(Unreadable::Damaged)?;
-    let summed = &body[..body.len() - last.len()];
-    if last != format!("sum {:016x}", checksum(summed.as_bytes())) {
-        return Err(Unreadable::Damaged);
-    }
-    let lines = summed.lines().skip(1);
-    lines
-        .map(|line| read(line).ok_or(Unreadable::Nonsense))
-        .collect()
+pub fn decode(bytes: &[u8]) -> Result<Switches, NoSwitches> {
+    let mut lines = summed::read(bytes, KIND, VERSION).map_err(NoSwitches)?;
+    let nonsense = NoSwitches(Unreadable::Nonsense);
+    lines.try_fold(Vec::new(), |mut switches, line| {
+        switches.push(read(line).ok_or(nonsense)?);
+        Ok(switches)
+    })
 }
 
 /// What a switch is called, here and by `ctl`.
@@ -96,12 +74,6 @@ fn read(line: &str) -> Option<(String, Switch)> {
     let known = [Switch::Enabled, Switch::Draining, Switch::Disabled];
     let switch = known.into_iter().find(|switch| word(*switch) == said)?;
     Some((name.to_owned(), switch))
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -141,12 +113,15 @@ mod tests {
             assert!(decode(&damaged).is_err(), "bit {bit} of byte {at}");
         }
         let longer = [&whole[..], b"out1 a:80 disabled\n"].concat();
-        assert_eq!(decode(&longer), Err(Unreadable::Damaged));
-        assert_eq!(decode(b"HALB switches 2\n"), Err(Unreadable::Version(2)));
-        assert_eq!(decode(b"something"), Err(Unreadable::Foreign));
+        assert_eq!(decode(&longer), Err(NoSwitches(Unreadable::Damaged)));
+        assert_eq!(
+            decode(b"HALB switches 2\n"),
+            Err(NoSwitches(Unreadable::Version(2)))
+        );
+        assert_eq!(decode(b"something"), Err(NoSwitches(Unreadable::Foreign)));
         let mut nonsense = b"HALB switches 1\nout1 a:80 asleep\n".to_vec();
-        let sum = checksum(&nonsense);
+        let sum = summed::checksum(&nonsense);
         nonsense.extend(format!("sum {sum:016x}\n").bytes());
-        assert_eq!(decode(&nonsense), Err(Unreadable::Nonsense));
+        assert_eq!(decode(&nonsense), Err(NoSwitches(Unreadable::Nonsense)));
     }
 }

@@ -14,10 +14,11 @@
 
 use std::fmt;
 
+use crate::control::state::summed;
+use crate::control::state::summed::Unreadable;
 use crate::pair::advert::FileVersion;
 use crate::pair::file::head::ANCESTORS_MAX;
 use crate::pair::file::head::Head;
-use crate::pair::file::head::fingerprint;
 use crate::pair::term::Term;
 
 pub const FILE: &str = "domain";
@@ -35,20 +36,11 @@ pub struct Record {
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unreadable {
-    /// They begin otherwise.
-    Foreign,
-    /// Another program release wrote them.
-    Version(u32),
-    /// The checksum is missing or another.
-    Damaged,
-    /// The checksum is right, but they say what cannot be.
-    Nonsense,
-}
+pub struct NoRecord(pub Unreadable);
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for NoRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match self.0 {
             Unreadable::Foreign => f.write_str("this is no record of a domain file"),
             Unreadable::Version(version) => write!(
                 f,
@@ -67,7 +59,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         served,
         own,
     } = &record.head;
-    let mut text = format!("{KIND}{VERSION}\n{}", line("head", *version));
+    let mut text = line("head", *version);
     for (word, term) in [("served", served), ("own", own)] {
         let role = if term.main { "main" } else { "other" };
         text.push_str(&format!("{word} {} {role}\n", term.number));
@@ -78,26 +70,12 @@ pub fn encode(record: &Record) -> Vec<u8> {
     for name in &record.conflicts {
         text.push_str(&format!("conflict {name}\n"));
     }
-    let sum = fingerprint(text.as_bytes());
-    text.push_str(&format!("sum {sum:016x}\n"));
-    text.into_bytes()
+    summed::write(KIND, VERSION, &text)
 }
 
-pub fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
-    let text = str::from_utf8(bytes).map_err(|_| Unreadable::Damaged)?;
-    let rest = text.strip_prefix(KIND).ok_or(Unreadable::Foreign)?;
-    let (version, _) = rest.split_once('\n').ok_or(Unreadable::Damaged)?;
-    let version = version.parse().map_err(|_| Unreadable::Damaged)?;
-    if version != VERSION {
-        return Err(Unreadable::Version(version));
-    }
-    let body = text.strip_suffix('\n').ok_or(Unreadable::Damaged)?;
-    let (_, last) = body.rsplit_once('\n').ok_or(Unreadable::Damaged)?;
-    let summed = &body[..body.len() - last.len()];
-    if last != format!("sum {:016x}", fingerprint(summed.as_bytes())) {
-        return Err(Unreadable::Damaged);
-    }
-    read(summed).ok_or(Unreadable::Nonsense)
+pub fn decode(bytes: &[u8]) -> Result<Record, NoRecord> {
+    let lines = summed::read(bytes, KIND, VERSION).map_err(NoRecord)?;
+    read(lines).ok_or(NoRecord(Unreadable::Nonsense))
 }
 
 /// A version as people see it: `3.17`.
@@ -114,10 +92,10 @@ fn line(word: &str, version: FileVersion) -> String {
     format!("{word} {term} {generation} {hash:016x}\n")
 }
 
-fn read(summed: &str) -> Option<Record> {
+fn read<'l>(lines: impl Iterator<Item = &'l str>) -> Option<Record> {
     let mut record = Record::default();
     let mut heads = 0;
-    for line in summed.lines().skip(1) {
+    for line in lines {
         let (word, said) = line.split_once(' ')?;
         match word {
             "head" => {
@@ -192,7 +170,7 @@ mod tests {
         }
         let nonsense = |body: &str| {
             let text = format!("HALB domain file 1\n{body}");
-            let sum = fingerprint(text.as_bytes());
+            let sum = summed::checksum(text.as_bytes());
             decode(format!("{text}sum {sum:016x}\n").as_bytes())
         };
         for body in [
@@ -202,9 +180,16 @@ mod tests {
             "heads 1 2 3\n",
             "head 1 2 3 4\n",
         ] {
-            assert_eq!(nonsense(body), Err(Unreadable::Nonsense), "{body}");
+            assert_eq!(
+                nonsense(body),
+                Err(NoRecord(Unreadable::Nonsense)),
+                "{body}"
+            );
         }
-        assert_eq!(decode(b"HALB domain file 2\n"), Err(Unreadable::Version(2)));
-        assert_eq!(decode(b"something"), Err(Unreadable::Foreign));
+        assert_eq!(
+            decode(b"HALB domain file 2\n"),
+            Err(NoRecord(Unreadable::Version(2)))
+        );
+        assert_eq!(decode(b"something"), Err(NoRecord(Unreadable::Foreign)));
     }
 }

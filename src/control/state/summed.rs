@@ -1,0 +1,56 @@
+//! A small text that a person can read and that no damage goes unseen in: its first line says what it is, its last one
+//! is a sum. The sum is SipHash-2-4 of all before its line: against damage, not against somebody.
+
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+/// Why bytes are no such text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// They begin otherwise.
+    Foreign,
+    /// Another program release wrote them.
+    Version(u32),
+    /// The checksum is missing or another.
+    Damaged,
+    /// The checksum is right, but they say what cannot be.
+    Nonsense,
+}
+
+/// `kind` and `version` are the first line; each line of `body` ends.
+pub fn write(kind: &str, version: u32, body: &str) -> Vec<u8> {
+    let mut text = format!("{kind}{version}\n{body}");
+    let sum = checksum(text.as_bytes());
+    text.push_str(&format!("sum {sum:016x}\n"));
+    text.into_bytes()
+}
+
+/// The lines between the first and the last one.
+pub fn read<'b>(
+    bytes: &'b [u8],
+    kind: &str,
+    version: u32,
+) -> Result<impl Iterator<Item = &'b str> + use<'b>, Unreadable> {
+    let text = str::from_utf8(bytes).map_err(|_| Unreadable::Damaged)?;
+    let rest = text.strip_prefix(kind).ok_or(Unreadable::Foreign)?;
+    let (found, _) = rest.split_once('\n').ok_or(Unreadable::Damaged)?;
+    let found = found.parse().map_err(|_| Unreadable::Damaged)?;
+    if found != version {
+        return Err(Unreadable::Version(found));
+    }
+    let body = text.strip_suffix('\n').ok_or(Unreadable::Damaged)?;
+    let (_, last) = body.rsplit_once('\n').ok_or(Unreadable::Damaged)?;
+    let summed = &body[..body.len() - last.len()];
+    if last != format!("sum {:016x}", checksum(summed.as_bytes())) {
+        return Err(Unreadable::Damaged);
+    }
+    Ok(summed.lines().skip(1))
+}
+
+/// Of the same bytes the same on every machine and in every release.
+pub fn checksum(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
