@@ -244,3 +244,31 @@ fn the_cut_that_cannot_be_decided_heals_in_favour_of_the_higher_term() {
         assert!(world.lb2.holds());
     });
 }
+
+/// What stood by without a network has found every output down, and would look again in an hour.
+#[test]
+fn a_standby_that_was_cut_off_at_its_start_serves_at_once_when_it_takes_over() {
+    let layout = Layout {
+        properties: "healthcheck_interval = 3600",
+        ..PAIR
+    };
+    world(layout, |mut world| {
+        let clients = world.ask_always();
+        world.network.pull("lb1", Cable::Service);
+        world.lb1.start();
+        world.lb2.start();
+        for number in 1..=2 {
+            world
+                .lb1
+                .says(&["event=down", &format!("output=out{number}")]);
+        }
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        world.network.push("lb1", Cable::Service);
+        world.lb1.says(&["lb1 has its carrier again"]);
+        world.lb2.kill();
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+        world.was_never_served_twice();
+    });
+}

@@ -29,6 +29,7 @@ use crate::pair::action::Note;
 use crate::pair::action::Outcome;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
+use crate::pair::state::State;
 use crate::standby::domain::Setting;
 use crate::standby::handle::Given;
 use crate::standby::handle::Handle;
@@ -77,8 +78,16 @@ impl Liaison {
         let mut bell = UnixStream::from_std(self.handle.bell()?)?;
         let mut rings = [0; 64];
         let mut lost = 0;
+        let mut was_active = false;
         loop {
             while let Some(told) = self.handle.take() {
+                if let Told::Note(note) = &told {
+                    let is_active = note.state == State::Active;
+                    if is_active && !was_active {
+                        shared.took_service.notify_one();
+                    }
+                    was_active = is_active;
+                }
                 self.on(told, shared);
             }
             let now = self.handle.lost();
