@@ -11,6 +11,7 @@ use crate::pair::event::Reply;
 use crate::pair::lease::Clocks;
 use crate::pair::lease::Do;
 use crate::pair::lease::Lease;
+use crate::pair::limits;
 use crate::warden::addresses;
 use crate::warden::addresses::Addresses;
 use crate::warden::netlink::Kernel;
@@ -29,8 +30,6 @@ use crate::warden::wire::Told;
 
 /// What could not be removed is tried again after this.
 const AGAIN: Duration = Duration::from_millis(20);
-/// So long an address of the shortest lease may stay in the kernel.
-const LEFT_MOST: Duration = Duration::from_secs(2);
 /// Before a setup says otherwise; nothing is held then.
 const NO_LEASE: Duration = Duration::from_secs(1);
 
@@ -187,7 +186,8 @@ impl Warden {
             pipe.say(Said::Holds(false));
         } else {
             // By then the kernel has done it, or there is nothing that could.
-            self.leaving = Some(now + LEFT_MOST);
+            let lease = Duration::from_secs(setup.lease_s);
+            self.leaving = Some(now + lease + limits::LEASE_LATE);
         }
     }
 

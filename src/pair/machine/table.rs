@@ -272,7 +272,7 @@ impl Machine {
             }
             FromWarden::Holds(_) | FromWarden::Reached | FromWarden::Carrier(_) => {}
         }
-        self.own.on_warden(said, self.now);
+        self.own.on_warden(said, self.domain.lease, self.now);
         match (had, self.own.carrier) {
             (true, false) => self.note(Why::CarrierLost, None),
             (false, true) => self.note(Why::CarrierBack, None),

@@ -164,6 +164,7 @@ fn setting(index: usize, port: u16) -> Setting {
         warden: wire::Setup::default(),
     }
 }
+            lease: Duration::from_secs(1),
 
 fn is(state: State) -> impl Fn(&Standing) -> bool {
     move |standing| standing.own.state == state

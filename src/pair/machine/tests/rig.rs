@@ -54,6 +54,7 @@ pub fn domain(me: &str, servers: &[&str]) -> Domain {
         servers: members,
         has_addresses: true,
         has_ping: true,
+        lease: Duration::from_secs(1),
         activate_backup_on_local_failure: true,
         switch_grace: Duration::from_secs(5),
     }

@@ -1,5 +1,7 @@
 //! The truth table: from each state, what happens, what it becomes, and what is done for it.
 
+use std::time::Duration;
+
 use super::rig::*;
 use crate::pair::action::Why;
 use crate::pair::advert::Advert;
@@ -363,6 +365,23 @@ fn a_server_whose_ballot_cannot_be_read_starts_as_standby_and_asks() {
         "lb2",
         Advert {
             term: term(41, false),
+/// What a warden that died has left stays for the lease that the file says, and a moment longer.
+#[test]
+fn what_a_dead_warden_held_is_not_called_gone_before_its_lease_is_over() {
+    let mut domain = domain("lb1", &["lb1", "lb2"]);
+    domain.lease = Duration::from_secs(10);
+    domain.activate_backup_on_local_failure = false;
+    let mut rig = Rig::active_in(domain);
+    rig.warden = false;
+    rig.on(Event::Warden(FromWarden::Lost));
+    // As where the keeper has died, too: nobody can hold anything here any more.
+    rig.on(Event::Plane(Plane::Broken));
+    rig.pass(10_900);
+    assert!(rig.machine.advert().holds);
+    rig.pass(200);
+    assert!(!rig.machine.advert().holds);
+}
+
             ..starting("lb2")
         },
     );
