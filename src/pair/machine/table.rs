@@ -348,7 +348,6 @@ impl Machine {
         self.told.cut_until = None;
         self.own.lacks_since = self.now;
         self.own.bereft = false;
-        // What was silent before is judged anew by an active.
         self.note(why, about);
     }
 }
