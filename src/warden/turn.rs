@@ -41,6 +41,8 @@ pub struct Warden {
     lease: Lease,
     addresses: Addresses,
     link: Option<Link>,
+    /// The interface may be otherwise by now.
+    is_stale: bool,
     segment: Option<Segment>,
     question: Option<Question>,
     repeat: Option<Repeat>,
@@ -60,6 +62,7 @@ impl Warden {
             lease: Lease::new(NO_LEASE),
             addresses: Addresses::default(),
             link: None,
+            is_stale: false,
             segment: None,
             question: None,
             repeat: None,
@@ -132,7 +135,8 @@ impl Warden {
         if self.leaving.is_some_and(|again| again <= clocks.now) {
             self.remove(clocks, pipe);
         }
-        if self.watch.changed() {
+        self.is_stale |= self.watch.changed();
+        if self.is_stale {
             self.look(pipe);
         }
         self.hear(pipe);
@@ -243,8 +247,9 @@ impl Warden {
         }
     }
 
-    /// How is the interface?
+    /// How is the interface? What cannot be seen now is looked at again in the next turn.
     fn look(&mut self, pipe: &mut Pipe) {
+        self.is_stale = false;
         let Some(setup) = &self.setup else {
             return;
         };
@@ -254,6 +259,7 @@ impl Warden {
             Ok(link) => link,
             Err(error) => {
                 sayer.trouble(format!("cannot look at interface {name}: {error}"));
+                self.is_stale = true;
                 return;
             }
         };
@@ -386,5 +392,38 @@ impl<'a> Sayer<'a> {
             self.pipe.say(Said::Trouble(sentence.clone()));
             self.said.push(sentence);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::AddressFamily;
+    use nix::sys::socket::SockFlag;
+    use nix::sys::socket::SockType;
+    use nix::sys::socket::socketpair;
+
+    #[test]
+    fn what_could_not_be_seen_is_looked_at_again() {
+        let kind = SockType::SeqPacket;
+        let (ours, _theirs) =
+            socketpair(AddressFamily::Unix, kind, None, SockFlag::empty()).unwrap();
+        let mut pipe = Pipe::new(ours);
+        let clocks = Clocks {
+            now: Instant::ZERO,
+            boot: Instant::ZERO,
+        };
+        let mut warden = Warden::open().unwrap();
+        warden.kernel = Kernel::unanswered().unwrap();
+        let setup = Setup {
+            interface: "lo".to_owned(),
+            lease_s: 1,
+            ..Setup::default()
+        };
+        warden.on_told(Told::Setup(setup), clocks, &mut pipe);
+        assert_eq!(warden.link, None);
+        warden.kernel = Kernel::open().unwrap();
+        warden.turn(clocks, &mut pipe);
+        assert!(warden.link.is_some());
     }
 }
