@@ -139,8 +139,8 @@ impl Warden {
         if self.is_stale {
             self.look(pipe);
         }
-        self.hear(pipe);
-        self.probe(clocks.now, pipe);
+        let is_all = self.hear(pipe);
+        self.probe(clocks.now, is_all, pipe);
         if self
             .repeat
             .as_mut()
@@ -286,13 +286,14 @@ impl Warden {
         }
     }
 
-    fn hear(&mut self, pipe: &mut Pipe) {
+    /// What the network says; `false`: more waits.
+    fn hear(&mut self, pipe: &mut Pipe) -> bool {
         let (Some(segment), Some(setup)) = (&self.segment, &self.setup) else {
-            return;
+            return true;
         };
         let (mut reached, mut somebody) = (false, false);
         let pings = &mut self.pings;
-        segment.hear(|heard| match heard {
+        let is_all = segment.hear(|heard| match heard {
             Heard::Echo(address) => reached |= pings.on_echo(address),
             Heard::Owner(address) => {
                 reached |= pings.on_neighbour(address);
@@ -305,16 +306,19 @@ impl Warden {
         if let Some(question) = self.question.take_if(|_| somebody) {
             self.answer(question.number, Reply::Somebody, pipe);
         }
+        is_all
     }
 
     /// Asks, or says that nobody has answered.
-    fn probe(&mut self, now: Instant, pipe: &mut Pipe) {
+    fn probe(&mut self, now: Instant, is_all_heard: bool, pipe: &mut Pipe) {
         let Some(question) = &mut self.question else {
             return;
         };
         let number = question.number;
         match question.step(now) {
             None => {}
+            // What waits may be somebody's answer.
+            Some(Step::Answer(_)) if !is_all_heard => {}
             Some(Step::Answer(reply)) => {
                 self.question = None;
                 self.answer(number, reply, pipe);

@@ -152,6 +152,16 @@ impl Main {
         Pid::from_raw(i32::try_from(self.keeper.id()).unwrap())
     }
 
+    /// The warden is stopped, and does nothing any more when this returns.
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let path = format!("/proc/{}/status", self.warden);
+        wait_for(|| {
+            let status = std::fs::read_to_string(&path).unwrap();
+            status.contains("State:\tT")
+        });
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(self.warden, signal).unwrap();
     }
