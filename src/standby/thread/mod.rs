@@ -82,7 +82,7 @@ pub struct Setup {
     pub hub: Arc<Hub>,
 }
 
-/// Starts it. It ends when the handle says so, or is gone.
+/// Starts it. It ends when the handle says so.
 pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("halb-pair".to_owned());
     builder.spawn(move || {
@@ -139,7 +139,9 @@ impl Pair {
     }
 
     fn run(mut self) {
-        self.carry_out(clock::read().now);
+        let now = clock::read().now;
+        self.open_links(now);
+        self.carry_out(now);
         while self.turn() {}
     }
 
@@ -159,7 +161,7 @@ impl Pair {
         if self.beat <= now {
             self.tell_warden(now);
         }
-        self.links.open(now);
+        self.open_links(now);
         self.show(now);
         true
     }
@@ -233,6 +235,7 @@ impl Pair {
     fn read_control(&mut self, now: Instant) {
         while let Ok(setting) = self.inside.settings.try_recv() {
             self.links.set(&setting, now);
+            self.open_links(now);
             if let Some(post) = &mut self.post {
                 post.set(&setting.warden);
             }
@@ -256,7 +259,9 @@ impl Pair {
 
     /// Crashes that have settled.
     fn hear_crashes(&mut self, now: Instant) {
-        while let Some((event, _)) = self.crashes.pop_if(|(_, due)| *due <= now) {
+        let is_due = |(_, due): &(Event, Instant)| *due <= now;
+        while let Some(first) = self.crashes.iter().position(is_due) {
+            let (event, _) = self.crashes.remove(first);
             self.on(event, now);
         }
     }
@@ -321,7 +326,8 @@ impl Pair {
             }
             Action::Workers(handover) => self.pulse.hand_over(handover),
             Action::Answer(order, outcome) => {
-                let known = self.orders.iter().position(|(given, _)| *given == order);
+                // A second one like it is refused at once, while the first one waits: the latest is answered first.
+                let known = self.orders.iter().rposition(|(given, _)| *given == order);
                 if let Some(known) = known {
                     let (_, number) = self.orders.remove(known);
                     self.inside.tell(Told::Answer(number, outcome));
@@ -352,6 +358,11 @@ impl Pair {
 
     fn ask_warden(&mut self, told: &ToWarden) -> bool {
         self.post.as_mut().is_some_and(|post| post.tell(told))
+    }
+
+    fn open_links(&mut self, now: Instant) {
+        let Pair { links, inside, .. } = self;
+        links.open(now, &mut |sentence| inside.tell(Told::Trouble(sentence)));
     }
 
     fn show(&mut self, now: Instant) {

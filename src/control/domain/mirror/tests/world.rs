@@ -43,15 +43,12 @@ use crate::pair::LINKS_MAX;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Outcome;
 use crate::pair::advert::Advert;
-use crate::pair::advert::FileVersion;
-use crate::pair::advert::Wish;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
 use crate::pair::event::Readiness;
 use crate::pair::node::NodeId;
 use crate::pair::standing::Peer;
 use crate::pair::standing::Standing;
-use crate::pair::state::Conditions;
 use crate::pair::state::State;
 use crate::pair::term::Term;
 use crate::plane::exchange::CAPACITY;
@@ -105,19 +102,11 @@ fn advert(name: &str, state: State, number: u64) -> Advert {
             main: false,
         },
         state,
-        conditions: Conditions::default(),
         holds: state == State::Active,
-        released: None,
         reaches_ping: true,
         able: true,
         ready: true,
-        starting: false,
-        wish: Wish::None,
-        handing: None,
-        vote: None,
-        stamp: 0,
-        heeds: None,
-        file: FileVersion::default(),
+        ..Advert::default()
     }
 }
 
