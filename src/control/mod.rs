@@ -59,6 +59,7 @@ use crate::control::ctl::orders::Orders;
 use crate::control::domain::Subject;
 use crate::control::domain::file;
 use crate::control::domain::file::DomainFile;
+use crate::control::domain::file::answer::Answered;
 use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
 use crate::control::domain::mirror;
@@ -88,6 +89,7 @@ use crate::control::state::whereabouts;
 use crate::control::systemd::Notifier;
 use crate::control::ui::Ui;
 use crate::model::config::Config;
+use crate::plane::Order;
 
 /// The running control core.
 pub struct Control {
@@ -271,9 +273,10 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        let reloading = shared();
-        tasks
-            .spawn(async move { reload_whenever(&self.hung_up, &reloading, &self.reloader).await });
+        let (reloading, notifier) = (shared(), Arc::clone(&self.notifier));
+        tasks.spawn(async move {
+            reload_whenever(&self.hung_up, &reloading, &self.reloader, &notifier).await;
+        });
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
@@ -376,13 +379,24 @@ impl DomainWork {
     }
 }
 
-/// SIGHUP. In a domain the file is all servers'.
-async fn reload_whenever(hung_up: &Notify, shared: &Shared, reloader: &Reloader) {
+/// SIGHUP. In a domain the file is all servers', and what they do not take never comes to the reloader, which tells
+/// whoever waits for the end of a reload: so that is told here.
+async fn reload_whenever(
+    hung_up: &Notify,
+    shared: &Shared,
+    reloader: &Reloader,
+    notifier: &Notifier,
+) {
     let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
         return reloader.listen(hung_up).await;
     };
     loop {
         hung_up.notified().await;
-        let _ = file.reload(false).await; // it is in the journal
+        notifier.reloading();
+        let answered = file.reload(false).await;
+        let has_said = matches!(answered, Answered::Same(_));
+        if !has_said && shared.plane.order() == Order::Run {
+            notifier.ready(&format!("reload: {}", answered.sentence()));
+        }
     }
 }
