@@ -56,7 +56,9 @@ use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::domain::Desk;
 use crate::control::ctl::orders::Orders;
+use crate::control::domain::Domain;
 use crate::control::domain::Subject;
+use crate::control::domain::failure::Failure;
 use crate::control::domain::file;
 use crate::control::domain::file::DomainFile;
 use crate::control::domain::file::answer::Answered;
@@ -89,6 +91,7 @@ use crate::control::state::whereabouts;
 use crate::control::systemd::Notifier;
 use crate::control::ui::Ui;
 use crate::model::config::Config;
+use crate::pair::event;
 use crate::plane::Order;
 
 /// The running control core.
@@ -335,6 +338,8 @@ impl DomainWork {
             orders: Arc::clone(orders),
             copies,
         });
+        // Nobody else has set it.
+        let _ = domain.failure.set(Failure::new(folder.clone()));
         let file = match DomainFile::at(&setup.file) {
             Ok((file, orders)) => {
                 // Nobody else has set it.
@@ -370,12 +375,22 @@ impl DomainWork {
         if let (Some(peers), Some(desk)) = (domain.peers(), Desk::of(shared)) {
             peers.serve(Subject::Remote, Arc::new(desk));
         }
+        tasks.spawn(recall_failure(Arc::clone(shared), Arc::clone(&domain)));
         tasks.spawn(self.liaison.run(Arc::clone(shared), domain));
         tasks.spawn(self.mirror.run());
         tasks.spawn(joined::run(self.streams, Arc::clone(shared)));
         if let Some((file, orders, setup)) = self.file {
             tasks.spawn(file.run(orders, setup));
         }
+    }
+}
+
+/// What was reported before this start is as it was.
+async fn recall_failure(shared: Arc<Shared>, domain: Arc<Domain>) {
+    if let Some(text) = domain.failure.get().and_then(Failure::recall) {
+        let text = format!("failure reported before this start: {text}");
+        shared.journal.note("pair", None, text);
+        domain.pair.order(event::Order::ReportFailure).await;
     }
 }
 
