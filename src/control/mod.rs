@@ -56,9 +56,12 @@ use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::domain::Desk;
 use crate::control::ctl::orders::Orders;
+use crate::control::domain::Domain;
 use crate::control::domain::Subject;
+use crate::control::domain::failure::Failure;
 use crate::control::domain::file;
 use crate::control::domain::file::DomainFile;
+use crate::control::domain::file::answer::Answered;
 use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
 use crate::control::domain::mirror;
@@ -88,6 +91,8 @@ use crate::control::state::whereabouts;
 use crate::control::systemd::Notifier;
 use crate::control::ui::Ui;
 use crate::model::config::Config;
+use crate::pair::event;
+use crate::plane::Order;
 
 /// The running control core.
 pub struct Control {
@@ -271,9 +276,10 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        let reloading = shared();
-        tasks
-            .spawn(async move { reload_whenever(&self.hung_up, &reloading, &self.reloader).await });
+        let (reloading, notifier) = (shared(), Arc::clone(&self.notifier));
+        tasks.spawn(async move {
+            reload_whenever(&self.hung_up, &reloading, &self.reloader, &notifier).await;
+        });
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
@@ -332,6 +338,8 @@ impl DomainWork {
             orders: Arc::clone(orders),
             copies,
         });
+        // Nobody else has set it.
+        let _ = domain.failure.set(Failure::new(folder.clone()));
         let file = match DomainFile::at(&setup.file) {
             Ok((file, orders)) => {
                 // Nobody else has set it.
@@ -367,6 +375,7 @@ impl DomainWork {
         if let (Some(peers), Some(desk)) = (domain.peers(), Desk::of(shared)) {
             peers.serve(Subject::Remote, Arc::new(desk));
         }
+        tasks.spawn(recall_failure(Arc::clone(shared), Arc::clone(&domain)));
         tasks.spawn(self.liaison.run(Arc::clone(shared), domain));
         tasks.spawn(self.mirror.run());
         tasks.spawn(joined::run(self.streams, Arc::clone(shared)));
@@ -376,13 +385,33 @@ impl DomainWork {
     }
 }
 
-/// SIGHUP. In a domain the file is all servers'.
-async fn reload_whenever(hung_up: &Notify, shared: &Shared, reloader: &Reloader) {
+/// What was reported before this start is as it was.
+async fn recall_failure(shared: Arc<Shared>, domain: Arc<Domain>) {
+    if let Some(text) = domain.failure.get().and_then(Failure::recall) {
+        let text = format!("failure reported before this start: {text}");
+        shared.journal.note("pair", None, text);
+        domain.pair.order(event::Order::ReportFailure).await;
+    }
+}
+
+/// SIGHUP. In a domain the file is all servers', and what they do not take never comes to the reloader, which tells
+/// whoever waits for the end of a reload: so that is told here.
+async fn reload_whenever(
+    hung_up: &Notify,
+    shared: &Shared,
+    reloader: &Reloader,
+    notifier: &Notifier,
+) {
     let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
         return reloader.listen(hung_up).await;
     };
     loop {
         hung_up.notified().await;
-        let _ = file.reload(false).await; // it is in the journal
+        notifier.reloading();
+        let answered = file.reload(false).await;
+        let has_said = matches!(answered, Answered::Same(_));
+        if !has_said && shared.plane.order() == Order::Run {
+            notifier.ready(&format!("reload: {}", answered.sentence()));
+        }
     }
 }

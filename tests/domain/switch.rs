@@ -14,7 +14,7 @@ const PATIENT: Duration = Duration::from_secs(10);
 const SENT_AGAIN: Duration = Duration::from_millis(1200);
 
 /// Clients with new connections, and such that keep theirs.
-fn load(world: &World) -> [Clients; 3] {
+pub fn load(world: &World) -> [Clients; 3] {
     let new = world.clients(|mut habit| {
         habit.connects_within = PATIENT;
         habit

@@ -181,11 +181,7 @@ impl Desk {
                 let of = of.as_ref().unwrap_or(&self.domain.name);
                 self.maintenance(of, *on, *force).await
             }
-            Verb::ReportFailure { text } => {
-                let said = format!("failure reported: {text}");
-                self.shared.journal.note("pair", None, said);
-                self.order(Order::ReportFailure).await
-            }
+            Verb::ReportFailure { text } => self.report_failure(text).await,
             Verb::Acknowledge => self.acknowledge().await,
             Verb::Apply { yes } => self.file()?.reload(*yes).await.answer(),
             Verb::Diff { of } => self.diff(of.as_deref()).await,
@@ -202,8 +198,17 @@ impl Desk {
         self.order(Order::Activate { cut }).await
     }
 
+    async fn report_failure(&self, text: &str) -> Result<Answer, Answer> {
+        let failure = self.domain.failure.get().ok_or_else(begins)?;
+        let said = format!("failure reported: {text}");
+        self.shared.journal.note("pair", None, said);
+        failure.remember(text).await;
+        self.order(Order::ReportFailure).await
+    }
+
     async fn acknowledge(&self) -> Result<Answer, Answer> {
         let seen = self.file()?.acknowledge().await;
+        self.domain.failure.get().ok_or_else(begins)?.forget().await;
         let answer = self.order(Order::Acknowledge).await?;
         match seen.is_empty() {
             true => Ok(answer),

@@ -130,14 +130,27 @@ fn server(
     if let Some(advert) = advert {
         said(&mut value, advert);
     }
+    // Of one who is not heard nobody knows more than who it was.
+    if let Some(advert) = advert.filter(|_| alive) {
+        says(&mut value, advert);
+    }
     if let Some(peer) = peer {
         value["links"] = links(peer, addresses.len(), now);
     }
     value
 }
 
-/// What a server says of itself.
+/// What a server said of itself last.
 fn said(value: &mut Value, advert: &Advert) {
+    let (major, minor) = (advert.release >> 16, advert.release & 0xffff);
+    value["state"] = json!(advert.state.word());
+    value["term"] = json!(advert.term.number);
+    value["release"] = json!(format!("{major}.{minor}"));
+    value["file"] = json!(shown(advert.file));
+}
+
+/// What holds of it only as long as it says so.
+fn says(value: &mut Value, advert: &Advert) {
     let conditions = advert.conditions;
     let all = [
         ("isolated", conditions.isolated),
@@ -147,15 +160,10 @@ fn said(value: &mut Value, advert: &Advert) {
     ];
     let holding = all.into_iter().filter(|(_, holds)| *holds);
     let holding: Vec<&str> = holding.map(|(word, _)| word).collect();
-    let (major, minor) = (advert.release >> 16, advert.release & 0xffff);
-    value["state"] = json!(advert.state.word());
     value["conditions"] = json!(holding);
-    value["term"] = json!(advert.term.number);
     value["holds"] = json!(advert.holds);
     value["ready"] = json!(advert.ready);
     value["reaches_ping"] = json!(advert.reaches_ping);
-    value["release"] = json!(format!("{major}.{minor}"));
-    value["file"] = json!(shown(advert.file));
 }
 
 fn links(peer: &Peer, count: usize, now: Instant) -> Value {

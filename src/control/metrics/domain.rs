@@ -44,18 +44,23 @@ fn own(text: &mut Text, domain: &Value) {
 
 fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
     let servers: Vec<&Value> = servers.collect();
-    let known = || servers.iter().filter(|server| server["state"].is_string());
+    // Nobody knows anything before the pair thread has begun.
+    let known = || servers.iter().filter(|server| server["alive"].is_boolean());
     let mut family = text.gauge(
         "halb_domain_state",
-        "What each server of the domain is, as it said last: 1 for the state that it is in.",
+        "What each server of the domain is: 1 for the state that it is in, and 0 for all of one that is not heard.",
     );
     for server in known() {
         let name = word(&server["name"]);
-        family.state(&[("node", name)], "state", &STATES, word(&server["state"]));
+        let state = match server["alive"].as_bool() {
+            Some(true) => word(&server["state"]),
+            _ => "",
+        };
+        family.state(&[("node", name)], "state", &STATES, state);
     }
     let mut family = text.gauge(
         "halb_domain_condition",
-        "What is the matter with each server of the domain, as it said last.",
+        "What is the matter with each server of the domain, as it says.",
     );
     for server in known() {
         let holding: Vec<&str> = list(&server["conditions"])
@@ -68,11 +73,11 @@ fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
     }
     let mut family = text.gauge(
         "halb_domain_ready",
-        "Whether each server of the domain could take over at once, as it said last.",
+        "Whether each server of the domain is heard, and could take over at once.",
     );
     for server in known() {
-        let ready = server["ready"].as_bool().map(u8::from);
-        family.maybe(&[("node", word(&server["name"]))], ready);
+        let ready = server["ready"].as_bool() == Some(true);
+        family.sample(&[("node", word(&server["name"]))], u8::from(ready));
     }
 }
 
@@ -145,10 +150,11 @@ mod tests {
         let domain = json!({
             "term": 3, "state": "active", "holds_s": 2.5,
             "servers": [
-                {"name": "lb1", "state": "active", "conditions": ["failing"], "ready": true},
-                {"name": "lb2", "state": "standby", "conditions": [], "ready": false,
+                {"name": "lb1", "alive": true, "state": "active", "conditions": ["failing"], "ready": true},
+                {"name": "lb2", "alive": true, "state": "standby", "conditions": [], "ready": false,
                  "links": [{"up": true}, {"up": false}]},
-                {"name": "lb3"},
+                {"name": "lb3", "alive": false, "state": "active"},
+                {"name": "lb4"},
             ],
             "mirror": {"followers": [{"name": "lb2", "lag_s": 0.25}], "resyncs": 4},
             "file": {"generation": 7, "in_sync": true, "conflicts": ["a"]},
@@ -164,6 +170,8 @@ mod tests {
             "halb_domain_condition{node=\"lb1\",condition=\"failing\"} 1",
             "halb_domain_condition{node=\"lb2\",condition=\"failing\"} 0",
             "halb_domain_ready{node=\"lb2\"} 0",
+            "halb_domain_state{node=\"lb3\",state=\"active\"} 0",
+            "halb_domain_ready{node=\"lb3\"} 0",
             "halb_domain_link_up{peer=\"lb2\",link=\"0\"} 1",
             "halb_domain_link_up{peer=\"lb2\",link=\"1\"} 0",
             "halb_domain_mirror_lag_seconds{peer=\"lb2\"} 0.25",
@@ -174,7 +182,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
         }
-        assert!(!text.contains("lb3"), "nothing is known of it");
+        assert!(!text.contains("lb4"), "nothing is known of it");
     }
 
     #[test]

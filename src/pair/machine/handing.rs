@@ -334,7 +334,8 @@ impl Machine {
             Stage::Draining { until } if self.now >= until => Stage::Cutting {
                 until: self.now + limits::CUT_WAIT,
             },
-            Stage::Cutting { until } if self.now >= until => self.releasing(true),
+            // A worker that has not come round to it by now still has to: with the addresses its clients lose every sign.
+            Stage::Cutting { until } if self.now >= until => self.releasing(false),
             Stage::Draining { .. } | Stage::Cutting { .. } => return,
         };
         self.serving.handing = Some(Handing { stage, ..handing });

@@ -11,6 +11,7 @@ pub mod record;
 pub mod replay;
 pub mod server;
 pub mod space;
+pub mod verbs;
 pub mod watch;
 
 use std::any::type_name;

@@ -37,6 +37,8 @@ const CTL: &str = "127.0.0.1:8081";
 pub struct Server {
     pub name: &'static str,
     pub space: Space,
+    /// HALB itself: a test may put another release in its place before a start.
+    pub program: PathBuf,
     /// The domain file as this server has it.
     pub file: PathBuf,
     /// Everything it has said, over all its starts.
@@ -65,6 +67,7 @@ impl Server {
     ) -> Server {
         Server {
             name,
+            program: env!("CARGO_BIN_EXE_halb").into(),
             file,
             log: Record::new(),
             held: Record::new(),
@@ -107,7 +110,7 @@ impl Server {
         // Should this process be killed, HALB ends as well.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]);
-        command.arg(env!("CARGO_BIN_EXE_halb")).arg("run");
+        command.arg(&self.program).arg("run");
         self.complete(&mut command);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -119,10 +122,11 @@ impl Server {
         self.child = Some(child);
     }
 
-    fn complete(&self, command: &mut Command) {
+    /// What makes a verb one of this server.
+    pub(super) fn complete(&self, command: &mut Command) {
         command.arg("-f").arg(&self.file);
-        command.args(["--node", self.name]);
         command.env_clear();
+        command.env("HALB_NODE", self.name);
         command.env("HALB_STATE_DIR", &self.state);
     }
 
@@ -212,7 +216,8 @@ impl Server {
         self.says_of(self.name, word, value)
     }
 
-    fn says_of(&self, name: &str, word: &str, value: &Value) -> bool {
+    /// Whether that stands in what it says of a server that it hears.
+    pub fn says_of(&self, name: &str, word: &str, value: &Value) -> bool {
         let Ok(report) = self.asks("/api/domain/status") else {
             return false; // it is just starting, perhaps
         };
@@ -226,17 +231,22 @@ impl Server {
 
     /// What `ctl` answers to an operator on this host.
     pub fn asks(&self, path: &str) -> io::Result<Value> {
-        let answer = self.space.within(|| {
-            let mut stream = TcpStream::connect(CTL)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            let head = format!("GET {path} HTTP/1.1\r\nHost: {CTL}\r\nConnection: close\r\n\r\n");
-            stream.write_all(head.as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok::<String, io::Error>(answer)
-        })?;
+        let answer = self.gets(CTL, path)?;
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         serde_json::from_str(body).map_err(|_| io::Error::other(answer.clone()))
+    }
+
+    /// The whole response of one of its terminals, which are on its loopback.
+    pub(super) fn gets(&self, terminal: &str, path: &str) -> io::Result<String> {
+        self.space.within(|| {
+            let mut stream = TcpStream::connect(terminal)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            let fields = format!("Host: {terminal}\r\nConnection: close\r\n");
+            stream.write_all(format!("GET {path} HTTP/1.1\r\n{fields}\r\n").as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        })
     }
 
     /// An order that has to be carried out; what was answered.

@@ -218,9 +218,9 @@ fn an_active_hands_over_by_plan() {
         (Rig::active, "a standby with another file wishes it", Active, "",
             |rig| { rig.other("lb2").wish = Wish::Switch;
                 rig.other("lb2").file = FileVersion { generation: 8, ..FILE }; rig.pass(500); }),
-        (Rig::active, "… and something stays under way: cut", Standby, "drain | cut let-go drain serve note:2",
+        (Rig::active, "… and something stays under way: cut", Standby, "drain | cut let-go note:2 serve",
             |rig| { rig.drains = false; rig.other("lb2").wish = Wish::Switch; rig.pass(4990);
-                rig.done.push("|".into()); rig.pass(300); takes(rig); }),
+                rig.done.push("|".into()); rig.pass(300); takes(rig); rig.pass(100); }),
         (Rig::active, "… and something stays under way: called off", Active, "drain serve",
             |rig| { rig.drains = false; rig.other("lb2").wish = Wish::SwitchWithoutCut; rig.pass(6000); }),
         (Rig::active, "… and the standby dies meanwhile", Active, "drain serve",
