@@ -1,4 +1,4 @@
-//! Pairs of HALB on hosts of their own: network namespaces with cables that can be cut, clients, outputs and a gateway.
+//! Pairs of HALB, and three of them, on hosts of their own: network namespaces with cables that can be cut, clients, outputs and a gateway.
 #![forbid(unsafe_code)]
 
 mod world;
