@@ -5,11 +5,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::switch::load;
 use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::Layout;
 use crate::world::PAIR;
+use crate::world::SERVICE;
 use crate::world::World;
 use crate::world::record::eventually;
 use crate::world::server::Server;
@@ -30,7 +30,7 @@ fn both_see_lb1(world: &World, conditions: &[&str]) {
 fn a_failure_of_the_active_hands_over_and_it_is_the_last_resort_until_acknowledged() {
     world(PAIR, |mut world| {
         world.up();
-        let load = load(&world);
+        let load = world.load(SERVICE);
         for clients in &load {
             clients.are_served_by(LB1);
         }

@@ -1,4 +1,5 @@
-//! Pairs of HALB on hosts of their own: network namespaces with cables that can be cut, clients, outputs and a gateway.
+//! Pairs of HALB, and three of them, on hosts of their own: network namespaces with cables that can be cut, clients,
+//! outputs and a gateway.
 #![forbid(unsafe_code)]
 
 #[path = "../warden/capabilities.rs"]
@@ -10,6 +11,7 @@ mod crash;
 mod cuts;
 mod failure;
 mod file;
+mod ipv6;
 mod maintenance;
 mod measured;
 mod pieces;
@@ -20,5 +22,6 @@ mod stalls;
 mod start;
 mod strangers;
 mod switch;
+mod three;
 mod upgrade;
 mod versions;

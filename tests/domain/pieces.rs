@@ -5,9 +5,9 @@ use std::io::Write;
 
 use crate::file::BEFORE;
 use crate::file::both_have;
-use crate::switch::load;
 use crate::world::LB1;
 use crate::world::PAIR;
+use crate::world::SERVICE;
 use crate::world::record::eventually;
 use crate::world::server::Server;
 use crate::world::world;
@@ -38,7 +38,7 @@ fn piece(of: &Server, file: &mut File, text: &str, says: &[&str]) {
 fn what_is_written_in_pieces_is_taken_whole() {
     world(PAIR, |mut world| {
         world.up();
-        let load = load(&world);
+        let load = world.load(SERVICE);
         let (one, two) = (&world.lb1, &world.lb2);
         let marks = [one.log.mark(), two.log.mark()];
         let before = one.text();

@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 
 use crate::file::BEFORE;
 use crate::file::both_have;
-use crate::switch::load;
 use crate::world::LB1;
 use crate::world::PAIR;
+use crate::world::SERVICE;
 use crate::world::World;
 use crate::world::server::Server;
 use crate::world::world;
@@ -36,7 +36,7 @@ fn hangs_up(world: &World, on: &Server, line: &str) {
 fn a_hang_up_on_either_server_brings_its_file_to_both() {
     world(PAIR, |mut world| {
         world.up();
-        let load = load(&world);
+        let load = world.load(SERVICE);
         let (one, two) = (&world.lb1, &world.lb2);
         let text = one
             .text()
@@ -86,7 +86,7 @@ fn a_hang_up_on_either_server_brings_its_file_to_both() {
 fn what_one_server_cannot_take_is_taken_by_none() {
     world(PAIR, |mut world| {
         world.up();
-        let load = load(&world);
+        let load = world.load(SERVICE);
         let (one, two) = (&world.lb1, &world.lb2);
         let second = world.clients(|mut habit| {
             habit.target = SECOND_DOOR.parse::<SocketAddr>().unwrap();

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 
-use crate::switch::load;
 use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::PAIR;
+use crate::world::SERVICE;
 use crate::world::clients::Clients;
 use crate::world::server::Server;
 use crate::world::world;
@@ -46,7 +46,7 @@ fn a_pair_is_upgraded_server_by_server_and_fails_nobody() {
     world(PAIR, |mut world| {
         let other = std::env::var_os("HALB_OTHER_RELEASE").map(PathBuf::from);
         world.up();
-        let load = load(&world);
+        let load = world.load(SERVICE);
         for clients in &load {
             clients.are_served_by(LB1);
         }

@@ -350,7 +350,7 @@ impl Pair {
         };
         post.beat(hold, now);
         if post.replace(hold, now) {
-            let sentence = "the warden holds addresses and has said nothing for 500 ms: it is killed, and \
+            let sentence = "the warden owes a word and has said nothing for 500 ms: it is killed, and \
                             another one is started";
             self.inside.tell(Told::Trouble(sentence.to_owned()));
         }

@@ -35,6 +35,10 @@ pub struct Post {
     warden: Option<Process>,
     /// Its last word about the addresses.
     holds: bool,
+    /// It has been asked something and has not answered.
+    is_asked: bool,
+    /// It leaves so much unread that nothing more goes into the pipe.
+    is_full: bool,
     /// It has said something since [`Post::replace`] looked.
     spoke: bool,
     silent_since: Instant,
@@ -62,6 +66,8 @@ impl Post {
             wardens: 0,
             warden: None,
             holds: false,
+            is_asked: false,
+            is_full: false,
             spoke: false,
             silent_since: Instant::ZERO,
             looked: Instant::ZERO,
@@ -96,12 +102,16 @@ impl Post {
         self.tell(&Told::Beat { hold, at });
     }
 
-    /// Kills a warden that holds addresses, or is to, and says nothing any more; its keeper starts another one. Whether it
-    /// has. To be called with each beat, after everything has been heard.
+    /// Kills a warden that owes a word and says nothing any more; its keeper starts another one. Whether it has. To be
+    /// called with each beat, after everything has been heard.
+    ///
+    /// One that holds addresses, or is to, owes a word, and one that is asked; and nobody's pipe is full who reads. So a
+    /// standby, too, has one that can help it to the addresses.
     pub fn replace(&mut self, hold: bool, now: Instant) -> bool {
         let stood = now.since(self.looked) > STOPPED;
         self.looked = now;
-        let owes = (hold || self.holds) && !self.setup.addresses.is_empty();
+        let holds = (hold || self.holds) && !self.setup.addresses.is_empty();
+        let owes = holds || self.is_asked || self.is_full;
         if std::mem::take(&mut self.spoke) || stood || !owes {
             self.silent_since = now;
         }
@@ -114,7 +124,9 @@ impl Post {
     /// `false`: it did not go into the pipe.
     pub fn tell(&mut self, told: &Told) -> bool {
         told.encode(&mut self.outgoing);
-        self.send()
+        let is_sent = self.send();
+        self.is_asked |= is_sent && matches!(told, Told::Ask { .. });
+        is_sent
     }
 
     /// The next thing that came; what is no message is passed over.
@@ -139,6 +151,7 @@ impl Post {
                     self.wardens += 1;
                     self.is_due = true;
                     self.holds = false;
+                    self.is_asked = false;
                     // Without it a stuck warden stays, and the lease of the kernel is what is left.
                     self.warden = Process::open(process).ok();
                     if self.wardens > 1 {
@@ -146,8 +159,10 @@ impl Post {
                     }
                 }
                 Some(said) => {
-                    if let Said::Holds(holds) = said {
-                        self.holds = holds;
+                    match said {
+                        Said::Holds(holds) => self.holds = holds,
+                        Said::Answered { .. } => self.is_asked = false,
+                        _ => {}
                     }
                     return Some(Heard::Said(said));
                 }
@@ -155,13 +170,15 @@ impl Post {
         }
     }
 
-    fn send(&self) -> bool {
+    fn send(&mut self) -> bool {
         let Some(pipe) = &self.pipe else {
             return false;
         };
         // That it is closed is seen when it is read.
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        send(pipe.as_raw_fd(), &self.outgoing, flags).is_ok()
+        let sent = send(pipe.as_raw_fd(), &self.outgoing, flags);
+        self.is_full = sent == Err(Errno::EAGAIN);
+        sent.is_ok()
     }
 }
 
@@ -259,6 +276,46 @@ mod tests {
         assert_eq!(look(true, 5000, 8000), Some(5500));
         assert_eq!(process.wait().unwrap().signal(), Some(9));
         assert_eq!(look(true, 8000, 9000), None);
+    }
+
+    /// A standby's holds nothing, and is needed all the same.
+    #[test]
+    fn a_warden_that_does_not_answer_or_read_is_killed() {
+        for is_asked in [true, false] {
+            let (mut post, warden) = both();
+            let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
+            let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+            warden.say(&Said::Started {
+                process: process.id(),
+            });
+            assert_eq!(post.hear(), None);
+            let mut turn = |ms: u64| {
+                post.beat(false, at(ms));
+                while warden.told().is_some() {}
+                post.replace(false, at(ms))
+            };
+            assert_eq!((0..2000).step_by(20).find(|ms| turn(*ms)), None);
+            let number = 7;
+            let reply = crate::pair::event::Reply::Silence;
+            assert!(post.tell(&Told::Ask { number }));
+            warden.say(&Said::Answered { number, reply });
+            assert!(post.hear().is_some());
+            if is_asked {
+                assert!(post.tell(&Told::Ask { number }));
+            } else {
+                while post.tell(&Told::Announce) {}
+            }
+            let mut turn = |ms: u64| {
+                post.beat(false, at(ms));
+                post.replace(false, at(ms))
+            };
+            assert_eq!(
+                (2000..4000).step_by(20).find(|ms| turn(*ms)),
+                Some(2500),
+                "{is_asked}"
+            );
+            assert_eq!(process.wait().unwrap().signal(), Some(9));
+        }
     }
 
     #[test]

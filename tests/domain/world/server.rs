@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -88,6 +89,11 @@ impl Server {
     /// Where it talks to the other servers first.
     pub fn link(&self) -> SocketAddr {
         self.link
+    }
+
+    /// As outputs see it.
+    pub fn address(&self) -> IpAddr {
+        self.link.ip()
     }
 
     /// Its domain file.
@@ -196,6 +202,13 @@ impl Server {
     pub fn sees_ready(&self, other: &Server) {
         eventually(&format!("{} sees {} ready", self.name, other.name), || {
             self.says_of(other.name, "ready", &json!(true))
+        });
+    }
+
+    /// Waits until the other one is alive, as far as it knows.
+    pub fn hears(&self, other: &Server) {
+        eventually(&format!("{} hears {}", self.name, other.name), || {
+            self.says_of(other.name, "alive", &json!(true))
         });
     }
 
