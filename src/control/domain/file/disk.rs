@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use crate::control::state::write::Disk;
 use crate::control::state::write::Kernel;
 use crate::control::state::write::replace;
+use crate::model::fingerprint::fingerprint;
 use crate::pair::file::bytes::TEXT_BYTES_MAX;
-use crate::pair::file::head::fingerprint;
 
 /// Where the domain file is.
 #[derive(Clone, Debug)]
