@@ -168,7 +168,7 @@ impl Keeper {
 
     /// Whoever we followed is gone. What it proposed may have been taken by it and others: then we are behind, and
     /// catch up.
-    pub(super) fn lost(&mut self, node: NodeId, _now: Instant) {
+    pub(super) fn lost(&mut self, node: NodeId) {
         match &self.doing {
             Doing::Weighing { from: by, .. }
             | Doing::Promised { to: by, .. }

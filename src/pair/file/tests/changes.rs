@@ -218,6 +218,20 @@ fn two_changes_at_once_leave_one_and_the_other_is_told() {
     assert_eq!(world.servers[2].reports, [Report::Late]);
 }
 
+/// Also one that gives way while a later one waits.
+#[test]
+fn every_wish_is_answered() {
+    let mut world = World::new(2);
+    world.settle();
+    world.want(1, "one");
+    world.act(1); // checks
+    world.want(1, "later");
+    world.want(0, "zero");
+    world.pass(WHILE);
+    assert_eq!(world.all_words(), ["zero", "zero"]);
+    assert_eq!(world.servers[1].reports, [Report::Late, Report::Late]);
+}
+
 #[test]
 fn who_promised_to_one_that_dies_forgets_it() {
     let mut world = World::new(2);
