@@ -27,7 +27,6 @@ use crate::daemon::run::Reading;
 use crate::daemon::workers::Orders;
 use crate::model::config;
 use crate::model::config::Config;
-use crate::pair::event::Order as Said;
 use crate::pair::term::Ballot;
 use crate::plane::Order;
 use crate::standby::ballot;
@@ -220,7 +219,7 @@ impl Running {
     /// Hands the service over, if there is somebody who can take it, and then has the workers finish. `false`: nobody
     /// can be asked, and nothing is done.
     pub fn leave(&self, orders: Orders) -> bool {
-        if self.handle.order(Said::Leave).is_err() {
+        if self.handle.leave().is_err() {
             return false;
         }
         let (handle, patience) = (Arc::clone(&self.handle), self.patience);

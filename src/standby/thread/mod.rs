@@ -38,6 +38,7 @@ use crate::ring::inbox::Hub;
 use crate::ring::thread::block_signals;
 use crate::ring::thread::go_first;
 use crate::standby::domain::Setting;
+use crate::standby::handle::GIVEN_MOST;
 use crate::standby::handle::Given;
 use crate::standby::handle::Inside;
 use crate::standby::handle::Told;
@@ -82,7 +83,7 @@ pub struct Setup {
     pub hub: Arc<Hub>,
 }
 
-/// Starts it. It ends when the handle says so, or is gone.
+/// Starts it. It ends when the handle says so.
 pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("halb-pair".to_owned());
     builder.spawn(move || {
@@ -231,26 +232,35 @@ impl Pair {
     }
 
     fn read_control(&mut self, now: Instant) {
-        while let Ok(setting) = self.inside.settings.try_recv() {
+        while let Some(setting) = self.inside.setting() {
             self.links.set(&setting, now);
             if let Some(post) = &mut self.post {
                 post.set(&setting.warden);
             }
             self.on(Event::Domain(setting.domain), now);
         }
-        while let Ok(Given { number, event }) = self.inside.given.try_recv() {
-            if let Event::Order(order) = event
-                && order != Order::Leave
-                && self.orders.len() < ORDERS_MOST
-            {
-                self.orders.push((order, number));
+        for _ in 0..GIVEN_MOST {
+            match self.inside.given() {
+                Some(given) => self.on_given(given, now),
+                None => return,
             }
-            match event {
-                Event::Crashed { .. } if self.crashes.len() < SERVERS_MAX => {
-                    self.crashes.push((event, now + CRASH_SETTLES));
-                }
-                _ => self.on(event, now),
+        }
+        // Who gives without end waits for a turn like everybody else.
+        self.inside.come_back();
+    }
+
+    fn on_given(&mut self, Given { number, event }: Given, now: Instant) {
+        if let Event::Order(order) = event
+            && order != Order::Leave
+            && self.orders.len() < ORDERS_MOST
+        {
+            self.orders.push((order, number));
+        }
+        match event {
+            Event::Crashed { .. } if self.crashes.len() < SERVERS_MAX => {
+                self.crashes.push((event, now + CRASH_SETTLES));
             }
+            _ => self.on(event, now),
         }
     }
 

@@ -204,7 +204,7 @@ fn an_active_leaves_when_the_other_one_serves() {
         peer.is_some_and(|peer| peer.advert.ready)
     });
     assert!(!main.handle.await_leave(Duration::ZERO), "nobody asked");
-    main.handle.order(Order::Leave).unwrap();
+    main.handle.leave().unwrap();
     assert!(main.handle.await_leave(PATIENCE));
     backup.until("the backup serves", is(State::Active));
 }
