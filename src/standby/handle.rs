@@ -113,6 +113,8 @@ struct Common {
     stop: EventFd,
     /// It has ended.
     gone: AtomicBool,
+    /// There will be no warden any more.
+    forsaken: AtomicBool,
 }
 
 /// Both sides.
@@ -131,6 +133,7 @@ pub fn sides() -> io::Result<(Handle, Inside)> {
         leave: event()?,
         stop: event()?,
         gone: AtomicBool::new(false),
+        forsaken: AtomicBool::new(false),
     });
     let handle = Handle {
         common: Arc::clone(&common),
@@ -206,6 +209,11 @@ impl Handle {
         matches!(poll(&mut fds, timeout), Ok(1))
     }
 
+    /// Whether there is no warden any more, and nobody who would start another one.
+    pub fn is_forsaken(&self) -> bool {
+        self.common.forsaken.load(Ordering::Acquire)
+    }
+
     /// The pair thread ends, and lets go of the addresses.
     pub fn stop(&self) {
         ring(&self.common.stop);
@@ -239,6 +247,11 @@ impl Inside {
         }
         // A full bell is heard, too; with nobody there nobody is missed.
         let _ = (&self.cord).write(b"!");
+    }
+
+    /// See [`Handle::is_forsaken`].
+    pub(super) fn forsake(&self) {
+        self.common.forsaken.store(true, Ordering::Release);
     }
 
     /// The next change of the domain file.

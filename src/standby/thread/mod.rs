@@ -81,6 +81,8 @@ pub struct Setup {
     pub warden: Option<OwnedFd>,
     pub plane: Arc<Plane>,
     pub hub: Arc<Hub>,
+    /// Has the process end. Called once there will be no warden any more; it must not wait.
+    pub end: fn(),
 }
 
 /// Starts it. It ends when the handle says so.
@@ -103,6 +105,7 @@ struct Pair {
     pulse: Pulse,
     scribe: Scribe,
     inside: Inside,
+    end: fn(),
     /// What the machine wants of the warden.
     hold: bool,
     /// The data plane, as the machine knows it.
@@ -130,6 +133,7 @@ impl Pair {
             pulse: Pulse::new(setup.plane, setup.hub, now),
             scribe: setup.scribe,
             inside,
+            end: setup.end,
             hold: false,
             plane: PlaneWord::Serves,
             beat: now,
@@ -159,6 +163,7 @@ impl Pair {
         }
         if self.beat <= now {
             self.tell_warden(now);
+            self.watch_what_is_left(now);
         }
         self.links.open(now);
         self.show(now);
@@ -221,10 +226,9 @@ impl Pair {
                     FromWarden::Lost
                 }
                 Heard::Closed => {
-                    let sentence = "the warden has ended and will not come back: this server can \
-                                    hold no address until it is started again";
-                    self.inside.tell(Told::Trouble(sentence.to_owned()));
-                    FromWarden::Lost
+                    self.inside.forsake();
+                    (self.end)();
+                    FromWarden::Ended
                 }
             };
             self.on(Event::Warden(event), now);
@@ -273,11 +277,7 @@ impl Pair {
 
     /// How the data plane is.
     fn look(&mut self, now: Instant) {
-        let plane = match &self.post {
-            // It can serve nobody.
-            Some(post) if !post.is_open() => PlaneWord::Broken,
-            _ => self.pulse.look(now),
-        };
+        let plane = self.pulse.look(now);
         if plane != self.plane {
             self.plane = plane;
             self.on(Event::Plane(plane), now);
@@ -357,6 +357,13 @@ impl Pair {
             let sentence = "the warden holds addresses and has said nothing for 500 ms: it is killed, and \
                             another one is started";
             self.inside.tell(Told::Trouble(sentence.to_owned()));
+        }
+    }
+
+    /// The addresses of a warden that nobody replaces.
+    fn watch_what_is_left(&mut self, now: Instant) {
+        if self.post.as_mut().is_some_and(Post::sees_the_end) {
+            self.on(Event::Warden(FromWarden::Holds(false)), now);
         }
     }
 

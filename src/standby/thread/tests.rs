@@ -128,6 +128,7 @@ fn parts(index: usize, port: u16) -> (Handle, Inside, Setup, PathBuf) {
         // Without workers all of them make turns.
         plane: Arc::new(Plane::new(0, 10)),
         hub: Arc::new(Hub::new(0).unwrap()),
+        end: || panic!("no warden, no death of one"),
     };
     (handle, inside, setup, ballot)
 }

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio::time::timeout;
 
+use super::record::Entry;
 use super::record::PATIENCE;
 use super::record::Record;
 use super::space::Space;
@@ -122,29 +123,15 @@ impl Clients {
 
     /// Every request since `mark` got a connection and its response.
     pub fn all_went_well_after(&self, mark: usize) {
-        self.had_none(mark, |ended| {
-            matches!(ended, Ended::NotConnected(_) | Ended::Failed(_))
-        });
+        had_no_bad_one(&self.attempts.all()[mark..]);
     }
 
-    fn had_none(&self, mark: usize, is_bad: impl Fn(&Ended) -> bool) {
-        let all = self.attempts.all();
-        let bad = all
-            .iter()
-            .skip(mark)
-            .filter(|entry| is_bad(&entry.what.ended));
-        let bad: Vec<String> = bad
-            .map(|entry| {
-                let took = entry.at.since(entry.what.began);
-                format!("{:?} after {took:?}", entry.what.ended)
-            })
-            .collect();
-        let count = bad.len();
-        assert!(
-            bad.is_empty(),
-            "{count} went wrong, first {:?}",
-            bad.first()
-        );
+    /// The same of those alone that ended so long before `until`; there were some.
+    pub fn all_went_well_between(&self, mark: usize, until: Instant, before: Duration) {
+        let mut all = self.attempts.all().split_off(mark);
+        all.retain(|entry| until.since(entry.at) >= before);
+        assert!(!all.is_empty(), "nobody has asked");
+        had_no_bad_one(&all);
     }
 
     /// Waits until one that began only now got no connection.
@@ -386,6 +373,24 @@ async fn visit(target: SocketAddr, own: Vec<(usize, (String, String))>) -> Vec<(
         }
     }
     outputs
+}
+
+fn had_no_bad_one(entries: &[Entry<Attempt>]) {
+    let is_bad = |entry: &&Entry<Attempt>| {
+        let ended = &entry.what.ended;
+        matches!(ended, Ended::NotConnected(_) | Ended::Failed(_))
+    };
+    let bad = entries.iter().filter(is_bad).map(|entry| {
+        let took = entry.at.since(entry.what.began);
+        format!("{:?} after {took:?}", entry.what.ended)
+    });
+    let bad: Vec<String> = bad.collect();
+    let count = bad.len();
+    assert!(
+        bad.is_empty(),
+        "{count} went wrong, first {:?}",
+        bad.first()
+    );
 }
 
 /// The value of a field; empty when there is none.
