@@ -12,6 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::poll::poll;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use crate::control::DomainSetup;
 use crate::control::domain::Domain;
@@ -27,7 +30,6 @@ use crate::daemon::run::Reading;
 use crate::daemon::workers::Orders;
 use crate::model::config;
 use crate::model::config::Config;
-use crate::pair::event::Order as Said;
 use crate::pair::term::Ballot;
 use crate::plane::Order;
 use crate::ring::thread::block_signals;
@@ -166,6 +168,7 @@ impl Prepared {
             warden: pipe,
             plane: Arc::clone(&shared.plane),
             hub: Arc::clone(&shared.hub),
+            end: end_process,
         };
         let handle = Arc::new(handle);
         let liaison = Liaison::new(Arc::clone(&handle), setup.warden.is_some());
@@ -227,7 +230,7 @@ impl Running {
     /// Hands the service over, if there is somebody who can take it, and then has the workers finish. `false`: nobody
     /// can be asked, and nothing is done.
     pub fn leave(&self, orders: Orders) -> bool {
-        if self.handle.order(Said::Leave).is_err() {
+        if self.handle.leave().is_err() {
             return false;
         }
         let (handle, patience) = (Arc::clone(&self.handle), self.patience());
@@ -253,15 +256,23 @@ impl Running {
         domain.map_or(Duration::ZERO, |domain| domain.switch_grace) + LEAVE_SLACK
     }
 
-    /// The end: the addresses are let go of, if they are still here.
-    pub fn finish(self) {
+    /// The end: the addresses are let go of, if they are still here. Whether it was the end of the wardens, too.
+    pub fn finish(self) -> bool {
+        let forsaken = self.handle.is_forsaken();
         self.handle.stop();
         // A panic ends the process; there is nothing to be had from it.
         let _ = self.thread.join();
         if let Some(keeper) = self.keeper {
             await_end(keeper);
         }
+        forsaken
     }
+}
+
+/// As by SIGTERM from outside: in order, and what is learned is saved.
+fn end_process() {
+    // Nobody may refuse it to us.
+    let _ = kill(Pid::this(), Signal::SIGTERM);
 }
 
 /// It ends because its pipe does; one that hangs is left behind, and what it holds goes with its lease.

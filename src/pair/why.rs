@@ -33,6 +33,8 @@ pub enum Why {
     PeerCrashed,
     PeerBack,
     WardenLost,
+    WardenEnded,
+    Expired,
     ServesAgain,
 
     // Why the service changes hands by plan, or does not.
@@ -200,6 +202,15 @@ impl Sentence<'_> {
             ),
             Why::PeerBack => write!(f, "{other} is heard"),
             Why::WardenLost => write!(f, "the warden has died; another one is started"),
+            Why::WardenEnded => write!(
+                f,
+                "the warden and the keeper that starts wardens have died, so {me} can hold no address again, and ends to \
+                 be started anew; it serves as long as the kernel keeps what it has"
+            ),
+            Why::Expired => write!(
+                f,
+                "the kernel has taken the addresses of {me} away, whose warden has died"
+            ),
             Why::ServesAgain => write!(f, "all workers serve again"),
             Why::SwitchOrdered => write!(
                 f,

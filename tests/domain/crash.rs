@@ -15,6 +15,8 @@ use crate::world::world;
 
 /// Longer than the kernel keeps addresses that nobody renews.
 const A_WHILE: Duration = Duration::from_secs(3);
+/// What is under way when the address goes is lost; it is seen to be gone a moment later.
+const A_MOMENT: Duration = Duration::from_millis(200);
 
 #[test]
 fn a_killed_balancer_is_replaced_and_comes_back_as_standby() {
@@ -148,6 +150,54 @@ fn what_starts_wardens_may_die_itself() {
         world.lb2.serves();
         clients.are_served_by(LB2);
         world.was_never_served_twice();
+    });
+}
+
+/// Nobody can take the address away then but the kernel, so nobody else may serve: it goes on until then.
+#[test]
+fn the_death_of_all_wardens_is_noticed_when_the_kernel_takes_the_address() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        clients.are_served_by(LB1);
+        let (mark, said) = (clients.attempts.mark(), world.lb1.log.mark());
+        for process in world.lb1.wardens() {
+            kill(process, Signal::SIGKILL).unwrap();
+        }
+        let gone = world.lb1.releases();
+        clients.all_went_well_between(mark, gone, A_MOMENT);
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        world
+            .lb1
+            .says(&["event=pair", "the keeper that starts wardens"]);
+        world.was_never_served_twice();
+        // As a service manager sees it, which starts it again.
+        assert_eq!(world.lb1.end().code(), Some(1), "{}", world.lb1.history());
+        world
+            .lb1
+            .says_after(said, &["Error: the warden and the keeper"]);
+        let mark = world.lb1.log.mark();
+        world.lb1.start();
+        world.lb1.stands_by(mark);
+        clients.are_served_by(LB2);
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn a_standby_whose_wardens_have_all_died_ends_to_be_started_anew() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let mark = clients.attempts.mark();
+        for process in world.lb2.wardens() {
+            kill(process, Signal::SIGKILL).unwrap();
+        }
+        assert_eq!(world.lb2.end().code(), Some(1), "{}", world.lb2.history());
+        clients.are_served_by(LB1);
+        clients.all_went_well_after(mark);
+        assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
     });
 }
 

@@ -71,7 +71,12 @@ impl World {
         let (low, high) = self.profile.lasts;
         let until = (self.now + self.chance.between(low, high)).min(self.profile.healed);
         match kind {
-            Kind::Kill | Kind::KillWarden | Kind::KillBoth | Kind::Power | Kind::Unreadable => {
+            Kind::Kill
+            | Kind::KillWarden
+            | Kind::KillBoth
+            | Kind::Forsake
+            | Kind::Power
+            | Kind::Unreadable => {
                 self.crash(kind, index, until);
             }
             Kind::Suspend | Kind::StallThread | Kind::StallWarden | Kind::StallBoth => {
@@ -115,8 +120,14 @@ impl World {
             self.hosts[index].warden = None; // what it held stays until the kernel takes it
         }
         if kind == Kind::KillWarden {
+            if !self.hosts[index].keeper {
+                return; // there is none to be killed
+            }
             self.hosts[index].warden_delay = self.chance.pick(&[2, 20, 2000]) * MILLISECOND;
             return self.kill_warden(index);
+        }
+        if kind == Kind::Forsake {
+            return self.forsake(index);
         }
         self.hosts[index].disk.unreadable |= kind == Kind::Unreadable;
         if kind == Kind::Power {

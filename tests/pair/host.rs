@@ -42,6 +42,8 @@ pub struct Host {
     pub generation: u64,
     pub process: Option<Process>,
     pub warden: Option<Warden>,
+    /// Whether somebody starts another one.
+    pub keeper: bool,
     /// Of processes and wardens alike.
     pub lives: u64,
     /// How long the next warden takes to start after the death of one.

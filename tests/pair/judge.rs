@@ -188,6 +188,14 @@ impl Judge {
         });
     }
 
+    /// All ballots are lost at once: terms begin anew.
+    pub fn forget(&mut self) {
+        self.by_term.clear();
+        for known in &mut self.known {
+            known.votes.clear();
+        }
+    }
+
     pub fn left(&mut self, index: usize) {
         if self.pending.is_some_and(|pending| pending.host == index) {
             self.pending = None;

@@ -50,6 +50,8 @@ pub enum Kind {
     Kill,
     KillWarden,
     KillBoth,
+    /// Warden and keeper, and not the balancer.
+    Forsake,
     Power,
     Suspend,
     StallThread,
@@ -90,6 +92,7 @@ const CRASHES: &[Kind] = &[
     Kind::Kill,
     Kind::KillWarden,
     Kind::KillBoth,
+    Kind::Forsake,
     Kind::Power,
     Kind::Unreadable,
 ];
@@ -182,11 +185,12 @@ const ROLLING: &[Kind] = &[
     Kind::Maintenance,
 ];
 /// Each with the longest gap that is promised for it, in [`Profile::gap_max`].
-const SINGLES: [Kind; 5] = [
+const SINGLES: [Kind; 6] = [
     Kind::Kill,
     Kind::StallThread,
     Kind::Partition,
     Kind::KillBoth,
+    Kind::Forsake,
     Kind::Suspend,
 ];
 

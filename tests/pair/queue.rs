@@ -99,6 +99,11 @@ pub enum What {
     Mend {
         turn: usize,
     },
+    /// The pair thread looks whether the addresses are there that its last warden has left.
+    Left {
+        host: usize,
+        life: u64,
+    },
     /// This host has the domain file as it is now.
     File {
         host: usize,

@@ -11,6 +11,7 @@ use halb::pair::event::Order;
 use halb::pair::event::Plane;
 use halb::pair::event::Readiness;
 use halb::pair::node::NodeId;
+use halb::pair::term::Term;
 
 use crate::chaos::Repair;
 use crate::file::disk::FileDisk;
@@ -81,6 +82,7 @@ impl World {
                 domain: seen_by(index, file),
                 process: None,
                 warden: None,
+                keeper: false,
                 generation: 1,
                 lives: 0,
                 warden_delay: 5 * MILLISECOND,
@@ -174,11 +176,13 @@ impl World {
             } => self.handed(host, life, number),
             What::Start { host } => self.start(host),
             What::Warden { host, life } => {
-                if self.hosts[host].process_of(life).is_some() && self.hosts[host].warden.is_none()
-                {
+                let place = &mut self.hosts[host];
+                let wants = place.keeper && place.warden.is_none();
+                if wants && place.process_of(life).is_some() {
                     self.start_warden(host);
                 }
             }
+            What::Left { host, life } => self.look_what_is_left(host, life),
             What::File { host, domain } => self.take_file(host, *domain),
             What::Control { host, life, what } => self.control(host, life, *what),
             What::Streams => self.look_at_streams(),
@@ -206,6 +210,7 @@ impl World {
             | What::Start { host }
             | What::Warden { host, .. }
             | What::Control { host, .. }
+            | What::Left { host, .. }
             | What::File { host, .. } => *host,
             What::Datagram { .. }
             | What::Streams
@@ -236,6 +241,10 @@ impl World {
         host.lives += 1;
         let ballot = (!host.disk.unreadable).then_some(host.disk.ballot);
         host.disk.unreadable = false;
+        if ballot.is_none() && self.nobody_else_remembers(index) {
+            self.judge.forget();
+        }
+        let host = &mut self.hosts[index];
         let birth = Birth {
             domain: host.domain,
             boot,
@@ -277,11 +286,22 @@ impl World {
         self.begin(index);
     }
 
+    /// No other server knows of any term: not by its process, nor by a ballot that can be read.
+    fn nobody_else_remembers(&self, index: usize) -> bool {
+        let mut others = self.hosts.iter().enumerate();
+        others.all(|(other, host)| match &host.process {
+            _ if other == index => true,
+            Some(process) => process.machine.advert().term == Term::default(),
+            None => host.disk.unreadable,
+        })
+    }
+
     fn begin(&mut self, index: usize) {
         let Some(process) = &self.hosts[index].process else {
             return;
         };
         let life = process.life;
+        self.hosts[index].keeper = true;
         if self.profile.files {
             self.start_control(index);
         }

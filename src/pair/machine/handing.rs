@@ -104,6 +104,13 @@ impl Machine {
         if self.serving.handing.is_some() {
             return Finding::Nothing; // see `watch_handing`
         }
+        if self.own.forsaken {
+            // Until then whoever asks is answered by the kernel, so nobody else serves: it goes on.
+            return match self.own.may_hold(self.now) {
+                true => Finding::Nothing,
+                false => Finding::Expired,
+            };
+        }
         if let Some((why, successor)) = self.fault() {
             return Finding::Fault { why, successor };
         }
@@ -323,7 +330,7 @@ impl Machine {
             }
             // Nobody is served any more who could be waited for.
             Stage::Draining { .. } | Stage::Cutting { .. }
-                if fault.is_some() || !self.own.is_able() =>
+                if fault.is_some() || !self.own.can_go_on() =>
             {
                 if let Some((why, _)) = fault {
                     self.keep_away(why);
@@ -383,6 +390,14 @@ impl Machine {
         self.note(why, about);
     }
 
+    /// The kernel has taken the addresses away. Whoever is there may claim at once where that has been seen, and asks
+    /// where it is only known how long the kernel keeps them.
+    pub(super) fn let_go_of_what_is_gone(&mut self) {
+        let term = self.serving.term;
+        self.release_at_once(Why::Expired, None);
+        self.waiting.released = self.own.left_until.is_none().then_some(term);
+    }
+
     /// In maintenance by force: nobody serves then.
     pub(super) fn let_go_alone(&mut self) {
         self.release_at_once(Why::MaintenanceForced, None);
@@ -391,7 +406,9 @@ impl Machine {
     /// Nobody could take the service, or somebody has, or had the time to.
     pub(super) fn may_leave(&self) -> bool {
         if self.state == State::Active {
-            return self.serving.handing.is_none() && self.successor(false, false).is_none();
+            let serves_on = self.own.forsaken && self.own.may_hold(self.now);
+            let nobody = || self.successor(false, false).is_none();
+            return self.serving.handing.is_none() && !serves_on && nobody();
         }
         let yielded = self.waiting.yielded;
         yielded.is_none_or(|yielded| self.now >= yielded.back_at)

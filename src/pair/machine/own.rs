@@ -25,6 +25,8 @@ pub(super) struct Own {
     pub(super) lacks_since: Instant,
     /// The warden that held them has died; the next one says when they are gone.
     died: bool,
+    /// There will be none any more: this process can hold nothing again.
+    pub(super) forsaken: bool,
     /// It has said so: nobody will add them unless he is told to.
     pub(super) bereft: bool,
     /// What a warden that died may have left in the kernel is gone then.
@@ -46,6 +48,7 @@ impl Own {
             holds_since: None,
             lacks_since: now,
             died: false,
+            forsaken: false,
             bereft: false,
             left_until: None,
             away_until: None,
@@ -54,6 +57,11 @@ impl Own {
 
     /// Whether it could serve at all.
     pub(super) fn is_able(&self) -> bool {
+        self.carrier && !self.broken && !self.forsaken
+    }
+
+    /// Whether it can go on with what it serves.
+    pub(super) fn can_go_on(&self) -> bool {
         self.carrier && !self.broken
     }
 
@@ -76,8 +84,8 @@ impl Own {
             FromWarden::Holds(holds) => {
                 self.set_holds(holds, now);
                 self.bereft = !holds && (self.bereft || self.died);
-                if std::mem::take(&mut self.died) {
-                    // It begins with taking away what it finds, and says no when that is gone.
+                if std::mem::take(&mut self.died) || self.forsaken {
+                    // It begins with taking away what it finds, and says no when that is gone; or somebody has looked.
                     self.left_until = None;
                 }
             }
@@ -86,12 +94,13 @@ impl Own {
                 self.reached_at = now;
             }
             FromWarden::Carrier(carrier) => self.carrier = carrier,
-            FromWarden::Lost => {
+            FromWarden::Lost | FromWarden::Ended => {
                 if self.holds {
                     self.died = true;
                     self.left_until = Some(now + lease + limits::LEASE_LATE);
                 }
                 self.set_holds(false, now);
+                self.forsaken |= said == FromWarden::Ended;
             }
             FromWarden::Answered { .. } => {}
         }

@@ -71,6 +71,8 @@ pub(super) enum Finding {
     },
     /// It has to let go, and nobody can take the service.
     NobodyTakes,
+    /// Nothing holds the addresses any more, and the kernel has them no longer either.
+    Expired,
     Nothing,
 }
 
@@ -164,6 +166,7 @@ impl Machine {
                 },
             ) => self.hand_over(why, successor, Some(cut)),
             (Active, F::NobodyTakes) => self.let_go_alone(),
+            (Active, F::Expired) => self.let_go_of_what_is_gone(),
 
             // An idle server that may take part again starts as one that has just begun.
             (Maintenance, F::MayServe { .. }) => self.become_standby_again(Why::MaintenanceOff),
@@ -177,7 +180,8 @@ impl Machine {
                 | F::HandedOver
                 | F::Fault { .. }
                 | F::Planned { .. }
-                | F::NobodyTakes,
+                | F::NobodyTakes
+                | F::Expired,
             )
             | (
                 Active,
@@ -269,6 +273,10 @@ impl Machine {
                 // What it was asked it will not answer.
                 self.question.close();
                 self.note(Why::WardenLost, None);
+            }
+            FromWarden::Ended => {
+                self.question.close();
+                self.note(Why::WardenEnded, None);
             }
             FromWarden::Holds(_) | FromWarden::Reached | FromWarden::Carrier(_) => {}
         }

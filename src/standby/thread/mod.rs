@@ -38,6 +38,7 @@ use crate::ring::inbox::Hub;
 use crate::ring::thread::block_signals;
 use crate::ring::thread::go_first;
 use crate::standby::domain::Setting;
+use crate::standby::handle::GIVEN_MOST;
 use crate::standby::handle::Given;
 use crate::standby::handle::Inside;
 use crate::standby::handle::Told;
@@ -80,6 +81,8 @@ pub struct Setup {
     pub warden: Option<OwnedFd>,
     pub plane: Arc<Plane>,
     pub hub: Arc<Hub>,
+    /// Has the process end. Called once there will be no warden any more; it must not wait.
+    pub end: fn(),
 }
 
 /// Starts it. It ends when the handle says so.
@@ -102,6 +105,7 @@ struct Pair {
     pulse: Pulse,
     scribe: Scribe,
     inside: Inside,
+    end: fn(),
     /// What the machine wants of the warden.
     hold: bool,
     /// The data plane, as the machine knows it.
@@ -129,6 +133,7 @@ impl Pair {
             pulse: Pulse::new(setup.plane, setup.hub, now),
             scribe: setup.scribe,
             inside,
+            end: setup.end,
             hold: false,
             plane: PlaneWord::Serves,
             beat: now,
@@ -160,6 +165,7 @@ impl Pair {
         }
         if self.beat <= now {
             self.tell_warden(now);
+            self.watch_what_is_left(now);
         }
         self.open_links(now);
         self.show(now);
@@ -222,10 +228,9 @@ impl Pair {
                     FromWarden::Lost
                 }
                 Heard::Closed => {
-                    let sentence = "the warden has ended and will not come back: this server can \
-                                    hold no address until it is started again";
-                    self.inside.tell(Told::Trouble(sentence.to_owned()));
-                    FromWarden::Lost
+                    self.inside.forsake();
+                    (self.end)();
+                    FromWarden::Ended
                 }
             };
             self.on(Event::Warden(event), now);
@@ -233,7 +238,7 @@ impl Pair {
     }
 
     fn read_control(&mut self, now: Instant) {
-        while let Ok(setting) = self.inside.settings.try_recv() {
+        while let Some(setting) = self.inside.setting() {
             self.links.set(&setting, now);
             self.open_links(now);
             if let Some(post) = &mut self.post {
@@ -241,19 +246,28 @@ impl Pair {
             }
             self.on(Event::Domain(setting.domain), now);
         }
-        while let Ok(Given { number, event }) = self.inside.given.try_recv() {
-            if let Event::Order(order) = event
-                && order != Order::Leave
-                && self.orders.len() < ORDERS_MOST
-            {
-                self.orders.push((order, number));
+        for _ in 0..GIVEN_MOST {
+            match self.inside.given() {
+                Some(given) => self.on_given(given, now),
+                None => return,
             }
-            match event {
-                Event::Crashed { .. } if self.crashes.len() < SERVERS_MAX => {
-                    self.crashes.push((event, now + CRASH_SETTLES));
-                }
-                _ => self.on(event, now),
+        }
+        // Who gives without end waits for a turn like everybody else.
+        self.inside.come_back();
+    }
+
+    fn on_given(&mut self, Given { number, event }: Given, now: Instant) {
+        if let Event::Order(order) = event
+            && order != Order::Leave
+            && self.orders.len() < ORDERS_MOST
+        {
+            self.orders.push((order, number));
+        }
+        match event {
+            Event::Crashed { .. } if self.crashes.len() < SERVERS_MAX => {
+                self.crashes.push((event, now + CRASH_SETTLES));
             }
+            _ => self.on(event, now),
         }
     }
 
@@ -268,11 +282,7 @@ impl Pair {
 
     /// How the data plane is.
     fn look(&mut self, now: Instant) {
-        let plane = match &self.post {
-            // It can serve nobody.
-            Some(post) if !post.is_open() => PlaneWord::Broken,
-            _ => self.pulse.look(now),
-        };
+        let plane = self.pulse.look(now);
         if plane != self.plane {
             self.plane = plane;
             self.on(Event::Plane(plane), now);
@@ -353,6 +363,13 @@ impl Pair {
             let sentence = "the warden owes a word and has said nothing for 500 ms: it is killed, and \
                             another one is started";
             self.inside.tell(Told::Trouble(sentence.to_owned()));
+        }
+    }
+
+    /// The addresses of a warden that nobody replaces.
+    fn watch_what_is_left(&mut self, now: Instant) {
+        if self.post.as_mut().is_some_and(Post::sees_the_end) {
+            self.on(Event::Warden(FromWarden::Holds(false)), now);
         }
     }
 

@@ -1,5 +1,8 @@
 //! The pipe to the warden. Nothing here waits: what does not go into the pipe is said again soon, or was not worth it.
 
+use std::io;
+use std::net::IpAddr;
+use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
@@ -43,6 +46,8 @@ pub struct Post {
     spoke: bool,
     silent_since: Instant,
     looked: Instant,
+    /// The last warden has died, and what it held may still be there.
+    left: bool,
     outgoing: Vec<u8>,
     incoming: Box<[u8; MESSAGE_MAX]>,
 }
@@ -71,14 +76,18 @@ impl Post {
             spoke: false,
             silent_since: Instant::ZERO,
             looked: Instant::ZERO,
+            left: false,
             outgoing: Vec::with_capacity(MESSAGE_MAX),
             incoming: Box::new([0; MESSAGE_MAX]),
         }
     }
 
-    /// Whether there is, or will be, a warden.
-    pub fn is_open(&self) -> bool {
-        self.pipe.is_some()
+    /// Whether what the last of all wardens left in the kernel is gone; once. To be called with each beat.
+    pub fn sees_the_end(&mut self) -> bool {
+        let addresses = || self.setup.addresses.iter().map(|one| one.address);
+        let end = self.left && !addresses().any(may_be_here);
+        self.left &= !end;
+        end
     }
 
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -140,6 +149,7 @@ impl Post {
                 // The end, or a pipe that is broken (ECONNRESET).
                 Ok(_) | Err(_) => {
                     self.pipe = None;
+                    self.left = true;
                     return Some(Heard::Closed);
                 }
             };
@@ -180,6 +190,13 @@ impl Post {
         self.is_full = sent == Err(Errno::EAGAIN);
         sent.is_ok()
     }
+}
+
+/// Whether this host has an address: only then a socket can have it. Where anything may be bound
+/// (`net.ipv4.ip_nonlocal_bind`), or no socket can be had, nothing is known, and the lease alone counts.
+fn may_be_here(address: IpAddr) -> bool {
+    let bound = UdpSocket::bind((address, 0));
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
 #[cfg(test)]
@@ -244,9 +261,30 @@ mod tests {
         post.beat(true, at);
         assert_eq!(warden.told(), Some(setup));
         drop(warden);
+        assert!(!post.sees_the_end(), "that one holds, or another one will");
         assert_eq!(post.hear(), Some(Heard::Closed));
         assert_eq!(post.hear(), None);
-        assert!(!post.is_open() && !post.tell(&Told::Announce));
+        assert!(!post.tell(&Told::Announce));
+    }
+
+    /// Loopback has every address of its network; that of a document (RFC 5737) is nobody's.
+    #[test]
+    fn what_the_last_warden_left_is_seen_to_be_gone_once() {
+        let here = |address: &str| {
+            let (mut post, warden) = both();
+            for own in &mut post.setup.addresses {
+                own.address = address.parse().unwrap();
+            }
+            drop(warden);
+            assert_eq!(post.hear(), Some(Heard::Closed));
+            post
+        };
+        let mut left = here("127.0.0.9");
+        assert!(!left.sees_the_end());
+        left.setup.addresses[0].address = "192.0.2.9".parse().unwrap();
+        assert!(left.sees_the_end());
+        assert!(!left.sees_the_end(), "once");
+        assert!(here("2001:db8::9").sees_the_end());
     }
 
     #[test]

@@ -137,6 +137,7 @@ fn parts(index: usize, port: u16) -> (Handle, Inside, Setup, PathBuf) {
         // Without workers all of them make turns.
         plane: Arc::new(Plane::new(0, 10)),
         hub: Arc::new(Hub::new(0).unwrap()),
+        end: || panic!("no warden, no death of one"),
     };
     (handle, inside, setup, ballot)
 }
@@ -214,7 +215,7 @@ fn an_active_leaves_when_the_other_one_serves() {
         peer.is_some_and(|peer| peer.advert.ready)
     });
     assert!(!main.handle.await_leave(Duration::ZERO), "nobody asked");
-    main.handle.order(Order::Leave).unwrap();
+    main.handle.leave().unwrap();
     assert!(main.handle.await_leave(PATIENCE));
     backup.until("the backup serves", is(State::Active));
 }

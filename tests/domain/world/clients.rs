@@ -133,6 +133,14 @@ impl Clients {
         none_went_wrong(&attempts);
     }
 
+    /// The same of those alone that ended so long before `until`; there were some.
+    pub fn all_went_well_between(&self, mark: usize, until: Instant, before: Duration) {
+        let mut all = self.attempts.all().split_off(mark);
+        all.retain(|entry| until.since(entry.at) >= before);
+        assert!(!all.is_empty(), "nobody has asked");
+        none_went_wrong(&all);
+    }
+
     /// Waits until one that began only now got no connection.
     pub fn are_lost(&self) -> Instant {
         let lost = self.next(|attempt| matches!(attempt.ended, Ended::NotConnected(_)));

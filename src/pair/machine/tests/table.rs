@@ -337,6 +337,51 @@ fn an_active_that_is_not_sure_lets_go() {
     ]);
 }
 
+/// Warden and keeper have died: nobody renews the addresses, and nobody takes them away but the kernel.
+fn is_forsaken(rig: &mut Rig) {
+    rig.warden = false;
+    rig.on(Event::Warden(FromWarden::Ended));
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn who_can_hold_nothing_again_serves_until_the_kernel_has_the_addresses_no_more() {
+    use State::*;
+    let gone = Event::Warden(FromWarden::Holds(false));
+    check(&[
+        (Rig::active, "the kernel may still have them", Active, "let-go",
+            |rig| { is_forsaken(rig); rig.pass(1900); }),
+        (Rig::active, "… also when nobody else is heard: nobody asks the ping addresses", Active, "let-go",
+            |rig| { is_forsaken(rig); rig.goes("lb2"); rig.pinged = false; rig.pass(1900); }),
+        (Rig::active, "they are seen to be gone", Standby, "let-go cut serve",
+            |rig| { is_forsaken(rig); rig.pass(900); rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(300); }),
+        (Rig::active, "nobody sees that, and the longest lifetime is over", Standby, "let-go cut serve",
+            |rig| { is_forsaken(rig); rig.pass(2300); }),
+        (Rig::active, "somebody else is active by a higher term", Standby, "let-go note:2 cut serve",
+            |rig| { is_forsaken(rig); *rig.other("lb2") = says_active("lb2", term(2, false)); rig.pass(300); }),
+        (Rig::active, "an operator wants to switch: the kernel is not asked to let go", Active, "let-go",
+            |rig| { is_forsaken(rig); rig.other("lb2").wish = Wish::Switch; rig.pass(1000); }),
+        (Rig::active, "in the middle of a switch, which goes on", Standby, "drain let-go serve",
+            |rig| { rig.drains = false; rig.other("lb2").wish = Wish::Switch; rig.pass(60); is_forsaken(rig); rig.pass(500);
+                rig.on(Event::Plane(Plane::Drained)); rig.on(Event::Warden(FromWarden::Holds(false))); }),
+        (Rig::standby, "a standby takes nothing over any more", Standby, "",
+            |rig| { is_forsaken(rig); rig.goes("lb2"); rig.pass(3000); }),
+    ]);
+    for (seen, released) in [(true, Some(term(1, true))), (false, None)] {
+        let mut rig = Rig::active();
+        is_forsaken(&mut rig);
+        rig.order(Order::Leave);
+        rig.pass(900);
+        assert!(rig.machine.advert().holds);
+        assert_eq!(rig.done(), "let-go", "not before they are gone");
+        if seen { rig.on(gone); } else { rig.pass(1200); }
+        let advert = rig.machine.advert();
+        assert!(!advert.holds && !advert.able);
+        assert_eq!(advert.released, released, "who has not seen it has it asked");
+        assert_eq!(rig.done(), "let-go cut leave serve");
+    }
+}
+
 #[test]
 fn an_active_that_hands_over_because_of_its_network_is_not_ready_for_30_s() {
     let mut rig = Rig::active();

@@ -27,7 +27,6 @@ fn a_note_says_what_a_server_is_and_why() {
 /// A sentence speaks; the name of a variant does not.
 #[test]
 fn each_reason_has_a_sentence() {
-    let state = State::Inactive;
     let (theirs, ours) = (2, 1);
     let all = [
         Why::Started,
@@ -56,6 +55,8 @@ fn each_reason_has_a_sentence() {
         Why::PeerCrashed,
         Why::PeerBack,
         Why::WardenLost,
+        Why::WardenEnded,
+        Why::Expired,
         Why::ServesAgain,
         Why::SwitchOrdered,
         Why::Released,
@@ -76,7 +77,20 @@ fn each_reason_has_a_sentence() {
         Why::NeighbourProtocol { theirs, ours },
         Why::NoCommonProtocol { theirs, ours },
         Why::OtherRelease { theirs: 2, ours: 1 },
-        Why::NotStandby { state },
+    ];
+    for why in all.into_iter().chain(refusals()) {
+        let sentence = why.sentence("lb1", Some("lb2")).to_string();
+        assert!(sentence.split(' ').count() >= 3, "{sentence}");
+        assert!(!sentence.contains(&format!("{why:?}")), "{sentence}");
+    }
+}
+
+/// Why an order is not carried out.
+fn refusals() -> [Why; 13] {
+    [
+        Why::NotStandby {
+            state: State::Inactive,
+        },
         Why::NobodyToTakeFrom,
         Why::FileDiffers,
         Why::MirrorBehind,
@@ -89,12 +103,7 @@ fn each_reason_has_a_sentence() {
         Why::CalledOff { grace_ms: 5000 },
         Why::SwitchOverdue,
         Why::EndsItself,
-    ];
-    for why in all {
-        let sentence = why.sentence("lb1", Some("lb2")).to_string();
-        assert!(sentence.split(' ').count() >= 3, "{sentence}");
-        assert!(!sentence.contains(&format!("{why:?}")), "{sentence}");
-    }
+    ]
 }
 
 /// Of two servers that lose a gateway the other one may have had its last answer 200 ms earlier, and hands over after
