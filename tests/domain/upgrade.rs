@@ -61,10 +61,10 @@ fn a_pair_is_upgraded_server_by_server_and_fails_nobody() {
             switch(&world.lb2, &load, LB2);
             world
                 .lb1
-                .says_after(marks[0], &["lb2 runs release ", OTHER]);
+                .says_after(marks[0], &["event=pair", "lb2 ", OTHER]);
             world
                 .lb2
-                .says_after(marks[1], &["lb1 runs release ", OTHER]);
+                .says_after(marks[1], &["event=pair", "lb1 ", OTHER]);
         }
         renew(&mut world.lb1, &world.lb2, other.as_ref());
         switch(&world.lb1, &load, LB1);

@@ -27,7 +27,7 @@ use serde_json::json;
 use super::processes;
 use super::record::PATIENCE;
 use super::record::Record;
-use super::record::eventually;
+use super::record::eventually_or;
 use super::space::Space;
 use super::watch::Ear;
 
@@ -193,16 +193,21 @@ impl Server {
 
     /// Waits until it could take over at once.
     pub fn is_ready(&self) {
-        eventually(&format!("{} is ready", self.name), || {
-            self.is("ready", &json!(true))
-        });
+        let what = || format!("{} is ready\n{}", self.name, self.history());
+        eventually_or(what, || self.is("ready", &json!(true)));
     }
 
     /// Waits until it knows of another one that could take over at once: only then it may be told to go.
     pub fn sees_ready(&self, other: &Server) {
-        eventually(&format!("{} sees {} ready", self.name, other.name), || {
-            self.says_of(other.name, "ready", &json!(true))
-        });
+        let what = || {
+            format!(
+                "{} sees {} ready\n{}",
+                self.name,
+                other.name,
+                self.history()
+            )
+        };
+        eventually_or(what, || self.says_of(other.name, "ready", &json!(true)));
     }
 
     /// Waits until the other one is alive, as far as it knows.
@@ -215,7 +220,8 @@ impl Server {
     /// Waits until there is a stream to the other one and all has come over it that the other one has learned: before
     /// the stream is up, nothing is missing as far as anybody knows.
     pub fn follows(&self, other: &Server) {
-        eventually(&format!("{} follows {}", self.name, other.name), || {
+        let what = || format!("{} follows {}\n{}", self.name, other.name, self.history());
+        eventually_or(what, || {
             let Ok(report) = self.asks("/api/domain/status") else {
                 return false; // it is just starting, perhaps
             };
