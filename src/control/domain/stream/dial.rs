@@ -24,6 +24,7 @@ use crate::control::domain::stream::frame::Kind;
 use crate::control::domain::stream::hello::Hello;
 use crate::control::domain::stream::hello::meet;
 use crate::control::domain::stream::noise::Broken;
+use crate::control::domain::stream::seat::ALIVE_EVERY;
 use crate::control::domain::stream::wire::Fault;
 use crate::control::domain::stream::wire::Halves;
 use crate::control::log;
@@ -40,6 +41,8 @@ const PAUSE_MOST: Duration = Duration::from_secs(2);
 const STEADY: Duration = Duration::from_secs(5);
 /// The higher of two servers lets the lower one go first, so that both seldom dial at once.
 const COURTESY: Duration = Duration::from_millis(150);
+/// A stream to a server that goes on has said something by then.
+const RECOVERY: Duration = ALIVE_EVERY.saturating_mul(2);
 /// How often it is looked whether a stream is silent.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -164,7 +167,15 @@ async fn greet(
     socket: TcpStream,
     to: SocketAddr,
 ) -> Result<Came, Fault> {
+    let node = NodeId::of(&wanted.name);
     let mut halves = Halves::dial(socket, &streams.key).await?;
+    if wanted.wants == Wants::Another {
+        // It has answered. If it, or this server, only stood still, the stream there is speaks again by now.
+        sleep(RECOVERY).await;
+        if self::wanted(streams, node).is_none_or(|wanted| wanted.wants == Wants::Nothing) {
+            return Ok(Came::Another);
+        }
+    }
     let ours = Hello {
         replaces: wanted.wants == Wants::Another,
         wanted: Some(wanted.name.clone()),
@@ -172,14 +183,13 @@ async fn greet(
     };
     send(&mut halves, Kind::Hello, ours.encode()).await?;
     let frame = halves.reader.next(|| {}).await?;
-    let node = Some(NodeId::of(&wanted.name));
     let theirs = match frame.kind {
         Kind::Farewell => {
             if frame.body.is_empty() {
                 return Ok(Came::Another);
             }
             let sentence = String::from_utf8_lossy(&frame.body);
-            streams.refuse(node, &format!("{} says: {sentence}", wanted.name));
+            streams.refuse(Some(node), &format!("{} says: {sentence}", wanted.name));
             return Ok(Came::Refused);
         }
         Kind::Hello => Hello::decode(&frame.body).map_err(|_| Fault::Broken(Broken::Foreign))?,
@@ -189,7 +199,7 @@ async fn greet(
         Ok(protocol) => protocol,
         Err(refused) => {
             let sentence = refused.to_string();
-            streams.refuse(node, &sentence);
+            streams.refuse(Some(node), &sentence);
             // So that it does not take the end for a crash.
             send(&mut halves, Kind::Farewell, sentence.into_bytes()).await?;
             return Ok(Came::Refused);
