@@ -59,6 +59,7 @@ use crate::control::ctl::orders::Orders;
 use crate::control::domain::Subject;
 use crate::control::domain::file;
 use crate::control::domain::file::DomainFile;
+use crate::control::domain::file::answer::Answered;
 use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
 use crate::control::domain::mirror;
@@ -88,6 +89,7 @@ use crate::control::state::whereabouts;
 use crate::control::systemd::Notifier;
 use crate::control::ui::Ui;
 use crate::model::config::Config;
+use crate::plane::Order;
 
 /// The running control core.
 pub struct Control {
@@ -271,9 +273,13 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        let reloading = shared();
-        tasks
-            .spawn(async move { reload_whenever(&self.hung_up, &reloading, &self.reloader).await });
+        let reloads = Reloads {
+            hung_up: self.hung_up,
+            shared: shared(),
+            reloader: self.reloader,
+            notifier: Arc::clone(&self.notifier),
+        };
+        tasks.spawn(reloads.run());
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
@@ -376,13 +382,30 @@ impl DomainWork {
     }
 }
 
-/// SIGHUP. In a domain the file is all servers'.
-async fn reload_whenever(hung_up: &Notify, shared: &Shared, reloader: &Reloader) {
-    let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
-        return reloader.listen(hung_up).await;
-    };
-    loop {
-        hung_up.notified().await;
-        let _ = file.reload(false).await; // it is in the journal
+/// What SIGHUP asks for.
+struct Reloads {
+    hung_up: Arc<Notify>,
+    shared: Arc<Shared>,
+    reloader: Arc<Reloader>,
+    notifier: Arc<Notifier>,
+}
+
+impl Reloads {
+    /// For ever. In a domain the file is all servers'.
+    async fn run(self) {
+        let Some(file) = self.shared.domain().and_then(|domain| domain.file()) else {
+            return self.reloader.listen(&self.hung_up).await;
+        };
+        loop {
+            self.hung_up.notified().await;
+            // Whoever has sent the signal waits for a beginning and an end, also where this server takes up nothing.
+            self.notifier.reloading();
+            let answered = file.reload(false).await; // it is in the journal
+            let has_said_so = matches!(answered, Answered::Same(_));
+            if !has_said_so && self.shared.plane.order() == Order::Run {
+                let status = format!("reload: {}", answered.sentence());
+                self.notifier.ready(&status);
+            }
+        }
     }
 }

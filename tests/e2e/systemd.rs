@@ -1,6 +1,8 @@
 //! What the service manager is told.
 
+use std::fs::Permissions;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ impl Service {
         let mut command = node::program();
         command.env("NOTIFY_SOCKET", path);
         command.env("HALB_STATE_DIR", folder.path("state"));
+        command.env("HALB_NODE", "lb1");
         if let Some(watchdog) = watchdog {
             command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
         }
@@ -117,6 +120,48 @@ fn ready_reloading_and_stopping_are_said_in_time() {
         assert_eq!(said.lines().count(), 1);
     }
     drop(client);
+    service.stop();
+}
+
+/// Whoever has sent the signal waits for an end, also of what goes no further than to the first look.
+#[test]
+fn in_a_domain_a_reload_that_is_refused_has_an_end_too() {
+    let backend = Backend::named("alive");
+    let keys = Folder::new();
+    let digits = "7".repeat(64);
+    let key = keys.write(
+        "domain.key",
+        format!("HALB domain key 1 {digits}\n").as_bytes(),
+    );
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let domain = format!(
+        "[domain]\nname = 'shop'\nmain = 'lb1'\nhot_standby = false\nkey_file = '{}'\n\
+         [domain.servers.lb1]\naddresses = '127.{}.{middle}.{low}:7399'\n",
+        key.display(),
+        192 | high & 31,
+    );
+    let alone = small(&backend, "");
+    let service = Service::start(&format!("{alone}{domain}"), None);
+    assert_eq!(service.told(), "READY=1\nSTATUS=serving 1 outputs\n");
+    for (text, status) in [
+        (
+            format!("{}{domain}", small(&backend, "colour = 3")),
+            "reload: refused, nothing is changed on any server: lb1: ",
+        ),
+        (
+            alone,
+            "reload: waits, nothing is changed: it is the beginning of what is in force",
+        ),
+    ] {
+        service.folder.write("halb.toml", text.as_bytes());
+        service.process.signal(Signal::SIGHUP);
+        let told = service.told();
+        assert!(told.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{told}");
+        let told = service.told();
+        let said = told.strip_prefix("READY=1\nSTATUS=");
+        assert!(said.is_some_and(|said| said.starts_with(status)), "{told}");
+    }
     service.stop();
 }
 
