@@ -280,10 +280,13 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        let (reloading, notifier) = (shared(), Arc::clone(&self.notifier));
-        tasks.spawn(async move {
-            reload_whenever(&self.hung_up, &reloading, &self.reloader, &notifier).await;
-        });
+        let reloads = Reloads {
+            hung_up: self.hung_up,
+            shared: shared(),
+            reloader: self.reloader,
+            notifier: Arc::clone(&self.notifier),
+        };
+        tasks.spawn(reloads.run());
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
@@ -398,24 +401,30 @@ async fn recall_failure(shared: Arc<Shared>, domain: Arc<Domain>) {
     }
 }
 
-/// SIGHUP. In a domain the file is all servers', and what they do not take never comes to the reloader, which tells
-/// whoever waits for the end of a reload: so that is told here.
-async fn reload_whenever(
-    hung_up: &Notify,
-    shared: &Shared,
-    reloader: &Reloader,
-    notifier: &Notifier,
-) {
-    let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
-        return reloader.listen(hung_up).await;
-    };
-    loop {
-        hung_up.notified().await;
-        notifier.reloading();
-        let answered = file.reload(false).await;
-        let has_said = matches!(answered, Answered::Same(_));
-        if !has_said && shared.plane.order() == Order::Run {
-            notifier.ready(&format!("reload: {}", answered.sentence()));
+/// What SIGHUP asks for.
+struct Reloads {
+    hung_up: Arc<Notify>,
+    shared: Arc<Shared>,
+    reloader: Arc<Reloader>,
+    notifier: Arc<Notifier>,
+}
+
+impl Reloads {
+    /// For ever. In a domain the file is all servers'.
+    async fn run(self) {
+        let Some(file) = self.shared.domain().and_then(|domain| domain.file()) else {
+            return self.reloader.listen(&self.hung_up).await;
+        };
+        loop {
+            self.hung_up.notified().await;
+            // Whoever has sent the signal waits for a beginning and an end, also where this server takes up nothing.
+            self.notifier.reloading();
+            let answered = file.reload(false).await; // it is in the journal
+            let has_said_so = matches!(answered, Answered::Same(_));
+            if !has_said_so && self.shared.plane.order() == Order::Run {
+                let status = format!("reload: {}", answered.sentence());
+                self.notifier.ready(&status);
+            }
         }
     }
 }

@@ -212,9 +212,8 @@ impl Server {
 
     /// Waits until the other one is alive, as far as it knows.
     pub fn hears(&self, other: &Server) {
-        eventually(&format!("{} hears {}", self.name, other.name), || {
-            self.says_of(other.name, "alive", &json!(true))
-        });
+        let what = || format!("{} hears {}\n{}", self.name, other.name, self.history());
+        eventually_or(what, || self.says_of(other.name, "alive", &json!(true)));
     }
 
     /// Waits until there is a stream to the other one and all has come over it that the other one has learned: before

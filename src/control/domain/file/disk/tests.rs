@@ -74,7 +74,7 @@ fn what_is_kept_is_not_written_over() {
         (b"second", format!("{name}-2")),
     ] {
         let place = place(&scratch, text);
-        assert_eq!(place.replace(&what(false)).unwrap(), [expected.clone()]);
+        assert_eq!(place.replace(&what(false)).unwrap(), [expected.as_str()]);
         assert_eq!(scratch.text(&expected).as_bytes(), text);
     }
 }
