@@ -21,6 +21,8 @@ use std::thread::Builder;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::model::time::Instant;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Action;
@@ -42,6 +44,7 @@ use crate::standby::handle::GIVEN_MOST;
 use crate::standby::handle::Given;
 use crate::standby::handle::Inside;
 use crate::standby::handle::Told;
+use crate::standby::scribe::Answer;
 use crate::standby::scribe::Scribe;
 use crate::standby::thread::links::Links;
 use crate::standby::thread::post::Heard;
@@ -104,6 +107,8 @@ struct Pair {
     post: Option<Post>,
     pulse: Pulse,
     scribe: Scribe,
+    /// Why the disk did not take the last ballot.
+    refused: Option<Errno>,
     inside: Inside,
     end: fn(),
     /// What the machine wants of the warden.
@@ -132,6 +137,7 @@ impl Pair {
             post: setup.warden.map(|pipe| Post::new(pipe, warden)),
             pulse: Pulse::new(setup.plane, setup.hub, now),
             scribe: setup.scribe,
+            refused: None,
             inside,
             end: setup.end,
             hold: false,
@@ -190,7 +196,8 @@ impl Pair {
         }
         if ready.scribe() {
             while let Some(answer) = self.scribe.answer() {
-                self.on(answer, now);
+                let event = self.heard_of_disk(answer);
+                self.on(event, now);
             }
         }
         if ready.control() {
@@ -204,6 +211,23 @@ impl Pair {
                 return;
             };
             self.on(event, now);
+        }
+    }
+
+    /// Why a ballot is not on the disk is said once, although it is tried again and again.
+    fn heard_of_disk(&mut self, answer: Answer) -> Event {
+        match answer {
+            Answer::Stored(ballot) => {
+                self.refused = None;
+                Event::Stored(ballot)
+            }
+            Answer::Refused(errno) => {
+                if self.refused.replace(errno) != Some(errno) {
+                    let sentence = format!("the ballot in state_dir cannot be written: {errno}");
+                    self.inside.tell(Told::Trouble(sentence));
+                }
+                Event::NotStored
+            }
         }
     }
 

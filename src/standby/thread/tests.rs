@@ -17,6 +17,7 @@ use crate::pair::event::Member;
 use crate::pair::event::Readiness;
 use crate::pair::node::NodeId;
 use crate::pair::state::State;
+use crate::standby::ballot::Store;
 use crate::standby::domain::Paths;
 use crate::standby::handle::Handle;
 use crate::standby::handle::Standing;
@@ -282,6 +283,27 @@ fn a_link_that_cannot_be_opened_is_tried_again() {
     );
     drop(taken);
     backup.until("it is up", heard(0));
+}
+
+/// As where the file system became read-only.
+#[test]
+fn why_the_disk_refuses_is_told() {
+    let port = port();
+    let (handle, inside, mut setup, ballot) = parts(0, port);
+    let only_to_read = std::fs::File::open(&ballot).unwrap();
+    setup.scribe = Scribe::of(Store::of(only_to_read)).unwrap();
+    let main = Server {
+        thread: Some(start(setup, inside).unwrap()),
+        handle,
+        ballot,
+    };
+    let backup = Server::start(1, port);
+    let said = main.told("why", |told| match told {
+        Told::Trouble(sentence) => Some(sentence),
+        _ => None,
+    });
+    assert!(said.contains("cannot be written: EBADF"), "{said}");
+    backup.until("the other one serves", is(State::Active));
 }
 
 /// Both servers in one thread, one turn after the other.
