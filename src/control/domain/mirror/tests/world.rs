@@ -43,15 +43,13 @@ use crate::pair::LINKS_MAX;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Outcome;
 use crate::pair::advert::Advert;
-use crate::pair::advert::FileVersion;
-use crate::pair::advert::Wish;
+use crate::pair::advert::tests::plain;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
 use crate::pair::event::Readiness;
 use crate::pair::node::NodeId;
 use crate::pair::standing::Peer;
 use crate::pair::standing::Standing;
-use crate::pair::state::Conditions;
 use crate::pair::state::State;
 use crate::pair::term::Term;
 use crate::plane::exchange::CAPACITY;
@@ -95,30 +93,11 @@ struct Server {
 }
 
 fn advert(name: &str, state: State, number: u64) -> Advert {
-    Advert {
-        from: NodeId::of(name),
-        boot: 1,
-        protocol: 1,
-        release: 1,
-        term: Term {
-            number,
-            main: false,
-        },
-        state,
-        conditions: Conditions::default(),
-        holds: state == State::Active,
-        released: None,
-        reaches_ping: true,
-        able: true,
-        ready: true,
-        starting: false,
-        wish: Wish::None,
-        handing: None,
-        vote: None,
-        stamp: 0,
-        heeds: None,
-        file: FileVersion::default(),
-    }
+    let term = Term {
+        number,
+        main: false,
+    };
+    plain(NodeId::of(name), state, term)
 }
 
 /// Both servers, of which the first one serves, at addresses that nobody else has.
