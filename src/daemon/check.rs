@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::control::domain::file::disk::TOO_LONG;
 use crate::control::reload::Source;
 use crate::control::reload::Trial;
 use crate::daemon::EXIT_FAILURE;
@@ -16,6 +17,7 @@ use crate::daemon::args::Options;
 use crate::daemon::interface;
 use crate::daemon::pair;
 use crate::daemon::sizing;
+use crate::model::config::Config;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
 use crate::model::load::Loaded;
@@ -23,6 +25,7 @@ use crate::model::load::Sources;
 use crate::model::load::finding::Finding;
 use crate::model::load::finding::Origin;
 use crate::model::load::names;
+use crate::pair::file::bytes::TEXT_BYTES_MAX;
 
 /// More than any configuration needs; a device that never ends is refused.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -56,11 +59,16 @@ pub fn verb(options: &Options) -> ExitCode {
     }
 }
 
-/// A server of a domain does not start without its key, which another user may be unable to read, and holds nothing
-/// without its interface.
+/// A server of a domain does not start without its key, which another user may be unable to read, holds nothing without
+/// its interface, and tells the others nothing of a file that is too long.
 fn domain_warnings(loaded: &Loaded) -> Vec<Finding> {
     let mut messages = interface::troubles(&loaded.config);
     messages.extend(pair::key_trouble(&loaded.config));
+    if loaded.config.domain.is_some() && loaded.text.len() > TEXT_BYTES_MAX {
+        messages.push(format!(
+            "the domain file: {TOO_LONG}: the other servers never get it"
+        ));
+    }
     let finding = |message| Finding {
         origin: Origin::Default,
         message,
@@ -71,6 +79,29 @@ fn domain_warnings(loaded: &Loaded) -> Vec<Finding> {
 /// The configuration of this process: file, environment and command line together.
 pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
     configuration_or(options, DEFAULT_FILE)
+}
+
+/// The same as far as it can be read, for whoever looks for the HALB that runs; and what is wrong with it, for people.
+pub fn legible(options: &Options) -> (Config, String) {
+    match configuration(options) {
+        Ok(loaded) => (loaded.config, String::new()),
+        Err(unusable) => {
+            let listing = unusable.listing();
+            let config = match unusable {
+                Unusable::Mistakes(refused) => *refused.legible,
+                Unusable::NoFile(_) => without_file(options),
+            };
+            (config, listing)
+        }
+    }
+}
+
+/// What the environment and the command line say by themselves.
+fn without_file(options: &Options) -> Config {
+    match load_with(options, None, &environment()) {
+        Ok(loaded) => loaded.config,
+        Err(refused) => *refused.legible,
+    }
 }
 
 /// The same again and again, for reloads; else a line for each mistake and warning.

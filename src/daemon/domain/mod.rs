@@ -21,8 +21,10 @@ use crate::daemon::args::Options;
 use crate::daemon::check;
 use crate::model::config::Config;
 
-/// A planned switch takes `switch_grace` at most, a change of the file fifteen seconds; longer than both.
+/// A change of the file takes fifteen seconds at most …
 const PATIENCE: Duration = Duration::from_secs(70);
+/// … and a planned switch so much longer than `switch_grace`.
+const SWITCH_SLACK: Duration = Duration::from_secs(10);
 
 /// The verb.
 pub fn verb(options: &Options, verb: &DomainVerb) -> ExitCode {
@@ -33,21 +35,14 @@ pub fn verb(options: &Options, verb: &DomainVerb) -> ExitCode {
     let asked = options.node.clone();
     let mut own = options.clone();
     own.node = None;
-    let config = match check::configuration(&own) {
-        Ok(loaded) => loaded.config,
-        Err(unusable) => {
-            check::say(&unusable.listing());
-            return ExitCode::from(EXIT_FAILURE);
-        }
-    };
-    if config.domain.is_none() {
-        return fail("the configuration has no [domain]: docs/domain.md says how to set one up");
-    }
+    // A file with mistakes, or without a [domain], may be the very one that somebody has to be asked about.
+    let (config, listing) = check::legible(&own);
+    check::say(&listing);
     carry_out(&config, asked.as_deref(), verb)
 }
 
 fn carry_out(config: &Config, node: Option<&str>, verb: &DomainVerb) -> ExitCode {
-    let reply = match ask_running(config, &target(node, verb), PATIENCE) {
+    let reply = match ask_running(config, &target(node, verb), patience(config)) {
         Ok(reply) => reply,
         Err(unanswered) => return fail(&unanswered.to_string()),
     };
@@ -64,6 +59,11 @@ fn carry_out(config: &Config, node: Option<&str>, verb: &DomainVerb) -> ExitCode
         _ if reply.message.is_empty() => check::put("done\n"),
         _ => check::put(&format!("{}\n", reply.message)),
     }
+}
+
+fn patience(config: &Config) -> Duration {
+    let switch = config.domain.as_ref().map(|domain| domain.switch_grace);
+    switch.map_or(PATIENCE, |grace| PATIENCE.max(grace + SWITCH_SLACK))
 }
 
 /// What `ctl` is asked.
