@@ -50,8 +50,14 @@ fn seen() -> Vec<Seen> {
         let four = storage.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));
         four.or_else(|| storage.as_sockaddr_in6().map(|it| IpAddr::V6(it.ip())))
     };
-    all.map(|one| (one.interface_name, one.address.and_then(address)))
+    all.map(|one| (plain(one.interface_name), one.address.and_then(address)))
         .collect()
+}
+
+/// IPv4 addresses with a label (`eth0:1`, ip-address(8)) are listed by that.
+fn plain(mut name: String) -> String {
+    name.truncate(name.find(':').unwrap_or(name.len()));
+    name
 }
 
 fn of_domain(domain: &Domain, seen: &[Seen]) -> Vec<String> {
@@ -67,7 +73,15 @@ fn of_domain(domain: &Domain, seen: &[Seen]) -> Vec<String> {
         return vec![format!("there is no interface {interface} on this host")];
     }
     let own = seen.iter().filter(|(name, _)| name == interface);
-    let own: Vec<IpAddr> = own.filter_map(|(_, address)| *address).collect();
+    // The active has the virtual ones there, too.
+    let is_virtual = |address: &IpAddr| {
+        let mut all = domain.virtual_addresses.iter();
+        all.any(|network| network.address == *address)
+    };
+    let own: Vec<IpAddr> = own
+        .filter_map(|(_, address)| *address)
+        .filter(|address| !is_virtual(address))
+        .collect();
     let strange = domain
         .virtual_addresses
         .iter()
@@ -125,6 +139,7 @@ mod tests {
                 ("eth0", "10.0.1.11"),
                 ("eth1", "10.0.0.11"),
                 ("eth0", "fe80::1"),
+                ("eth0", "10.0.0.100"),
             ],
         );
         assert_eq!(of_domain(&domain("eth0"), &seen(&both)), [""; 0]);
@@ -161,6 +176,12 @@ mod tests {
         assert_eq!(foreign(&domain, &[]), [""; 0], "nothing is seen");
         domain.node = None;
         assert_eq!(foreign(&domain, &host), [""; 0]);
+    }
+
+    #[test]
+    fn a_label_is_no_name() {
+        assert_eq!(plain("eth0:1".to_owned()), "eth0");
+        assert_eq!(plain("eth0.7".to_owned()), "eth0.7");
     }
 
     #[test]

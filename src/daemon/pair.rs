@@ -30,6 +30,7 @@ use crate::model::config::Config;
 use crate::pair::event::Order as Said;
 use crate::pair::term::Ballot;
 use crate::plane::Order;
+use crate::ring::thread::block_signals;
 use crate::standby::ballot;
 use crate::standby::ballot::Found;
 use crate::standby::domain::Setting;
@@ -43,7 +44,9 @@ use crate::standby::key::Use;
 use crate::standby::scribe::NoScribe;
 use crate::standby::scribe::Scribe;
 use crate::standby::thread;
+use crate::warden::rights;
 use crate::warden::start;
+use crate::warden::start::StartError;
 use crate::warden::start::Warden;
 
 /// Beyond `switch_grace`: what releasing and claiming may take, also where nothing works.
@@ -58,7 +61,7 @@ const END_LOOKS: u32 = 200;
 pub enum PairError {
     Unfit(Unfit),
     Key(PathBuf, NoKey),
-    Warden(start::StartError),
+    Warden(StartError),
     /// There is no folder to keep the ballot in.
     NoFolder(PathBuf),
     Ballot(PathBuf, NoScribe),
@@ -110,7 +113,12 @@ pub fn prepare(config: &Config) -> Result<Option<Prepared>, PairError> {
     let key = Key::read(&domain.key_file).map_err(no_key)?;
     let warden = match setting.wants_warden() {
         true => Some(start::start().map_err(PairError::Warden)?),
-        false => None,
+        false => {
+            // The unit of a domain grants them, whether there is anything for a warden to do or not.
+            let denied = |denied| PairError::Warden(StartError::Denied(denied));
+            rights::surrender().map_err(denied)?;
+            None
+        }
     };
     Ok(Some(Prepared {
         setting,
@@ -178,7 +186,7 @@ impl Prepared {
             handle,
             liaison,
             streams,
-            patience: config.switch_grace + LEAVE_SLACK,
+            shared: Arc::clone(shared),
             thread,
             keeper,
         })
@@ -188,7 +196,7 @@ impl Prepared {
 /// What the pair thread is started beside.
 pub struct State<'s> {
     pub config: &'s Config,
-    pub shared: &'s Shared,
+    pub shared: &'s Arc<Shared>,
     /// Whether `state_dir` can be used.
     pub has_folder: bool,
 }
@@ -198,8 +206,7 @@ pub struct Running {
     pub liaison: Arc<Liaison>,
     pub streams: Arc<Streams>,
     handle: Arc<Handle>,
-    /// How long a planned switch may take.
-    patience: Duration,
+    shared: Arc<Shared>,
     thread: JoinHandle<()>,
     /// Who starts the warden; it ends with the pipe.
     keeper: Option<Child>,
@@ -223,9 +230,11 @@ impl Running {
         if self.handle.order(Said::Leave).is_err() {
             return false;
         }
-        let (handle, patience) = (Arc::clone(&self.handle), self.patience);
+        let (handle, patience) = (Arc::clone(&self.handle), self.patience());
         let builder = Builder::new().name("halb-leaver".to_owned());
         let waits = builder.spawn(move || {
+            // One would end the wait as if the time were over.
+            let _ = block_signals();
             if !handle.await_leave(patience) {
                 log::event(
                     "leaving_unasked",
@@ -235,6 +244,13 @@ impl Running {
             orders.give(Order::Finish);
         });
         waits.is_ok()
+    }
+
+    /// How long a planned switch may take, by the file as it is now.
+    fn patience(&self) -> Duration {
+        let current = self.shared.current();
+        let domain = current.config.domain.as_ref();
+        domain.map_or(Duration::ZERO, |domain| domain.switch_grace) + LEAVE_SLACK
     }
 
     /// The end: the addresses are let go of, if they are still here.

@@ -13,8 +13,8 @@ use crate::pair::term::Term;
 /// The numbered protocol of the links. One that is a neighbour's may be standby, with a warning.
 pub const PROTOCOL: u16 = 1;
 
-/// What one server says of itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What one server says of itself; by default, nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Advert {
     pub from: NodeId,
     /// Drawn at each start.

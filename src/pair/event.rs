@@ -22,6 +22,8 @@ pub struct Domain {
     pub has_ping: bool,
     pub activate_backup_on_local_failure: bool,
     pub switch_grace: Duration,
+    /// How long the kernel keeps an address that nobody renews.
+    pub lease: Duration,
 }
 
 /// One server.

@@ -82,13 +82,13 @@ impl Store {
             _ if length == 0 => (0, Found::New),
             _ => (0, Found::Damaged),
         };
-        if !matches!(found, Found::Ballot(_)) {
-            file.write_all_at(&[0; FILE], 0).map_err(Unusable)?;
-            file.set_len(FILE as u64).map_err(Unusable)?;
-            file.sync_all().map_err(Unusable)?;
+        let mut store = Store { file, serial };
+        let is_new = matches!(found, Found::New);
+        if is_new || matches!(found, Found::Damaged) {
+            store.make(is_new).map_err(Unusable)?;
             sync_folder(path).map_err(Unusable)?;
         }
-        Ok((Store { file, serial }, found))
+        Ok((store, found))
     }
 
     #[cfg(test)]
@@ -104,6 +104,20 @@ impl Store {
         self.file.sync_data()?;
         self.serial = serial;
         Ok(())
+    }
+}
+
+impl Store {
+    /// A new file says that there never was a ballot, so that the next start does not take it for damaged. A damaged one
+    /// stays so until there is something to write.
+    fn make(&mut self, is_new: bool) -> io::Result<()> {
+        self.file.write_all_at(&[0; FILE], 0)?;
+        self.file.set_len(FILE as u64)?;
+        self.file.sync_all()?;
+        match is_new {
+            true => self.put(Ballot::default()),
+            false => Ok(()),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::queue::SECOND;
 use crate::queue::What;
 use crate::world::World;
 
-const LEASE: Duration = Duration::from_secs(1);
+pub const LEASE: Duration = Duration::from_secs(1);
 /// The kernel looks at lifetimes so coarsely that an address may stay so much longer.
 pub const KERNEL_LATE: u64 = 900 * MILLISECOND;
 const PROBES: u32 = 3;

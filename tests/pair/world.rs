@@ -29,6 +29,7 @@ use crate::random::Random;
 use crate::subject::Birth;
 use crate::subject::Maker;
 use crate::trace::Trace;
+use crate::warden::LEASE;
 
 pub const NAMES: [&str; 5] = ["lb1", "lb2", "lb3", "lb4", "lb5"];
 
@@ -394,6 +395,7 @@ fn domain(profile: &Profile) -> Domain {
         has_ping: profile.has_ping,
         activate_backup_on_local_failure: profile.activate_on_failure,
         switch_grace: profile.grace,
+        lease: LEASE,
     }
 }
 

@@ -22,13 +22,14 @@ use crate::pair::term::Term;
 #[derive(Debug, Default)]
 pub(super) struct Serving {
     pub(super) term: Term,
+    /// What was silent before is judged anew by an active.
     since: Instant,
     /// How long this server was not run before the present event.
     pub(super) stood: Duration,
     /// A domain that has just begun to vote has until then to confirm.
     pub(super) grace_until: Instant,
     pub(super) handing: Option<Handing>,
-    /// No switch is begun before, unless it has to be.
+    /// No planned switch is begun before, unless it has to be.
     again_at: Instant,
     /// Since when the file wants it in maintenance.
     pub(super) unwanted_since: Option<Instant>,
@@ -103,9 +104,10 @@ impl Machine {
         if self.serving.handing.is_some() {
             return Finding::Nothing; // see `watch_handing`
         }
-        self.fault()
-            .or_else(|| self.plan())
-            .unwrap_or(Finding::Nothing)
+        if let Some((why, successor)) = self.fault() {
+            return Finding::Fault { why, successor };
+        }
+        self.plan().unwrap_or(Finding::Nothing)
     }
 
     /// Why it cannot be sure that nobody else serves.
@@ -137,11 +139,8 @@ impl Machine {
         }
     }
 
-    /// Another server could serve, this one cannot, or not well.
-    fn fault(&self) -> Option<Finding> {
-        if self.now < self.serving.again_at {
-            return None;
-        }
+    /// Another server could serve, this one cannot, or not well: why, and which one.
+    fn fault(&self) -> Option<(Why, NodeId)> {
         let silent = self.now.since(self.own.reached_at.max(self.serving.since));
         let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         let lacks = self.domain.has_addresses
@@ -159,7 +158,7 @@ impl Machine {
             return None;
         };
         let successor = self.successor(false, needs_ping)?.from;
-        Some(Finding::Fault { why, successor })
+        Some((why, successor))
     }
 
     /// Somebody wants the service to change hands.
@@ -258,16 +257,21 @@ impl Machine {
         };
         let cut = drain.unwrap_or(true);
         self.serving.handing = Some(Handing { to, cut, stage });
+        self.keep_away(why);
+        if let Some(peer) = self.peers.all_mut().find(|peer| peer.node == to) {
+            peer.wish_done = true;
+        }
+        self.note(why, Some(to));
+    }
+
+    /// Who gives the service away because of its network is not taken for sound for a while.
+    fn keep_away(&mut self, why: Why) {
         if matches!(
             why,
             Why::CarrierLost | Why::PingLost { .. } | Why::CannotHold
         ) {
             self.own.away_until = Some(self.now + limits::KEPT_AWAY);
         }
-        if let Some(peer) = self.peers.all_mut().find(|peer| peer.node == to) {
-            peer.wish_done = true;
-        }
-        self.note(why, Some(to));
     }
 
     fn releasing(&self, drained: bool) -> Stage {
@@ -306,12 +310,20 @@ impl Machine {
             .find(handing.to)
             .and_then(|peer| peer.word(self.now));
         let is_lost = !to.is_some_and(is_sound);
+        let fault = self.fault();
         let stage = match handing.stage {
             Stage::Releasing { .. } => return,
             Stage::Draining { .. } | Stage::Cutting { .. } if is_lost => {
                 return self.call_off(Why::SuccessorLost);
             }
-            Stage::Draining { .. } | Stage::Cutting { .. } if !self.own.is_able() => {
+            // Nobody is served any more who could be waited for.
+            Stage::Draining { .. } | Stage::Cutting { .. }
+                if fault.is_some() || !self.own.is_able() =>
+            {
+                if let Some((why, _)) = fault {
+                    self.keep_away(why);
+                    self.note(why, Some(handing.to));
+                }
                 self.releasing(false)
             }
             Stage::Draining { until } if self.now >= until && !handing.cut => {

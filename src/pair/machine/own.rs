@@ -1,5 +1,7 @@
 //! What this server knows of itself: its host, its workers, its warden, its file.
 
+use std::time::Duration;
+
 use crate::model::time::Instant;
 use crate::pair::event::FromWarden;
 use crate::pair::event::Readiness;
@@ -69,7 +71,7 @@ impl Own {
     }
 
     /// Takes the warden's word of the host. Answers to questions are not for here.
-    pub(super) fn on_warden(&mut self, said: FromWarden, now: Instant) {
+    pub(super) fn on_warden(&mut self, said: FromWarden, lease: Duration, now: Instant) {
         match said {
             FromWarden::Holds(holds) => {
                 self.set_holds(holds, now);
@@ -87,7 +89,7 @@ impl Own {
             FromWarden::Lost => {
                 if self.holds {
                     self.died = true;
-                    self.left_until = Some(now + limits::WARDEN_LEASE);
+                    self.left_until = Some(now + lease + limits::LEASE_LATE);
                 }
                 self.set_holds(false, now);
             }

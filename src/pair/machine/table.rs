@@ -272,7 +272,7 @@ impl Machine {
             }
             FromWarden::Holds(_) | FromWarden::Reached | FromWarden::Carrier(_) => {}
         }
-        self.own.on_warden(said, self.now);
+        self.own.on_warden(said, self.domain.lease, self.now);
         match (had, self.own.carrier) {
             (true, false) => self.note(Why::CarrierLost, None),
             (false, true) => self.note(Why::CarrierBack, None),
@@ -348,7 +348,6 @@ impl Machine {
         self.told.cut_until = None;
         self.own.lacks_since = self.now;
         self.own.bereft = false;
-        // What was silent before is judged anew by an active.
         self.note(why, about);
     }
 }

@@ -21,6 +21,8 @@ use std::thread::Builder;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::model::time::Instant;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Action;
@@ -41,6 +43,7 @@ use crate::standby::domain::Setting;
 use crate::standby::handle::Given;
 use crate::standby::handle::Inside;
 use crate::standby::handle::Told;
+use crate::standby::scribe::Answer;
 use crate::standby::scribe::Scribe;
 use crate::standby::thread::links::Links;
 use crate::standby::thread::post::Heard;
@@ -82,7 +85,7 @@ pub struct Setup {
     pub hub: Arc<Hub>,
 }
 
-/// Starts it. It ends when the handle says so, or is gone.
+/// Starts it. It ends when the handle says so.
 pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("halb-pair".to_owned());
     builder.spawn(move || {
@@ -101,6 +104,8 @@ struct Pair {
     post: Option<Post>,
     pulse: Pulse,
     scribe: Scribe,
+    /// Why the disk did not take the last ballot.
+    refused: Option<Errno>,
     inside: Inside,
     /// What the machine wants of the warden.
     hold: bool,
@@ -128,6 +133,7 @@ impl Pair {
             post: setup.warden.map(|pipe| Post::new(pipe, warden)),
             pulse: Pulse::new(setup.plane, setup.hub, now),
             scribe: setup.scribe,
+            refused: None,
             inside,
             hold: false,
             plane: PlaneWord::Serves,
@@ -139,7 +145,9 @@ impl Pair {
     }
 
     fn run(mut self) {
-        self.carry_out(clock::read().now);
+        let now = clock::read().now;
+        self.open_links(now);
+        self.carry_out(now);
         while self.turn() {}
     }
 
@@ -159,7 +167,7 @@ impl Pair {
         if self.beat <= now {
             self.tell_warden(now);
         }
-        self.links.open(now);
+        self.open_links(now);
         self.show(now);
         true
     }
@@ -182,7 +190,8 @@ impl Pair {
         }
         if ready.scribe() {
             while let Some(answer) = self.scribe.answer() {
-                self.on(answer, now);
+                let event = self.heard_of_disk(answer);
+                self.on(event, now);
             }
         }
         if ready.control() {
@@ -196,6 +205,23 @@ impl Pair {
                 return;
             };
             self.on(event, now);
+        }
+    }
+
+    /// Why a ballot is not on the disk is said once, although it is tried again and again.
+    fn heard_of_disk(&mut self, answer: Answer) -> Event {
+        match answer {
+            Answer::Stored(ballot) => {
+                self.refused = None;
+                Event::Stored(ballot)
+            }
+            Answer::Refused(errno) => {
+                if self.refused.replace(errno) != Some(errno) {
+                    let sentence = format!("the ballot in state_dir cannot be written: {errno}");
+                    self.inside.tell(Told::Trouble(sentence));
+                }
+                Event::NotStored
+            }
         }
     }
 
@@ -233,6 +259,7 @@ impl Pair {
     fn read_control(&mut self, now: Instant) {
         while let Ok(setting) = self.inside.settings.try_recv() {
             self.links.set(&setting, now);
+            self.open_links(now);
             if let Some(post) = &mut self.post {
                 post.set(&setting.warden);
             }
@@ -256,7 +283,9 @@ impl Pair {
 
     /// Crashes that have settled.
     fn hear_crashes(&mut self, now: Instant) {
-        while let Some((event, _)) = self.crashes.pop_if(|(_, due)| *due <= now) {
+        let is_due = |(_, due): &(Event, Instant)| *due <= now;
+        while let Some(first) = self.crashes.iter().position(is_due) {
+            let (event, _) = self.crashes.remove(first);
             self.on(event, now);
         }
     }
@@ -321,7 +350,8 @@ impl Pair {
             }
             Action::Workers(handover) => self.pulse.hand_over(handover),
             Action::Answer(order, outcome) => {
-                let known = self.orders.iter().position(|(given, _)| *given == order);
+                // A second one like it is refused at once, while the first one waits: the latest is answered first.
+                let known = self.orders.iter().rposition(|(given, _)| *given == order);
                 if let Some(known) = known {
                     let (_, number) = self.orders.remove(known);
                     self.inside.tell(Told::Answer(number, outcome));
@@ -352,6 +382,11 @@ impl Pair {
 
     fn ask_warden(&mut self, told: &ToWarden) -> bool {
         self.post.as_mut().is_some_and(|post| post.tell(told))
+    }
+
+    fn open_links(&mut self, now: Instant) {
+        let Pair { links, inside, .. } = self;
+        links.open(now, &mut |sentence| inside.tell(Told::Trouble(sentence)));
     }
 
     fn show(&mut self, now: Instant) {

@@ -1,5 +1,7 @@
 //! The truth table: from each state, what happens, what it becomes, and what is done for it.
 
+use std::time::Duration;
+
 use super::rig::*;
 use crate::pair::action::Why;
 use crate::pair::advert::Advert;
@@ -277,6 +279,14 @@ fn an_active_hands_over_at_a_fault() {
             |rig| { rig.pinged = false; rig.pass(510); takes(rig); rig.pass(300); }),
         (Rig::active, "pings are silent, at the standby, too", Active, "",
             |rig| { rig.pinged = false; rig.other("lb2").reaches_ping = false; rig.pass(3000); }),
+        (Rig::active, "pings fall silent while it drains: nobody is waited for", Standby, "drain let-go cut note:2 serve",
+            |rig| { rig.drains = false; rig.other("lb2").wish = Wish::Switch; rig.pass(100);
+                rig.pinged = false; rig.pass(510); takes(rig); rig.pass(300);
+                assert!(!rig.machine.advert().ready); }),
+        (Rig::active, "the carrier is lost soon after a switch was called off", Standby, "drain serve let-go cut serve note:2",
+            |rig| { rig.drains = false; rig.other("lb2").wish = Wish::SwitchWithoutCut; rig.pass(5100);
+                rig.other("lb2").wish = Wish::None; rig.pass(100); rig.drains = true;
+                rig.on(Event::Warden(FromWarden::Carrier(false))); takes(rig); rig.pass(300); }),
         (Rig::active, "the warden dies, and another one is there", Active, "",
             |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.on(Event::Warden(FromWarden::Holds(true)));
                 rig.pass(3000); }),
@@ -353,6 +363,23 @@ fn an_active_that_hands_over_because_of_its_network_is_not_ready_for_30_s() {
     rig.on(Event::Warden(FromWarden::Carrier(true)));
     rig.pass(31_000);
     assert!(rig.machine.advert().ready);
+}
+
+/// What a warden that died has left stays for the lease that the file says, and a moment longer.
+#[test]
+fn what_a_dead_warden_held_is_not_called_gone_before_its_lease_is_over() {
+    let mut domain = domain("lb1", &["lb1", "lb2"]);
+    domain.lease = Duration::from_secs(10);
+    domain.activate_backup_on_local_failure = false;
+    let mut rig = Rig::active_in(domain);
+    rig.warden = false;
+    rig.on(Event::Warden(FromWarden::Lost));
+    // As where the keeper has died, too: nobody can hold anything here any more.
+    rig.on(Event::Plane(Plane::Broken));
+    rig.pass(10_900);
+    assert!(rig.machine.advert().holds);
+    rig.pass(200);
+    assert!(!rig.machine.advert().holds);
 }
 
 #[test]

@@ -43,7 +43,6 @@ use crate::pair::LINKS_MAX;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Outcome;
 use crate::pair::advert::Advert;
-use crate::pair::advert::tests::plain;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
 use crate::pair::event::Readiness;
@@ -93,11 +92,22 @@ struct Server {
 }
 
 fn advert(name: &str, state: State, number: u64) -> Advert {
-    let term = Term {
-        number,
-        main: false,
-    };
-    plain(NodeId::of(name), state, term)
+    Advert {
+        from: NodeId::of(name),
+        boot: 1,
+        protocol: 1,
+        release: 1,
+        term: Term {
+            number,
+            main: false,
+        },
+        state,
+        holds: state == State::Active,
+        reaches_ping: true,
+        able: true,
+        ready: true,
+        ..Advert::default()
+    }
 }
 
 /// Both servers, of which the first one serves, at addresses that nobody else has.
