@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::control::domain::file::disk::Place;
 use crate::control::reload::Source;
 use crate::control::reload::Trial;
 use crate::daemon::EXIT_FAILURE;
@@ -16,6 +17,7 @@ use crate::daemon::args::Options;
 use crate::daemon::interface;
 use crate::daemon::pair;
 use crate::daemon::sizing;
+use crate::model::config::Config;
 use crate::model::error_page::ERROR_PAGE_BYTES_MAX;
 use crate::model::load;
 use crate::model::load::Loaded;
@@ -40,7 +42,7 @@ pub fn verb(options: &Options) -> ExitCode {
         Ok(mut loaded) => {
             let short = sizing::warnings(&loaded);
             loaded.warnings.extend(short);
-            loaded.warnings.extend(domain_warnings(&loaded));
+            loaded.warnings.extend(domain_warnings(options, &loaded));
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),
@@ -56,11 +58,17 @@ pub fn verb(options: &Options) -> ExitCode {
     }
 }
 
-/// A server of a domain does not start without its key, which another user may be unable to read, and holds nothing
-/// without its interface.
-fn domain_warnings(loaded: &Loaded) -> Vec<Finding> {
+/// A server of a domain does not start without its key, which another user may be unable to read, holds nothing without
+/// its interface, and takes no change where it cannot write.
+fn domain_warnings(options: &Options, loaded: &Loaded) -> Vec<Finding> {
     let mut messages = interface::troubles(&loaded.config);
     messages.extend(pair::key_trouble(&loaded.config));
+    let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
+    if loaded.config.domain.is_some()
+        && let Ok(place) = Place::of(Path::new(name))
+    {
+        messages.extend(place.unwritable());
+    }
     let finding = |message| Finding {
         origin: Origin::Default,
         message,
@@ -91,11 +99,19 @@ pub fn trial(options: &Options) -> Trial {
         let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
         let file = load::File { name, bytes: text };
         let loaded = load_with(&options, Some(file), &environment());
-        loaded.map_err(|refused| {
+        loaded.map_err(|mut refused| {
+            // Who wants to know why it is refused has enough to read.
+            refused.warnings.clear();
             let listing = Unusable::Mistakes(refused).listing();
             listing.lines().map(str::to_owned).collect()
         })
     })
+}
+
+/// What is known of the configuration without its file: for whoever asks the HALB that runs by an earlier one.
+pub fn without_file(options: &Options) -> Option<Config> {
+    let least = b"out1 = 'none'";
+    trial(options)(least).ok().map(|loaded| loaded.config)
 }
 
 fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unusable> {

@@ -19,6 +19,7 @@ use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DomainVerb;
 use crate::daemon::args::Options;
 use crate::daemon::check;
+use crate::daemon::check::Unusable;
 use crate::model::config::Config;
 
 /// A planned switch takes `switch_grace` at most, a change of the file fifteen seconds; longer than both.
@@ -33,17 +34,29 @@ pub fn verb(options: &Options, verb: &DomainVerb) -> ExitCode {
     let asked = options.node.clone();
     let mut own = options.clone();
     own.node = None;
-    let config = match check::configuration(&own) {
-        Ok(loaded) => loaded.config,
-        Err(unusable) => {
-            check::say(&unusable.listing());
-            return ExitCode::from(EXIT_FAILURE);
-        }
-    };
-    if config.domain.is_none() {
-        return fail("the configuration has no [domain]: docs/domain.md says how to set one up");
+    match check::configuration(&own) {
+        Ok(loaded) => carry_out(&loaded.config, asked.as_deref(), verb),
+        Err(unusable) => match without_file(&own, &unusable) {
+            Some(config) => carry_out(&config, asked.as_deref(), verb),
+            None => {
+                check::say(&unusable.listing());
+                ExitCode::from(EXIT_FAILURE)
+            }
+        },
     }
-    carry_out(&config, asked.as_deref(), verb)
+}
+
+/// Where the file has mistakes the HALB that runs goes by what was there before, and how that stands is wanted then above
+/// all.
+fn without_file(options: &Options, unusable: &Unusable) -> Option<Config> {
+    let Unusable::Mistakes(_) = unusable else {
+        return None;
+    };
+    let config = check::without_file(options)?;
+    check::say(
+        "the configuration has mistakes, which `halb check` lists; this is of the HALB that runs\n",
+    );
+    Some(config)
 }
 
 fn carry_out(config: &Config, node: Option<&str>, verb: &DomainVerb) -> ExitCode {

@@ -85,6 +85,9 @@ impl Task {
             trouble: None,
         };
         task.remember();
+        if let Some(sentence) = task.file.place.unwritable() {
+            task.note(sentence);
+        }
         task
     }
 
