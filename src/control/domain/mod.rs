@@ -4,7 +4,7 @@
 //! - `stream`: encrypted streams to the other servers; `joined`: to which; `mirror`: what goes over them to whoever
 //!   stands by
 //! - `file`: the domain file and its way to all servers; `diff`: what two servers' files say otherwise
-//! - `report`: how the domain stands, for people and programs
+//! - `report`: how the domain stands, for people and programs; `links`: which paths are silent
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
 
@@ -12,6 +12,7 @@ pub mod diff;
 pub mod file;
 pub mod joined;
 pub mod liaison;
+pub mod links;
 pub mod mirror;
 pub mod readiness;
 pub mod report;

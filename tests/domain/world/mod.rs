@@ -1,6 +1,7 @@
 //! Hosts in network namespaces, joined by a service network and a direct link, with HALB on two or three of them.
 
 pub mod clients;
+pub mod faults;
 pub mod freeze;
 pub mod handmade;
 pub mod key;
@@ -35,6 +36,7 @@ use key::write_key;
 use network::Cable;
 use network::Network;
 use outputs::Outputs;
+use record::PATIENCE;
 use server::Server;
 use space::Space;
 use watch::Watch;
@@ -183,6 +185,26 @@ impl World {
     /// The domain's.
     pub fn key(&self) -> PathBuf {
         self.folder.0.join("domain.key")
+    }
+
+    /// Waits until the logs have all the lines that `docs/faults.md` shows under that heading.
+    pub fn logs_are_as_shown(&self, heading: &str) {
+        let servers = [Some(&self.lb1), Some(&self.lb2), self.lb3.as_ref()];
+        for line in faults::lines(heading) {
+            let mut named = servers.into_iter().flatten();
+            let server = named.find(|server| server.name == line.server);
+            let server = server.unwrap_or_else(|| panic!("{heading}: {line:?}"));
+            let said = server.log.wait(PATIENCE, |entries| {
+                let mut entries = entries.iter();
+                entries.any(|entry| line.is(&entry.what)).then_some(())
+            });
+            let histories = || servers.into_iter().flatten().map(Server::history);
+            assert!(
+                said.is_some(),
+                "{line:?}\n{}",
+                histories().collect::<String>()
+            );
+        }
     }
 
     /// The longest time for which two servers had the address at once.
