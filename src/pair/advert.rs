@@ -54,6 +54,14 @@ pub struct Advert {
     pub file: FileVersion,
 }
 
+impl Advert {
+    /// What decides between two that are active: the term, and where both claimed by the same one, the name. Two servers can
+    /// do that while their files differ in who is main; three and more cannot, since one of them has the votes.
+    pub fn claim(&self) -> (Term, NodeId) {
+        (self.term, self.from)
+    }
+}
+
 /// A word of another server that has arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Heed {

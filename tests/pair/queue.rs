@@ -9,6 +9,7 @@ use halb::pair::event::Event;
 use halb::pair::event::FromWarden;
 
 use crate::chaos::Repair;
+use crate::file::Happening;
 use crate::seal::Envelope;
 
 pub const MICROSECOND: u64 = 1_000;
@@ -85,6 +86,18 @@ pub enum What {
     Warden {
         host: usize,
         life: u64,
+    },
+    /// Something for the keeper of the domain file, or for what drives it.
+    Control {
+        host: usize,
+        life: u64,
+        what: Box<Happening>,
+    },
+    /// Streams are looked at.
+    Streams,
+    /// Somebody repairs files that some server cannot take.
+    Mend {
+        turn: usize,
     },
     /// This host has the domain file as it is now.
     File {

@@ -13,6 +13,9 @@ use halb::pair::event::Readiness;
 use halb::pair::node::NodeId;
 
 use crate::chaos::Repair;
+use crate::file::disk::FileDisk;
+use crate::file::judge::MENDED_AFTER;
+use crate::file::stream::Stream;
 use crate::host::Clocks;
 use crate::host::Disk;
 use crate::host::Host;
@@ -33,6 +36,9 @@ use crate::warden::LEASE;
 
 pub const NAMES: [&str; 5] = ["lb1", "lb2", "lb3", "lb4", "lb5"];
 
+/// Two clocks come apart by a thousandth at most: more no quartz does.
+const DRIFT_MAX: u64 = 500;
+
 pub struct World {
     pub now: u64,
     pub profile: Profile,
@@ -42,10 +48,11 @@ pub struct World {
     pub chance: Random,
     pub hosts: Vec<Host>,
     pub net: Net,
+    pub streams: Vec<Stream>,
     pub judge: Judge,
     pub trace: Trace,
     pub maker: Rc<Maker>,
-    /// The domain file as it was written last, by anybody.
+    /// The domain file as it was written last, by anybody. Where servers have keepers each has its own until all have the same.
     pub file: Domain,
     pub generation: u64,
     /// Faults are over.
@@ -63,12 +70,14 @@ impl World {
                 clocks: Clocks {
                     offset: random.below(1 << 50),
                     lost: 0,
+                    drift: drift(profile, index),
                 },
                 powered: true,
                 suspended: None,
                 groggy: false,
                 addresses: None,
                 disk: Disk::default(),
+                files: FileDisk::new(),
                 domain: seen_by(index, file),
                 process: None,
                 warden: None,
@@ -83,9 +92,17 @@ impl World {
         }
         queue.push(profile.first_fault, What::Fault);
         queue.push(profile.healed, What::Heal);
+        if profile.files {
+            queue.push(0, What::Streams);
+        }
+        if profile.picky {
+            let turn = 0;
+            queue.push(profile.healed + MENDED_AFTER, What::Mend { turn });
+        }
         World {
             now: 0,
             net: Net::new(profile.hosts, profile.links, profile.weather),
+            streams: Stream::all(profile.hosts),
             judge: Judge::new(),
             profile: profile.clone(),
             queue,
@@ -163,6 +180,9 @@ impl World {
                 }
             }
             What::File { host, domain } => self.take_file(host, *domain),
+            What::Control { host, life, what } => self.control(host, life, *what),
+            What::Streams => self.look_at_streams(),
+            What::Mend { turn } => self.mend_files(turn),
             What::Fault => self.next_fault(),
             What::Heal => self.heal(),
             What::Repaired(repair) => self.repair(repair),
@@ -185,8 +205,14 @@ impl World {
             | What::Handed { host, .. }
             | What::Start { host }
             | What::Warden { host, .. }
+            | What::Control { host, .. }
             | What::File { host, .. } => *host,
-            What::Datagram { .. } | What::Fault | What::Heal | What::Repaired(_) => return None,
+            What::Datagram { .. }
+            | What::Streams
+            | What::Mend { .. }
+            | What::Fault
+            | What::Heal
+            | What::Repaired(_) => return None,
         };
         let late = |sleep: Sleep| sleep.until.max(self.now);
         self.hosts[host].suspended.map(late)
@@ -200,6 +226,10 @@ impl World {
         if self.hosts[index].suspended.is_some() {
             return self.queue.push(now, What::Start { host: index }); // when it thaws
         }
+        if self.profile.files {
+            self.repair_file(index);
+            self.hosts[index].domain = self.domain_of(index, &self.hosts[index].files.text);
+        }
         self.boots += 1;
         let boot = self.boots << 8 | index as u64;
         let host = &mut self.hosts[index];
@@ -212,7 +242,7 @@ impl World {
             ballot,
             now: host.clocks.monotonic(now),
         };
-        let machine = (self.maker)(birth);
+        let machine = (self.maker.machine)(birth);
         host.process = Some(Process {
             life: host.lives,
             boot,
@@ -236,6 +266,8 @@ impl World {
             broken: false,
             readiness: Readiness::default(),
             ends: false,
+            control: None,
+            dies_in: None,
         });
         self.note(
             index,
@@ -250,6 +282,9 @@ impl World {
             return;
         };
         let life = process.life;
+        if self.profile.files {
+            self.start_control(index);
+        }
         self.start_warden(index);
         let ready = self.now + self.random.between(100, 600) * MILLISECOND;
         let (host, event) = (index, Box::new(Event::Plane(Plane::Serves)));
@@ -257,7 +292,7 @@ impl World {
         self.queue.push(ready, What::Repaired(Repair::Ready(index)));
         // Whoever was away is told what the file says now.
         let domain = Box::new(seen_by(index, self.file));
-        if self.hosts[index].domain != *domain {
+        if !self.profile.files && self.hosts[index].domain != *domain {
             self.queue.push(ready, What::File { host, domain });
         }
         self.act(index);
@@ -303,7 +338,7 @@ impl World {
     /// Whether all have the file as it was written last.
     pub fn file_is_everywhere(&self) -> bool {
         let same = |(index, host): (usize, &Host)| host.domain == seen_by(index, self.file);
-        self.hosts.iter().enumerate().all(same)
+        self.profile.files || self.hosts.iter().enumerate().all(same)
     }
 
     fn take_file(&mut self, index: usize, domain: Domain) {
@@ -329,7 +364,10 @@ impl World {
             return;
         };
         change(&mut process.readiness);
-        process.readiness.file.generation = host.generation;
+        match &process.control {
+            Some(control) => process.readiness.file = control.keeper.head().version,
+            None => process.readiness.file.generation = host.generation,
+        }
         let (life, readiness) = (process.life, process.readiness);
         self.give(index, life, Event::Readiness(readiness));
     }
@@ -375,6 +413,13 @@ impl World {
             self.say(index, FromWarden::Carrier(carrier));
         }
     }
+}
+
+/// How many millionths too fast or too slow the clocks of a host are.
+fn drift(profile: &Profile, index: usize) -> i64 {
+    let mut random = Random::of(profile.seed, 0xD81F + index as u64);
+    let most = if profile.drifts { DRIFT_MAX } else { 0 };
+    random.below(most * 2 + 1) as i64 - most as i64
 }
 
 fn domain(profile: &Profile) -> Domain {

@@ -29,7 +29,9 @@ impl Keeper {
         }
         let why = match self.doing {
             _ if fingerprint(&text) != version.hash => Refusal::Mistaken("damaged".to_owned()),
-            Doing::Idle if head.includes(self.head.version) => {
+            // What went its own way and is to be taken here is no less welcome: this may be the correction of a text that
+            // this server could not take.
+            Doing::Idle if self.is_to_be_taken(&head) => {
                 let number = self.check(&text);
                 self.doing = Doing::Weighing {
                     number,

@@ -80,7 +80,7 @@ impl Serving {
 impl Machine {
     pub(super) fn finding_of_active(&self) -> Finding {
         if let Some(other) = self.peers.active(self.now)
-            && (other.term, other.from) > (self.serving.term, self.domain.me)
+            && other.claim() > self.claim_served()
         {
             let why = Why::HigherTerm { term: other.term };
             let other = other.from;
@@ -108,6 +108,11 @@ impl Machine {
             return Finding::Fault { why, successor };
         }
         self.plan().unwrap_or(Finding::Nothing)
+    }
+
+    /// The claim by which this server serves, as others compare it.
+    fn claim_served(&self) -> (Term, NodeId) {
+        (self.serving.term, self.domain.me)
     }
 
     /// Why it cannot be sure that nobody else serves.
@@ -414,8 +419,7 @@ impl Machine {
         if self.state != State::Active {
             return;
         }
-        if is_active && !is_rival && (other.term, other.from) < (self.serving.term, self.domain.me)
-        {
+        if is_active && !is_rival && other.claim() < self.claim_served() {
             self.serving.rival = Some(other.from);
             self.told.announce = true;
             self.note(Why::LowerTerm { term: other.term }, Some(other.from));

@@ -125,7 +125,10 @@ impl Place {
             keep(disk, &what.was_called, what.was)?;
         }
         match &there {
-            Some(there) if **there == *what.is => return Ok(kept),
+            Some(there) if **there == *what.is => {
+                self.settle(disk)?;
+                return Ok(kept);
+            }
             Some(there) if fingerprint(there) != fingerprint(what.was) && !there.is_empty() => {
                 keep(disk, &what.edit_called, there)?;
             }
@@ -147,6 +150,13 @@ impl Place {
         };
         let free = once(name.clone()).chain(more).find(is_free);
         free.unwrap_or(name)
+    }
+
+    /// Whoever wrote what is there may not have waited for the disk. It counts as taken from now on: a power cut must not
+    /// bring back what was there before, which would look like a later change then.
+    pub fn settle<D: Disk>(&self, disk: &mut D) -> io::Result<()> {
+        File::open(self.path())?.sync_all()?;
+        disk.sync_folder(&self.folder)
     }
 }
 

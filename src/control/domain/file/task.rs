@@ -29,6 +29,7 @@ use crate::control::domain::file::watch::Watch;
 use crate::control::domain::file::work::Work;
 use crate::control::domain::name_of;
 use crate::control::log;
+use crate::control::state::write::Kernel;
 use crate::pair::file::bytes::encode;
 use crate::pair::file::head::Head;
 use crate::pair::file::head::fingerprint;
@@ -75,7 +76,10 @@ impl Task {
         let head = match known.head.version.hash == fingerprint(&text) {
             true => known.head,
             // Whoever changed it while nobody ran wants it so, and it is in force here.
-            false => known.head.child(known.head.version.term, &text),
+            false => {
+                let _ = file.place.settle(&mut Kernel); // a disk that fails now is heard of at the next write
+                known.head.child(known.head.version.term, &text)
+            }
         };
         let me = setup.domain.node;
         setup.domain.readiness.file(head.version);

@@ -422,11 +422,11 @@ fn is_active(standing: Option<&Standing>) -> bool {
     standing.is_some_and(|standing| standing.own.state == State::Active)
 }
 
-/// The other server that serves, by the highest term.
+/// The other server that serves: of several the one whose claim holds.
 pub(super) fn active_peer(standing: &Standing) -> Option<NodeId> {
     let peers = standing.peers.iter().flatten();
     let active = peers.filter(|peer| peer.alive && peer.advert.state == State::Active);
-    let highest = active.max_by_key(|peer| peer.advert.term);
+    let highest = active.max_by_key(|peer| peer.advert.claim());
     highest.map(|peer| peer.advert.from)
 }
 

@@ -49,6 +49,20 @@ fn what_was_not_taken_is_kept_beside_it() {
     assert!(place.replace(&what(false)).unwrap().is_empty());
 }
 
+/// Nobody says that it is taken before.
+#[test]
+fn what_is_there_already_goes_to_the_disk() {
+    let scratch = Scratch::new();
+    let place = place(&scratch, IS);
+    assert!(
+        place
+            .replace_on(&mut Dying::after(0), &what(false))
+            .is_err()
+    );
+    let kept = place.replace_on(&mut Dying::after(1), &what(false));
+    assert!(kept.unwrap().is_empty());
+}
+
 #[test]
 fn what_is_kept_is_not_written_over() {
     let scratch = Scratch::new();
