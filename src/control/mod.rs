@@ -216,7 +216,11 @@ impl Work {
         let bell = shared.hub.control_bell()?;
         let (ctl_part, ctl_listeners) = terminal(setup.ctl, "ctl, ctl_port", ctl_address);
         let (ui_part, ui_listeners) = terminal(setup.ui, "ui, ui_port", ui_address);
-        let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
+        let orders = Arc::new(Orders::new(
+            Arc::clone(&shared),
+            folder.clone(),
+            &memory.switches,
+        ));
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
         let access_log = Arc::new(AccessLog::start(&shared, setup.access_log)?);
         let reloader = Arc::new(Reloader::new(reload::Setup {

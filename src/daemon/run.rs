@@ -359,7 +359,11 @@ fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -
         },
         known: Known {
             sessions: Arc::clone(&known.sessions),
-            switches: known.switches.clone(),
+            switches: known
+                .switches
+                .iter()
+                .map(|ordered| (ordered.output, ordered.switch))
+                .collect(),
             desks: known.desks(),
             mirrored: config.domain.is_some(),
         },

@@ -5,14 +5,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use siphasher::sip::SipHasher24;
-
+use crate::model::fingerprint::fingerprint;
 use crate::pair::node::NodeId;
 use crate::pair::term::Ballot;
 use crate::pair::term::Term;
@@ -156,7 +154,7 @@ fn encode(serial: u64, ballot: Ballot) -> [u8; SLOT] {
     for (to, word) in slot.chunks_exact_mut(8).zip(words) {
         to.copy_from_slice(&word.to_le_bytes());
     }
-    let sum = sum(&slot[..SLOT - 8]);
+    let sum = fingerprint(&slot[..SLOT - 8]);
     slot[SLOT - 8..].copy_from_slice(&sum.to_le_bytes());
     slot
 }
@@ -178,7 +176,7 @@ fn decode(slot: &[u8]) -> Option<(u64, Ballot)> {
     }
     let [magic, serial, number, vote, flags, written] = words;
     let is_whole = magic == u64::from_le_bytes(MAGIC)
-        && written == sum(&slot[..SLOT - 8])
+        && written == fingerprint(&slot[..SLOT - 8])
         && serial < u64::MAX;
     let ballot = Ballot {
         term: Term {
@@ -188,12 +186,6 @@ fn decode(slot: &[u8]) -> Option<(u64, Ballot)> {
         vote: (flags & VOTED != 0).then(|| NodeId::from_bits(vote)),
     };
     is_whole.then_some((serial, ballot))
-}
-
-fn sum(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
-    hasher.finish()
 }
 
 #[cfg(test)]

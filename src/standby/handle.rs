@@ -213,7 +213,7 @@ impl Handle {
 
 impl Inside {
     /// Never waits: what control does not take is counted as lost.
-    pub(super) fn tell(&self, told: Told) {
+    pub fn tell(&self, told: Told) {
         if told == Told::Leave {
             ring(&self.common.leave);
         }
@@ -222,6 +222,18 @@ impl Inside {
         }
         // A full bell is heard, too; with nobody there nobody is missed.
         let _ = (&self.cord).write(b"!");
+    }
+
+    /// The next thing that control has given.
+    #[cfg(test)]
+    pub fn given(&self) -> Option<Given> {
+        self.given.try_recv().ok()
+    }
+
+    /// The next change of the domain file.
+    #[cfg(test)]
+    pub fn setting(&self) -> Option<Box<Setting>> {
+        self.settings.try_recv().ok()
     }
 
     /// From now on this is to be seen; unless readers are in the way, then the next one is.

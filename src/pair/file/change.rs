@@ -1,8 +1,8 @@
 //! The side of the keeper on which a change is wanted: asks everybody, and takes it when all can.
 
+use crate::model::fingerprint::fingerprint;
 use crate::model::time::Instant;
 use crate::pair::advert::FileVersion;
-use crate::pair::file::head::fingerprint;
 use crate::pair::file::keeper::ANSWER_WITHIN;
 use crate::pair::file::keeper::Because;
 use crate::pair::file::keeper::Doing;

@@ -1,10 +1,10 @@
 //! The side of the keeper on which another server's file is taken: because it is proposed, or because it is the later.
 
+use crate::model::fingerprint::fingerprint;
 use crate::model::time::Instant;
 use crate::pair::advert::FileVersion;
 use crate::pair::file::head::Head;
 use crate::pair::file::head::Relation;
-use crate::pair::file::head::fingerprint;
 use crate::pair::file::keeper::ANSWER_WITHIN;
 use crate::pair::file::keeper::Because;
 use crate::pair::file::keeper::Doing;

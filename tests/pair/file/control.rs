@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
+use halb::model::fingerprint::fingerprint;
 use halb::pair::event::Domain;
 use halb::pair::event::Event as OfPair;
-use halb::pair::file::head::fingerprint;
 use halb::pair::file::message::Text;
 use halb::pair::file::words::Action;
 use halb::pair::file::words::Event;

@@ -22,8 +22,8 @@ use nix::unistd::access;
 use crate::control::state::write::Disk;
 use crate::control::state::write::Kernel;
 use crate::control::state::write::replace;
+use crate::model::fingerprint::fingerprint;
 use crate::pair::file::bytes::TEXT_BYTES_MAX;
-use crate::pair::file::head::fingerprint;
 
 /// Of a file that does not go to other servers.
 pub const TOO_LONG: &str = "it is longer than 512 KiB, which is the most a domain file may have";

@@ -161,7 +161,7 @@ fn reloader(shared: &Arc<Shared>) -> Reloader {
     Reloader::new(reload::Setup {
         shared: Arc::clone(shared),
         source: Arc::new(|| Err(vec!["the file was read".to_owned()])),
-        orders: Arc::new(Orders::new(Arc::clone(shared), None)),
+        orders: Arc::new(Orders::new(Arc::clone(shared), None, &[])),
         parts: Vec::new(),
         notifier: Arc::new(Notifier::nobody()),
         maximum: Maximum {
