@@ -1,5 +1,6 @@
 //! `/metrics`, the alerts and the dashboard fit each other and what Prometheus reads. `tests/monitoring/metrics.txt` is
-//! the text of `/metrics` for fixed figures; a unit test of `control::metrics` holds it.
+//! the text of `/metrics` for fixed figures, `domain.txt` what there is besides in a domain; unit tests of
+//! `control::metrics` hold them.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use std::process::Command;
 use serde_json::Value;
 
 const METRICS: &str = include_str!("monitoring/metrics.txt");
+const DOMAIN: &str = include_str!("monitoring/domain.txt");
 const ALERTS: &str = include_str!("../tuning/monitoring/halb-alerts.yml");
 const DASHBOARD: &str = include_str!("../tuning/monitoring/halb-dashboard.json");
 const MANUAL: &str = include_str!("../docs/monitoring.md");
@@ -33,6 +35,7 @@ fn promtool(arguments: &[&str], input: Option<&str>) {
 #[test]
 fn prometheus_reads_the_metrics() {
     promtool(&["check", "metrics"], Some("tests/monitoring/metrics.txt"));
+    promtool(&["check", "metrics"], Some("tests/monitoring/domain.txt"));
 }
 
 #[test]
@@ -46,8 +49,9 @@ fn prometheus_takes_the_alerts_and_they_fire() {
 
 /// The names of all series.
 fn series() -> BTreeSet<&'static str> {
-    let lines = METRICS.lines().filter(|line| !line.starts_with('#'));
+    let lines = METRICS.lines().chain(DOMAIN.lines());
     lines
+        .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split(['{', ' ']).next())
         .collect()
 }
@@ -68,7 +72,7 @@ fn the_alerts_name_what_there_is() {
         .skip(1)
         .map(|rest| rest.split(" labels:").next().unwrap())
         .collect();
-    assert!(expressions.len() >= 15, "the alerts are found");
+    assert!(expressions.len() >= 24, "the alerts are found");
     let series = series();
     for expression in expressions {
         for name in names(expression) {
@@ -102,7 +106,13 @@ fn the_dashboard_names_what_there_is() {
 
 #[test]
 fn the_manual_has_them_all() {
-    let heads = METRICS.lines().filter_map(|line| line.strip_prefix("# "));
+    for text in [METRICS, DOMAIN] {
+        is_in_the_manual(text);
+    }
+}
+
+fn is_in_the_manual(metrics: &str) {
+    let heads = metrics.lines().filter_map(|line| line.strip_prefix("# "));
     let heads: Vec<&str> = heads.collect();
     let rows: Vec<String> = heads
         .chunks(2)

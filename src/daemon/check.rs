@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::control::domain::file::disk::Place;
 use crate::control::domain::file::disk::TOO_LONG;
 use crate::control::reload::Source;
 use crate::control::reload::Trial;
@@ -30,6 +31,10 @@ use crate::pair::file::bytes::TEXT_BYTES_MAX;
 /// More than any configuration needs; a device that never ends is refused.
 const FILE_BYTES_MAX: usize = 1 << 20;
 
+/// The HALB that runs goes by what was there before.
+const MISTAKEN: &str =
+    "the configuration has mistakes, which `halb check` lists; this is of the HALB that runs\n";
+
 /// Why there is no configuration.
 pub enum Unusable {
     /// The file cannot be read; the sentence says which and why.
@@ -43,7 +48,7 @@ pub fn verb(options: &Options) -> ExitCode {
         Ok(mut loaded) => {
             let short = sizing::warnings(&loaded);
             loaded.warnings.extend(short);
-            loaded.warnings.extend(domain_warnings(&loaded));
+            loaded.warnings.extend(domain_warnings(options, &loaded));
             say(&warnings(&loaded.warnings));
             let verdict = match loaded.warnings.len() {
                 0 => "Configuration file is valid\n".to_owned(),
@@ -60,10 +65,15 @@ pub fn verb(options: &Options) -> ExitCode {
 }
 
 /// A server of a domain does not start without its key, which another user may be unable to read, holds nothing without
-/// its interface, and tells the others nothing of a file that is too long.
-fn domain_warnings(loaded: &Loaded) -> Vec<Finding> {
+/// its interface, takes no change where it cannot write, and tells the others nothing of a file that is too long.
+fn domain_warnings(options: &Options, loaded: &Loaded) -> Vec<Finding> {
     let mut messages = interface::troubles(&loaded.config);
     messages.extend(pair::key_trouble(&loaded.config));
+    let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
+    if loaded.config.domain.is_some() {
+        let place = Place::of(Path::new(name)).ok();
+        messages.extend(place.and_then(|place| place.unwritable()));
+    }
     if loaded.config.domain.is_some() && loaded.text.len() > TEXT_BYTES_MAX {
         messages.push(format!(
             "the domain file: {TOO_LONG}: the other servers never get it"
@@ -81,18 +91,12 @@ pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
     configuration_or(options, DEFAULT_FILE)
 }
 
-/// The same as far as it can be read, for whoever looks for the HALB that runs; and what is wrong with it, for people.
+/// The same as far as it can be read, for whoever looks for the HALB that runs; and what is to be said of it.
 pub fn legible(options: &Options) -> (Config, String) {
     match configuration(options) {
         Ok(loaded) => (loaded.config, String::new()),
-        Err(unusable) => {
-            let listing = unusable.listing();
-            let config = match unusable {
-                Unusable::Mistakes(refused) => *refused.legible,
-                Unusable::NoFile(_) => without_file(options),
-            };
-            (config, listing)
-        }
+        Err(Unusable::Mistakes(refused)) => (*refused.legible, MISTAKEN.to_owned()),
+        Err(Unusable::NoFile(sentence)) => (without_file(options), format!("{sentence}\n")),
     }
 }
 
@@ -122,7 +126,9 @@ pub fn trial(options: &Options) -> Trial {
         let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
         let file = load::File { name, bytes: text };
         let loaded = load_with(&options, Some(file), &environment());
-        loaded.map_err(|refused| {
+        loaded.map_err(|mut refused| {
+            // Who wants to know why it is refused has enough to read.
+            refused.warnings.clear();
             let listing = Unusable::Mistakes(refused).listing();
             listing.lines().map(str::to_owned).collect()
         })

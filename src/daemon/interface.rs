@@ -159,12 +159,6 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_no_name() {
-        assert_eq!(plain("eth0:1".to_owned()), "eth0");
-        assert_eq!(plain("eth0.7".to_owned()), "eth0.7");
-    }
-
-    #[test]
     fn a_host_has_the_addresses_of_its_server() {
         let mut domain = domain("eth0");
         let server = domain.servers.get_mut("lb1").unwrap();
@@ -182,6 +176,12 @@ mod tests {
         assert_eq!(foreign(&domain, &[]), [""; 0], "nothing is seen");
         domain.node = None;
         assert_eq!(foreign(&domain, &host), [""; 0]);
+    }
+
+    #[test]
+    fn a_label_is_no_name() {
+        assert_eq!(plain("eth0:1".to_owned()), "eth0");
+        assert_eq!(plain("eth0.7".to_owned()), "eth0.7");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::pair::action::Note;
 use crate::pair::state::State;
 use crate::pair::term::Term;
 
@@ -92,17 +91,6 @@ impl Why {
             me,
             other: other.unwrap_or("another server"),
         }
-    }
-}
-
-impl Note {
-    /// For people: what this server, `me`, is now, and why. `other` is the name of the server in `about`.
-    pub fn sentence<'n>(&self, me: &'n str, other: Option<&'n str>) -> String {
-        let Note {
-            state, term, why, ..
-        } = *self;
-        let sentence = why.sentence(me, other);
-        format!("{me} is {}, term {}: {sentence}", state.word(), term.number)
     }
 }
 

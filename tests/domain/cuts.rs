@@ -31,6 +31,7 @@ fn the_loss_of_one_of_two_links_changes_nothing() {
             clients.all_went_well_after(mark);
         }
         assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
+        world.logs_are_as_shown("One of several links is lost");
     });
 }
 
@@ -41,7 +42,6 @@ fn an_active_whose_service_cable_is_pulled_hands_over() {
         world.up();
         world.network.pull("lb1", Cable::Service);
         world.lb1.releases();
-        world.lb1.says(&["has no carrier"]);
         world.lb2.serves();
         clients.are_served_by(LB2);
         let mark = world.lb1.log.mark();
@@ -52,6 +52,7 @@ fn an_active_whose_service_cable_is_pulled_hands_over() {
         clients.are_served_by(LB2);
         assert!(!world.lb1.holds(), "no automatic failback");
         world.was_never_served_twice();
+        world.logs_are_as_shown("The service cable of the active is pulled out");
     });
 }
 
@@ -63,9 +64,7 @@ fn an_active_that_the_service_network_loses_silently_hands_over() {
         world.network.cut("lb1", Cable::Service);
         world.lb1.releases();
         world.lb2.serves();
-        world
-            .lb1
-            .says(&["no ping address has answered lb1", "lb2 reaches one"]);
+        world.logs_are_as_shown("The service network silently loses the active");
         clients.are_served_by(LB2);
         world.network.heal("lb1", Cable::Service);
         clients.go_on(A_WHILE);
@@ -91,6 +90,7 @@ fn an_active_that_loses_everything_releases_and_is_replaced() {
         clients.go_on(A_WHILE);
         clients.are_served_by(LB2);
         assert!(world.lb2.holds() && !world.lb1.holds());
+        world.logs_are_as_shown("The active loses everything around it");
     });
 }
 
@@ -154,6 +154,29 @@ fn the_loss_of_the_gateway_changes_nothing_while_the_servers_see_each_other() {
         assert!(was_quiet, "{}{}", one.history(), two.history());
         clients.are_served_by(LB1);
         clients.all_went_well_after(mark);
+    });
+}
+
+/// They cannot talk, but the standby asks the service network, and the active answers there.
+#[test]
+fn the_loss_of_all_links_changes_nothing_while_the_service_network_is_whole() {
+    world(PAIR, |mut world| {
+        for server in [&world.lb1, &world.lb2] {
+            for first in ["\"10.0.0.11:7400\", ", "\"10.0.0.12:7400\", "] {
+                server.edit(first, "");
+            }
+        }
+        let clients = world.ask_always();
+        world.up();
+        let mark = clients.attempts.mark();
+        world.network.cut("lb1", Cable::Direct);
+        world.lb2.says(&["event=pair", "somebody answers"]);
+        clients.go_on(A_WHILE);
+        world.network.heal("lb1", Cable::Direct);
+        world.logs_are_as_shown("All links are lost, and the service network is whole");
+        clients.are_served_by(LB1);
+        clients.all_went_well_after(mark);
+        assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
     });
 }
 
@@ -241,6 +264,7 @@ fn the_cut_that_cannot_be_decided_heals_in_favour_of_the_higher_term() {
         // It announces again, so that nobody goes on asking the other one.
         clients.are_served_by(LB2);
         assert!(world.lb2.holds());
+        world.logs_are_as_shown("The one cut that two servers cannot decide");
     });
 }
 

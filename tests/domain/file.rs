@@ -36,6 +36,7 @@ fn a_change_on_either_server_comes_to_both() {
         world.lb2.says_after(marks[1], &["event=reload"]);
         clients.are_served_by(LB1);
         world.was_never_served_twice();
+        world.logs_are_as_shown("The file is changed on one server");
     });
 }
 
@@ -97,6 +98,7 @@ fn of_two_changes_the_one_of_the_active_stays_and_the_other_is_kept() {
             names.any(|name| name.starts_with("halb.toml.conflict-lb1-"))
         };
         eventually("a file of the conflict", kept);
+        world.logs_are_as_shown("Both servers have another file");
     });
 }
 

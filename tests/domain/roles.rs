@@ -43,6 +43,7 @@ fn maintenance_of_the_active_switches_first() {
         world.lb1.stands_by(mark);
         assert!(world.lb2.holds(), "no automatic failback");
         world.was_never_served_twice();
+        world.logs_are_as_shown("Maintenance of the active, and its end");
     });
 }
 

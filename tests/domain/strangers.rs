@@ -63,5 +63,6 @@ fn a_server_with_another_key_is_a_stranger() {
         world.lb1.kill();
         world.lb2.serves();
         clients.are_served_by(LB2);
+        world.logs_are_as_shown("A server has another key");
     });
 }

@@ -30,6 +30,7 @@ fn a_planned_switch_under_load_fails_nobody() {
             clients.stop_well();
         }
         world.was_never_served_twice();
+        world.logs_are_as_shown("A planned switch");
     });
 }
 

@@ -231,6 +231,14 @@ fn a_change_on_either_server_is_taken_by_both_or_by_none() {
         said.contains("it has no [domain]") && said.contains("apply --yes"),
         "{said}"
     );
+    let said = one.done(&["domain", "status"]);
+    assert!(said.contains("a change waits"), "{said}");
+    // Where the file cannot even be read as one, how the domain stands is wanted above all.
+    one.write("[domain\n");
+    pair.until("the mistake is shown", |_| {
+        let said = one.done(&["domain", "status"]);
+        said.contains("lb1: ") && said.contains("1 mistake in the configuration")
+    });
     one.write(&pair.text);
     one.done(&["domain", "apply"]);
     pair.until_both_have(&pair.text);
@@ -455,9 +463,8 @@ fn the_page_shows_the_domain_and_takes_orders() {
     browser.open(&format!("http://admin:secret@{ui}/"));
     browser.until("document.body.dataset.link === 'live'");
     let says = |text: &str| format!("document.querySelector('#pair').innerText.includes('{text}')");
-    browser.until(&says(
-        "This is the page of lb2, which is standby. lb1 serves",
-    ));
+    browser.until(&says("lb1 serves, in term"));
+    browser.until(&says("This is the page of lb2, which is standby."));
     browser.until(&says("what lb1 has learned is here"));
     let press = |browser: &mut Browser, name: &str, to: &str| {
         let form = format!("#pair form:has(input[value={name}])");
@@ -467,7 +474,13 @@ fn the_page_shows_the_domain_and_takes_orders() {
     };
     press(&mut browser, "lb2", "activate");
     browser.until(&says("lb2 serves, in term"));
+    browser.until(&says("lb1 could take over"));
     browser.until(&says("lb1 is 0."));
+    // It goes on counting, though nothing else changes.
+    browser.until(&says("lb2, which has held the addresses for"));
+    let held = "document.querySelector('[data-f=\"domain.holds_s\"]')?.textContent";
+    let first = browser.text(held);
+    browser.until(&format!("({held} ?? '{first}') !== '{first}'"));
     press(&mut browser, "lb1", "maintenance-on");
     let row = "[...document.querySelectorAll('#pair tbody tr')]";
     browser.until(&format!("{row}[0].innerText.includes('end maintenance')"));

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::control::domain::Domain;
 use crate::control::domain::Later;
 use crate::control::domain::Pair;
+use crate::control::domain::links;
 use crate::control::domain::name_of;
 use crate::control::log;
 use crate::control::shared::Shared;
@@ -70,6 +71,7 @@ impl Liaison {
             }
             *liaison.lock() = None;
         });
+        tasks.spawn(links::watch(Arc::clone(&shared), Arc::clone(&domain)));
         let its = Arc::clone(&shared);
         tasks.spawn(async move { watch_outputs(&its, &domain).await });
         tasks.spawn(async move { self.follow(&shared).await });

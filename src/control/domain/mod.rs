@@ -4,7 +4,8 @@
 //! - `stream`: encrypted streams to the other servers; `joined`: to which; `mirror`: what goes over them to whoever
 //!   stands by
 //! - `file`: the domain file and its way to all servers; `diff`: what two servers' files say otherwise
-//! - `report`: how the domain stands, for people and programs; `failure`: what somebody has reported, remembered
+//! - `report`: how the domain stands, for people and programs; `links`: which paths are silent; `failure`: what somebody
+//!   has reported, remembered
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
 
@@ -13,6 +14,7 @@ pub mod failure;
 pub mod file;
 pub mod joined;
 pub mod liaison;
+pub mod links;
 pub mod mirror;
 pub mod readiness;
 pub mod report;

@@ -18,7 +18,7 @@ use crate::standby::handle::Peer;
 use crate::standby::handle::Standing;
 
 /// A link whose last advert is older counts as down: as many as make a server dead.
-const LINK_DOWN_MS: u64 = 250;
+const LINK_DOWN: Duration = Duration::from_millis(250);
 
 /// All of it; `None`: there is no domain.
 pub fn report(shared: &Shared) -> Option<Value> {
@@ -83,6 +83,11 @@ fn mirror(domain: &Domain, config: &config::Domain) -> Value {
     })
 }
 
+/// Whether a link that was heard then works now.
+pub fn link_is_up(heard: Option<Instant>, now: Instant) -> bool {
+    heard.is_some_and(|heard| now.since(heard) <= LINK_DOWN)
+}
+
 /// Who serves, as far as this server knows.
 pub fn active(domain: &Domain, config: &config::Domain, standing: &Standing) -> Option<String> {
     use crate::pair::state::State;
@@ -127,12 +132,14 @@ fn server(
     };
     value["this"] = json!(node == domain.node);
     value["alive"] = json!(alive);
+    // Of one that is not heard any more nothing is so that it said, but for its release and its file.
+    value["ready"] = json!(false);
+    value["holds"] = json!(false);
     if let Some(advert) = advert {
-        said(&mut value, advert);
+        has(&mut value, advert);
     }
-    // Of one who is not heard nobody knows more than who it was.
     if let Some(advert) = advert.filter(|_| alive) {
-        says(&mut value, advert);
+        said(&mut value, advert);
     }
     if let Some(peer) = peer {
         value["links"] = links(peer, addresses.len(), now);
@@ -140,17 +147,15 @@ fn server(
     value
 }
 
-/// What a server said of itself last.
-fn said(value: &mut Value, advert: &Advert) {
+/// What a server had when it was heard last.
+fn has(value: &mut Value, advert: &Advert) {
     let (major, minor) = (advert.release >> 16, advert.release & 0xffff);
-    value["state"] = json!(advert.state.word());
-    value["term"] = json!(advert.term.number);
     value["release"] = json!(format!("{major}.{minor}"));
     value["file"] = json!(shown(advert.file));
 }
 
-/// What holds of it only as long as it says so.
-fn says(value: &mut Value, advert: &Advert) {
+/// What a server says of itself.
+fn said(value: &mut Value, advert: &Advert) {
     let conditions = advert.conditions;
     let all = [
         ("isolated", conditions.isolated),
@@ -160,6 +165,8 @@ fn says(value: &mut Value, advert: &Advert) {
     ];
     let holding = all.into_iter().filter(|(_, holds)| *holds);
     let holding: Vec<&str> = holding.map(|(word, _)| word).collect();
+    value["state"] = json!(advert.state.word());
+    value["term"] = json!(advert.term.number);
     value["conditions"] = json!(holding);
     value["holds"] = json!(advert.holds);
     value["ready"] = json!(advert.ready);
@@ -170,7 +177,7 @@ fn links(peer: &Peer, count: usize, now: Instant) -> Value {
     let link = |heard: &Option<Instant>| {
         let ago_ms =
             heard.map(|heard| u64::try_from(now.since(heard).as_millis()).unwrap_or(u64::MAX));
-        json!({"up": ago_ms.is_some_and(|ago| ago <= LINK_DOWN_MS), "heard_ms": ago_ms})
+        json!({"up": link_is_up(*heard, now), "heard_ms": ago_ms})
     };
     json!(
         peer.heard

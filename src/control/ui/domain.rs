@@ -47,64 +47,86 @@ pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
         ),
     };
     format!(
-        "<section aria-labelledby=\"domain\" id=\"pair\">\n<h2 id=\"domain\">Domain {name}</h2>\n<p>{}</p>\n\
+        "<section aria-labelledby=\"domain\" id=\"pair\">\n<h2 id=\"domain\">Domain {name}</h2>\n\
+         <p class=\"verdict\" data-verdict=\"{}\">{}</p>\n<p class=\"since\">{}</p>\n\
          <div class=\"scroll\">\n<table role=\"table\" aria-labelledby=\"domain\">\n<thead><tr>\
          <th scope=\"col\">Server</th><th scope=\"col\">State</th><th scope=\"col\">Addresses</th>\
          <th scope=\"col\">Ready</th><th scope=\"col\">Links</th><th scope=\"col\">File</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p>Domain file: {file}</p>\n\
          <p>Mirror: <span data-f=\"domain.mirror.text\">{mirror}</span></p>\n{kept}</section>\n",
+        verdict(domain),
         escaped(&sentence(domain)),
+        whose(domain),
     )
 }
 
-/// What this server is to the others, for whoever looks at the wrong page.
+/// Who serves, and whether somebody could take over.
 pub fn sentence(domain: &Value) -> String {
-    let (node, state) = (word(&domain["node"]), word(&domain["state"]));
     let term = domain["term"].as_u64().unwrap_or(0);
-    match domain["active"].as_str() {
-        Some(active) if active == node => {
-            let held = domain["holds_s"].as_f64().unwrap_or(0.0);
-            format!("{node} serves, in term {term}, for {}.", length(held))
+    let Some(active) = domain["active"].as_str() else {
+        return "Nobody serves.".to_owned();
+    };
+    let mut servers = list(&domain["servers"]);
+    match servers.find(|server| word(&server["state"]) == "standby" && is(&server["ready"])) {
+        Some(standby) => {
+            let standby = word(&standby["name"]);
+            format!("{active} serves, in term {term}; {standby} could take over.")
         }
-        Some(active) => format!(
-            "This is the page of {node}, which is {state}. {active} serves, in term {term}."
+        None => format!("{active} serves, in term {term}; nobody could take over."),
+    }
+}
+
+/// A sign before that sentence, as before the one of the outputs.
+fn verdict(domain: &Value) -> &'static str {
+    let file = &domain["file"];
+    let is_well = |server: &Value| {
+        let has_no_role = word(&server["role"]) == "none";
+        let serves = word(&server["state"]) == "active";
+        let conditions = list(&server["conditions"]).count();
+        has_no_role || conditions == 0 && (serves || is(&server["ready"]))
+    };
+    match domain["active"].is_string() {
+        false => "none",
+        true if !list(&domain["servers"]).all(is_well) => "some",
+        true if list(&file["conflicts"]).count() > 0 || file["in_sync"] == false => "some",
+        true => "all",
+    }
+}
+
+/// For whoever looks at the wrong page. A length of time is kept true by the page's script.
+fn whose(domain: &Value) -> String {
+    let node = escaped(word(&domain["node"]));
+    match domain["holds_s"].as_f64() {
+        Some(held) => format!(
+            "This is the page of {node}, which has held the addresses for \
+             <span data-f=\"domain.holds_s\" data-as=\"length\">{}</span>.",
+            length(held)
         ),
-        None => format!("Nobody serves. {node} is {state}."),
+        None => format!(
+            "This is the page of {node}, which is {}.",
+            escaped(word(&domain["state"]))
+        ),
     }
 }
 
 fn row(server: &Value, order_token: Option<&str>) -> String {
     let name = escaped(word(&server["name"]));
-    let is_alive = server["alive"].as_bool() == Some(true);
-    let state = if is_alive {
-        word(&server["state"])
-    } else {
-        "not heard"
+    let state = match is(&server["alive"]) {
+        true => word(&server["state"]),
+        false => "not heard",
     };
-    let mut said = escaped(state);
+    let mut said = format!("<b>{}</b>", escaped(state));
     for condition in list(&server["conditions"]).filter_map(Value::as_str) {
         said.push_str(&format!(", {}", escaped(condition)));
     }
-    let links: Vec<bool> = list(&server["links"])
-        .map(|link| link["up"].as_bool() == Some(true))
-        .collect();
+    let links: Vec<bool> = list(&server["links"]).map(|link| is(&link["up"])).collect();
     let up = links.iter().filter(|up| **up).count();
     let links = match links.is_empty() {
         true => "–".to_owned(),
         false => format!("{up} of {}", links.len()),
     };
-    let yes = |value: &Value| {
-        if value.as_bool() == Some(true) {
-            "yes"
-        } else {
-            "no"
-        }
-    };
-    let held = if server["holds"].as_bool() == Some(true) {
-        "held"
-    } else {
-        "–"
-    };
+    let yes = |value: &Value| if is(value) { "yes" } else { "no" };
+    let held = if is(&server["holds"]) { "held" } else { "–" };
     let orders = order_token.map_or_else(String::new, |token| orders(&name, state, token));
     format!(
         "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td class=\"standing\">{said} {orders}</td><td data-head=\"Addresses\">{held}</td>\
@@ -195,6 +217,10 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
+fn is(value: &Value) -> bool {
+    value.as_bool() == Some(true)
+}
+
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("–")
 }
@@ -222,8 +248,9 @@ mod tests {
     fn a_standby_says_who_serves() {
         let text = panel(Some(&domain()), None);
         for part in [
-            "This is the page of lb2, which is standby. lb1 serves, in term 3.",
-            "active, &lt;failing&gt;",
+            "data-verdict=\"some\">lb1 serves, in term 3; lb2 could take over.",
+            "This is the page of lb2, which is standby.",
+            "<b>active</b>, &lt;failing&gt;",
             "1 of 2",
             "version 3.7 on all servers",
             "halb.toml.conflict-lb2-6",
@@ -233,6 +260,42 @@ mod tests {
         }
         assert!(!text.contains("<form"), "no token, no orders");
         assert_eq!(panel(None, None), "");
+    }
+
+    #[test]
+    fn a_sign_says_whether_all_is_well() {
+        let well = json!({
+            "name": "shop", "node": "lb1", "state": "active", "active": "lb1", "term": 3, "holds_s": 75.0,
+            "servers": [
+                {"name": "lb1", "role": "main", "alive": true, "state": "active", "ready": false, "conditions": []},
+                {"name": "lb2", "role": "backup", "alive": true, "state": "standby", "ready": true, "conditions": []},
+                {"name": "lb3", "role": "none", "alive": false},
+            ],
+            "file": {"in_sync": true, "conflicts": []},
+        });
+        let text = panel(Some(&well), None);
+        assert!(text.contains("data-as=\"length\">1 min 15 s<"), "{text}");
+        assert_eq!(verdict(&well), "all");
+        let change = |path: &str, value: Value| {
+            let mut changed = well.clone();
+            *changed.pointer_mut(path).unwrap() = value;
+            (verdict(&changed), sentence(&changed))
+        };
+        let serves = |end: &str| format!("lb1 serves, in term 3; {end} could take over.");
+        for (path, value, sign, said) in [
+            ("/active", Value::Null, "none", "Nobody serves.".to_owned()),
+            ("/servers/1/ready", json!(false), "some", serves("nobody")),
+            (
+                "/servers/0/conditions",
+                json!(["failing"]),
+                "some",
+                serves("lb2"),
+            ),
+            ("/file/in_sync", json!(false), "some", serves("lb2")),
+            ("/file/conflicts", json!(["a"]), "some", serves("lb2")),
+        ] {
+            assert_eq!(change(path, value), (sign, said), "{path}");
+        }
     }
 
     #[test]

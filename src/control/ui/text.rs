@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::control::overview::shape::OutputView;
 use crate::control::overview::shape::Overview;
 use crate::control::overview::shape::Word;
+use crate::control::ui::domain;
 use crate::control::ui::format::bytes;
 use crate::control::ui::format::count;
 use crate::control::ui::format::length;
@@ -49,6 +50,11 @@ pub fn of(overview: &Overview) -> String {
         .iter()
         .map(|output| row(output, overview.unix_ms))
         .collect();
+    if let Some(domain) = &overview.domain {
+        let file = domain["file"]["text"].as_str().unwrap_or_default();
+        let sentence = domain::sentence(domain);
+        let _ = writeln!(text, "domain: {sentence} Its file: {file}");
+    }
     text.push('\n');
     table(&mut text, &rows);
     text.push('\n');

@@ -36,8 +36,8 @@ pub fn verb(options: &Options, verb: &DomainVerb) -> ExitCode {
     let mut own = options.clone();
     own.node = None;
     // A file with mistakes, or without a [domain], may be the very one that somebody has to be asked about.
-    let (config, listing) = check::legible(&own);
-    check::say(&listing);
+    let (config, said) = check::legible(&own);
+    check::say(&said);
     carry_out(&config, asked.as_deref(), verb)
 }
 

@@ -117,7 +117,7 @@ impl Reading {
     }
 }
 
-/// `active`, `standby of lb1, failing`
+/// `active, nobody could take over`, `standby, lb1 serves, failing`
 fn domain(all: &Map<String, Value>) -> String {
     let Some(domain) = all.get("domain").and_then(Value::as_object) else {
         return String::new();
@@ -127,13 +127,17 @@ fn domain(all: &Map<String, Value>) -> String {
         text(domain, "active"),
         text(domain, "node"),
     );
+    let servers = || list(domain, "servers").filter_map(Value::as_object);
+    let stands_by = |server: &Map<String, Value>| {
+        text(server, "state") == "standby" && server.get("ready") == Some(&Value::Bool(true))
+    };
     let mut said = match active.is_empty() {
         true => format!("{state}, nobody serves"),
-        false if active == node => state,
-        false => format!("{state}, {active} serves"),
+        false if active != node => format!("{state}, {active} serves"),
+        false if servers().any(stands_by) => state,
+        false => format!("{state}, nobody could take over"),
     };
-    let servers = list(domain, "servers").filter_map(Value::as_object);
-    for server in servers.filter(|server| text(server, "name") == node) {
+    for server in servers().filter(|server| text(server, "name") == node) {
         for condition in list(server, "conditions").filter_map(Value::as_str) {
             said.push_str(", ");
             said.push_str(condition);
@@ -227,4 +231,45 @@ fn text(all: &Map<String, Value>, name: &str) -> String {
         }
     };
     letters.map(harmless).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_server_of_a_domain_says_what_it_is_and_who_serves() {
+        let said = |node: &str, state: &str, active: Value, standby: Value| {
+            let servers =
+                json!([{"name": node, "state": state, "conditions": ["failing"]}, standby]);
+            let domain =
+                json!({"node": node, "state": state, "active": active, "servers": servers});
+            domain_of(&json!({"node": node, "domain": domain}))
+        };
+        let ready = json!({"name": "lb2", "state": "standby", "ready": true});
+        let gone = json!({"name": "lb2", "alive": false, "ready": false});
+        assert_eq!(
+            said("lb1", "active", json!("lb1"), ready.clone()),
+            "active, failing"
+        );
+        assert_eq!(
+            said("lb1", "active", json!("lb1"), gone),
+            "active, nobody could take over, failing"
+        );
+        assert_eq!(
+            said("lb3", "inactive", json!("lb1"), ready.clone()),
+            "inactive, lb1 serves, failing"
+        );
+        assert_eq!(
+            said("lb3", "standby", Value::Null, ready),
+            "standby, nobody serves, failing"
+        );
+        assert_eq!(domain_of(&json!({"node": "lb1", "domain": null})), "");
+    }
+
+    fn domain_of(overview: &Value) -> String {
+        Reading::of(overview).unwrap().domain
+    }
 }

@@ -126,6 +126,9 @@ pub fn read_advertisement(message: &[u8]) -> Option<Claim<Ipv6Addr>> {
         // In units of eight bytes; one without a length makes the whole message invalid (RFC 4861, section 4.6).
         let length = usize::from(length) * 8;
         let (option, rest) = options.split_at_checked(length)?;
+        if option.is_empty() {
+            return None;
+        }
         if kind == TARGET_OPTION {
             hardware = Some(*option.get(2..)?.first_chunk::<6>()?);
         }

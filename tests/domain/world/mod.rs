@@ -1,6 +1,7 @@
 //! Hosts in network namespaces, joined by a service network and a direct link, with HALB on two or three of them.
 
 pub mod clients;
+pub mod faults;
 pub mod freeze;
 pub mod handmade;
 pub mod key;
@@ -39,6 +40,7 @@ use network::Cable;
 use network::Family;
 use network::Network;
 use outputs::Outputs;
+use record::PATIENCE;
 use server::Server;
 use space::Space;
 use watch::Watch;
@@ -213,6 +215,24 @@ impl World {
     /// The domain's.
     pub fn key(&self) -> PathBuf {
         self.folder.0.join("domain.key")
+    }
+
+    /// Waits until the logs have all the lines that `docs/faults.md` shows under that heading.
+    pub fn logs_are_as_shown(&self, heading: &str) {
+        for line in faults::lines(heading) {
+            let server = self.servers().find(|server| server.name == line.server);
+            let server = server.unwrap_or_else(|| panic!("{heading}: {line:?}"));
+            let said = server.log.wait(PATIENCE, |entries| {
+                let mut entries = entries.iter();
+                entries.any(|entry| line.is(&entry.what)).then_some(())
+            });
+            let histories = || self.servers().map(Server::history);
+            assert!(
+                said.is_some(),
+                "{line:?}\n{}",
+                histories().collect::<String>()
+            );
+        }
     }
 
     /// The longest time for which two servers had addresses of the service at once.

@@ -44,7 +44,9 @@ impl Answered {
                 format!("domain file {}; {}", shown(*version), said.join("; "))
             }
             Answered::Refused(why) => {
-                let why = why.iter().map(|(name, why)| format!("{name}: {why}"));
+                let why = why
+                    .iter()
+                    .map(|(name, why)| format!("{name}: {}", why.replace('\n', "; ")));
                 let why: Vec<String> = why.collect();
                 format!("refused, nothing is changed on any server: {}", why.join("; "))
             }

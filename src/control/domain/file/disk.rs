@@ -16,6 +16,9 @@ use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::path::PathBuf;
 
+use nix::unistd::AccessFlags;
+use nix::unistd::access;
+
 use crate::control::state::write::Disk;
 use crate::control::state::write::Kernel;
 use crate::control::state::write::replace;
@@ -63,6 +66,18 @@ impl Place {
 
     pub fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
+    }
+
+    /// Why no change of another server could be written here; a sentence.
+    pub fn unwritable(&self) -> Option<String> {
+        let how = AccessFlags::W_OK | AccessFlags::X_OK;
+        let errno = access(&self.folder, how).err()?;
+        Some(format!(
+            "the domain file could not be replaced: {} is not writable for this user ({}); a change on another server \
+             will be refused here",
+            self.folder.display(),
+            errno.desc()
+        ))
     }
 
     pub fn read(&self) -> io::Result<Vec<u8>> {

@@ -128,6 +128,7 @@ mod tests {
         }
         for text in [
             "[domain]\nservers.lb1.addresses = 'a'\n",
+            "[domain.servers.lb1.set]\nui = '10.0.0.1'\n",
             "[domain.servers.lb1.set]\nui = '10.0.0.1'\n[domain.servers.lb1]\naddresses = 'a'\n",
         ] {
             match maintenance(text, "lb1", true) {

@@ -91,8 +91,6 @@ mod tests {
     use crate::model::load::sample::load_text;
     use crate::pair::LINKS_MAX;
     use crate::pair::SERVERS_MAX;
-    use crate::pair::advert::tests::plain;
-    use crate::pair::term::Term;
     use crate::standby::handle::Peer;
 
     const DOMAIN: &str = "[domain]\nname = 'shop'\nmain = 'lb1'\nbackup = 'lb2'\nkey_file = '/k'\n\
@@ -183,7 +181,11 @@ mod tests {
 
     /// lb1 is active, lb2 is standby.
     fn standing(ready: bool) -> Standing {
-        let advert = |name, state| plain(NodeId::of(name), state, Term::default());
+        let advert = |name, state| Advert {
+            from: NodeId::of(name),
+            state,
+            ..Advert::default()
+        };
         let mut peers = [None; SERVERS_MAX];
         peers[0] = Some(Peer {
             advert: Advert {

@@ -99,6 +99,9 @@ impl Task {
         task.remember();
         let work = Arc::clone(&task.work);
         tokio::spawn(async move { work.read_key().await });
+        if let Some(sentence) = task.file.place.unwritable() {
+            task.note(sentence);
+        }
         task
     }
 

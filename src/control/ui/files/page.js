@@ -65,7 +65,7 @@ function show(overview) {
 function fill(part, values) {
   for (const place of part.querySelectorAll("[data-f]")) {
     if (part === document && place.closest("[data-output]")) continue;
-    const value = place.dataset.f.split(".").reduce((value, name) => value[name], values);
+    const value = place.dataset.f.split(".").reduce((value, name) => value?.[name], values);
     const text = place.dataset.as ? words[place.dataset.as](value) : value;
     if (place.textContent !== text) place.textContent = text;
     place.toggleAttribute("data-nil", text === "0" || text === "0 B" || text === "–");

@@ -1,6 +1,5 @@
 //! What people read.
 
-use crate::pair::action::Note;
 use crate::pair::action::Why;
 use crate::pair::machine::tests::rig::Rig;
 use crate::pair::state::State;
@@ -8,20 +7,6 @@ use crate::pair::term::Term;
 
 fn term(number: u64) -> Term {
     Term { number, main: true }
-}
-
-#[test]
-fn a_note_says_what_a_server_is_and_why() {
-    let note = Note {
-        state: State::Active,
-        term: term(8),
-        why: Why::ActiveSilent { silent_ms: 250 },
-        about: None,
-    };
-    assert_eq!(
-        note.sentence("lb2", Some("lb1")),
-        "lb2 is active, term 8: lb1, which was active, has been silent for 250 ms on every link"
-    );
 }
 
 /// A sentence speaks; the name of a variant does not.

@@ -131,3 +131,17 @@ fn whoever_dies_at_any_step_loses_no_text() {
     }
     assert!(steps > 40, "every byte is a step: {steps}");
 }
+
+#[test]
+fn a_folder_in_which_nothing_can_be_written_is_said() {
+    let scratch = Scratch::new();
+    let place = place(&scratch, WAS);
+    assert_eq!(place.unwritable(), None);
+    // Root may write everywhere, but not where there is nothing.
+    let gone = Place {
+        folder: place.folder.join("gone"),
+        ..place
+    };
+    let said = gone.unwritable().unwrap();
+    assert!(said.contains("gone is not writable"), "{said}");
+}
