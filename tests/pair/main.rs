@@ -1,7 +1,7 @@
 //! Whole domains in a simulated world: real machines, the real lease, and faked networks, disks, clocks and kernels, all
 //! from a seed. Nothing here waits for anything real.
 //!
-//! - `cargo test --test pair`: 200 seeds of each family, 100 of those that take longer, and those that once failed.
+//! - `cargo test --test pair`: 200 seeds of each family, 100 or 60 of those that take longer, and those that once failed.
 //! - `PAIR_SEED=17 cargo test --test pair`: seed 17 of every family (a failure names its family).
 //! - `PAIR_SEEDS=0..5000 cargo test --test pair`: a long run.
 //! - `PAIR_LINES=500`: how much of the trace a failure shows.
@@ -53,6 +53,7 @@ use crate::subject::Subject;
 /// Seeds of a family in the ordinary run, and of those whose worlds take longer to play.
 const SEEDS: u64 = 200;
 const SEEDS_OF_LONG: u64 = 100;
+const SEEDS_OF_LONGEST: u64 = 60;
 
 /// Seeds beyond those that show a fault which the machine once had.
 const ONCE_FAILED: [(Family, u64); 6] = [
@@ -153,11 +154,11 @@ fn no_accepted_file_is_lost_and_all_come_to_have_the_same() {
 
 fn family(family: Family) -> Report {
     let once_failed = ONCE_FAILED.iter().filter(|(other, _)| *other == family);
-    let is_long = matches!(
-        family,
-        Family::Healthy | Family::Votes | Family::Everything | Family::Clocks | Family::Files
-    );
-    let ordinary = if is_long { SEEDS_OF_LONG } else { SEEDS };
+    let ordinary = match family {
+        Family::Clocks | Family::Files => SEEDS_OF_LONGEST,
+        Family::Healthy | Family::Votes | Family::Everything => SEEDS_OF_LONG,
+        _ => SEEDS,
+    };
     let seeds = run::seeds(ordinary, once_failed.map(|(_, seed)| *seed));
     run::family(family, &seeds, &maker(Flaw::None))
 }
