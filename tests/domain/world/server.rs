@@ -27,7 +27,7 @@ use serde_json::json;
 use super::processes;
 use super::record::PATIENCE;
 use super::record::Record;
-use super::record::eventually;
+use super::record::comes_true;
 use super::space::Space;
 use super::watch::Ear;
 
@@ -189,21 +189,19 @@ impl Server {
 
     /// Waits until it could take over at once.
     pub fn is_ready(&self) {
-        eventually(&format!("{} is ready", self.name), || {
-            self.is("ready", &json!(true))
-        });
+        self.comes_to("be ready", || self.is("ready", &json!(true)));
     }
 
     /// Waits until it knows of another one that could take over at once: only then it may be told to go.
     pub fn sees_ready(&self, other: &Server) {
-        eventually(&format!("{} sees {} ready", self.name, other.name), || {
+        self.comes_to(&format!("see {} ready", other.name), || {
             self.says_of(other.name, "ready", &json!(true))
         });
     }
 
     /// Waits until the other one is alive, as far as it knows.
     pub fn hears(&self, other: &Server) {
-        eventually(&format!("{} hears {}", self.name, other.name), || {
+        self.comes_to(&format!("hear {}", other.name), || {
             self.says_of(other.name, "alive", &json!(true))
         });
     }
@@ -211,13 +209,23 @@ impl Server {
     /// Waits until there is a stream to the other one and all has come over it that the other one has learned: before
     /// the stream is up, nothing is missing as far as anybody knows.
     pub fn follows(&self, other: &Server) {
-        eventually(&format!("{} follows {}", self.name, other.name), || {
+        self.comes_to(&format!("follow {}", other.name), || {
             let Ok(report) = self.asks("/api/domain/status") else {
                 return false; // it is just starting, perhaps
             };
             let mirror = &report["status"]["domain"]["mirror"];
             mirror["following"] == other.name && mirror["whole"] == true
         });
+    }
+
+    fn comes_to(&self, what: &str, is_so: impl Fn() -> bool) {
+        let comes = comes_true(is_so);
+        assert!(
+            comes,
+            "{} never comes to {what}\n{}",
+            self.name,
+            self.history()
+        );
     }
 
     /// Whether that stands in what it says of itself.
