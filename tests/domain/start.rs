@@ -43,7 +43,10 @@ fn the_backup_that_starts_alone_serves_and_stays() {
 fn the_main_server_serves_when_both_start_at_once() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
-        world.up();
+        world.lb1.start();
+        world.lb2.start();
+        world.lb1.serves();
+        world.lb2.stands_by(0);
         clients.are_served_by(LB1);
         assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
     });

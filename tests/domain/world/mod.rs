@@ -193,6 +193,8 @@ impl World {
     /// both. Both have probed the outputs by then: until control has, requests wait.
     pub fn up(&mut self) {
         self.lb1.start();
+        // On a busy machine main may come so late that the backup has begun to serve.
+        self.lb1.says(&["event=listening in="]);
         self.lb2.start();
         self.lb1.serves();
         self.lb1.is_ready();

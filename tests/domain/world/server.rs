@@ -27,7 +27,7 @@ use serde_json::json;
 use super::processes;
 use super::record::PATIENCE;
 use super::record::Record;
-use super::record::eventually_or;
+use super::record::comes_true;
 use super::space::Space;
 use super::watch::Ear;
 
@@ -193,40 +193,43 @@ impl Server {
 
     /// Waits until it could take over at once.
     pub fn is_ready(&self) {
-        let what = || format!("{} is ready\n{}", self.name, self.history());
-        eventually_or(what, || self.is("ready", &json!(true)));
+        self.comes_to("be ready", || self.is("ready", &json!(true)));
     }
 
     /// Waits until it knows of another one that could take over at once: only then it may be told to go.
     pub fn sees_ready(&self, other: &Server) {
-        let what = || {
-            format!(
-                "{} sees {} ready\n{}",
-                self.name,
-                other.name,
-                self.history()
-            )
-        };
-        eventually_or(what, || self.says_of(other.name, "ready", &json!(true)));
+        self.comes_to(&format!("see {} ready", other.name), || {
+            self.says_of(other.name, "ready", &json!(true))
+        });
     }
 
     /// Waits until the other one is alive, as far as it knows.
     pub fn hears(&self, other: &Server) {
-        let what = || format!("{} hears {}\n{}", self.name, other.name, self.history());
-        eventually_or(what, || self.says_of(other.name, "alive", &json!(true)));
+        self.comes_to(&format!("hear {}", other.name), || {
+            self.says_of(other.name, "alive", &json!(true))
+        });
     }
 
     /// Waits until there is a stream to the other one and all has come over it that the other one has learned: before
     /// the stream is up, nothing is missing as far as anybody knows.
     pub fn follows(&self, other: &Server) {
-        let what = || format!("{} follows {}\n{}", self.name, other.name, self.history());
-        eventually_or(what, || {
+        self.comes_to(&format!("follow {}", other.name), || {
             let Ok(report) = self.asks("/api/domain/status") else {
                 return false; // it is just starting, perhaps
             };
             let mirror = &report["status"]["domain"]["mirror"];
             mirror["following"] == other.name && mirror["whole"] == true
         });
+    }
+
+    pub(super) fn comes_to(&self, what: &str, is_so: impl Fn() -> bool) {
+        let comes = comes_true(is_so);
+        assert!(
+            comes,
+            "{} never comes to {what}\n{}",
+            self.name,
+            self.history()
+        );
     }
 
     /// Whether that stands in what it says of itself.

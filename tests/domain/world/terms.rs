@@ -5,11 +5,20 @@ use std::collections::BTreeMap;
 use halb::pair::term::Term;
 
 use super::World;
+use super::record::comes_true;
 use super::server::Server;
 
 impl World {
     /// No server's term ever fell, no two served by the same one, and the only one that serves now has the highest.
     pub fn terms_only_rose(&self) {
+        let holders = || self.servers().filter(|server| server.holds());
+        for server in holders() {
+            // The log comes after the address.
+            let is_told =
+                |last: Option<&(String, Term)>| last.is_some_and(|(state, _)| state == "active");
+            let told = comes_true(|| is_told(said(server).last()));
+            assert!(told, "it serves and does not say so\n{}", server.history());
+        }
         let mut served: BTreeMap<Term, &str> = BTreeMap::new();
         for server in self.servers() {
             let said = said(server);
@@ -17,18 +26,13 @@ impl World {
             assert!(rises, "its term fell\n{}", server.history());
             for (_, term) in said.iter().filter(|(state, _)| state == "active") {
                 let first = *served.entry(*term).or_insert(server.name);
-                assert_eq!(
-                    first,
-                    server.name,
-                    "both served by {term:?}\n{}",
-                    server.history()
-                );
+                let same = first == server.name;
+                assert!(same, "{first} served by {term:?}\n{}", server.history());
             }
         }
         let latest = served.last_key_value().map(|(_, name)| *name);
-        let holders = self.servers().filter(|server| server.holds());
-        let holders: Vec<&str> = holders.map(|server| server.name).collect();
-        assert_eq!(holders, Vec::from_iter(latest), "of {served:?}");
+        let names: Vec<&str> = holders().map(|server| server.name).collect();
+        assert_eq!(names, Vec::from_iter(latest), "of {served:?}");
     }
 }
 

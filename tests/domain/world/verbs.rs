@@ -10,7 +10,6 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::record::eventually;
-use super::record::eventually_or;
 use super::server::Server;
 
 /// Where `ui` is looked at, on each host.
@@ -84,8 +83,7 @@ impl Server {
     /// Waits until all of these lines stand in its metrics.
     pub fn measures(&self, lines: &[&str]) {
         for line in lines {
-            let what = || format!("{line} of {}", self.history());
-            eventually_or(what, || self.metrics().has(line));
+            self.comes_to(&format!("measure {line}"), || self.metrics().has(line));
         }
     }
 }
