@@ -32,6 +32,7 @@ pub enum Why {
     PeerCrashed,
     PeerBack,
     WardenLost,
+    WardenLetGo,
     ServesAgain,
 
     // Why the service changes hands by plan, or does not.
@@ -188,6 +189,10 @@ impl Sentence<'_> {
             ),
             Why::PeerBack => write!(f, "{other} is heard"),
             Why::WardenLost => write!(f, "the warden has died; another one is started"),
+            Why::WardenLetGo => write!(
+                f,
+                "the warden of {me} has let the addresses go by itself; they are added again unless somebody answers for them"
+            ),
             Why::ServesAgain => write!(f, "all workers serve again"),
             Why::SwitchOrdered => write!(
                 f,
