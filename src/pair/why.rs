@@ -34,6 +34,7 @@ pub enum Why {
     WardenLost,
     WardenEnded,
     Expired,
+    WardenLetGo,
     ServesAgain,
 
     // Why the service changes hands by plan, or does not.
@@ -198,6 +199,10 @@ impl Sentence<'_> {
             Why::Expired => write!(
                 f,
                 "the kernel has taken the addresses of {me} away, whose warden has died"
+            ),
+            Why::WardenLetGo => write!(
+                f,
+                "the warden of {me} has let the addresses go by itself; they are added again unless somebody answers for them"
             ),
             Why::ServesAgain => write!(f, "all workers serve again"),
             Why::SwitchOrdered => write!(

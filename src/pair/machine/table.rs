@@ -278,6 +278,9 @@ impl Machine {
                 self.question.close();
                 self.note(Why::WardenEnded, None);
             }
+            FromWarden::Holds(false) if self.own.holds && self.wants_hold() => {
+                self.note(Why::WardenLetGo, None);
+            }
             FromWarden::Holds(_) | FromWarden::Reached | FromWarden::Carrier(_) => {}
         }
         self.own.on_warden(said, self.domain.lease, self.now);

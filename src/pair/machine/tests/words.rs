@@ -1,6 +1,8 @@
 //! What people read.
 
 use crate::pair::action::Why;
+use crate::pair::event::Event;
+use crate::pair::event::FromWarden;
 use crate::pair::machine::tests::rig::Rig;
 use crate::pair::state::State;
 use crate::pair::term::Term;
@@ -42,6 +44,7 @@ fn each_reason_has_a_sentence() {
         Why::WardenLost,
         Why::WardenEnded,
         Why::Expired,
+        Why::WardenLetGo,
         Why::ServesAgain,
         Why::SwitchOrdered,
         Why::Released,
@@ -102,4 +105,19 @@ fn a_server_says_in_time_that_no_ping_address_answers() {
     assert!(rig.machine.advert().reaches_ping, "one answer is due");
     rig.pass(100);
     assert!(!rig.machine.advert().reaches_ping);
+}
+
+/// The service is away for as long as it takes to have them added again, and nothing else would say so.
+#[test]
+fn addresses_that_go_without_an_order_are_said() {
+    let mut rig = Rig::active();
+    rig.warden = false;
+    let said = |rig: &mut Rig| {
+        rig.forget();
+        rig.on(Event::Warden(FromWarden::Holds(false)));
+        rig.whys.contains(&Why::WardenLetGo)
+    };
+    assert!(said(&mut rig));
+    assert!(!said(&mut rig), "once");
+    assert!(!said(&mut Rig::standby()));
 }
