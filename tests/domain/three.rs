@@ -11,8 +11,8 @@ use crate::world::network::Network;
 use crate::world::network::Way;
 use crate::world::world;
 
-/// Longer than any rule of the domain waits.
-const A_WHILE: Duration = Duration::from_secs(3);
+/// Longer than a claim goes on that does not come through, and lets others try.
+const A_WHILE: Duration = Duration::from_secs(2);
 const LB1_SAYS: &str = "10.0.0.11";
 const OTHERS_SAY: [(&str, &str); 2] = [("lb2", "10.0.0.12"), ("lb3", "10.0.0.13")];
 
