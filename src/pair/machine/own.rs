@@ -29,7 +29,9 @@ pub(super) struct Own {
     pub(super) forsaken: bool,
     /// It has said so: nobody will add them unless he is told to.
     pub(super) bereft: bool,
-    /// What a warden that died may have left in the kernel is gone then.
+    /// The warden was told to add them, and has not said since that it has.
+    awaited: bool,
+    /// What a warden that died may have left in the kernel is gone then, or what one may be adding that was told not to.
     pub(super) left_until: Option<Instant>,
     /// It gave the service away because of its network, and is not taken for sound before then.
     pub(super) away_until: Option<Instant>,
@@ -50,6 +52,7 @@ impl Own {
             died: false,
             forsaken: false,
             bereft: false,
+            awaited: false,
             left_until: None,
             away_until: None,
         }
@@ -74,6 +77,14 @@ impl Own {
         self.holds || self.left_until.is_some_and(|until| now < until)
     }
 
+    /// The warden is told whether to hold the addresses. What it was told before it may be doing at this moment.
+    pub(super) fn order(&mut self, hold: bool, now: Instant) {
+        if !hold && self.awaited {
+            self.left_until = Some(now + limits::WARDEN_LEASE);
+        }
+        self.awaited = hold;
+    }
+
     pub(super) fn is_away(&self, now: Instant) -> bool {
         self.away_until.is_some_and(|until| now < until)
     }
@@ -84,10 +95,10 @@ impl Own {
             FromWarden::Holds(holds) => {
                 self.set_holds(holds, now);
                 self.bereft = !holds && (self.bereft || self.died);
-                if std::mem::take(&mut self.died) || self.forsaken {
-                    // It begins with taking away what it finds, and says no when that is gone; or somebody has looked.
-                    self.left_until = None;
-                }
+                // It begins with taking away what it finds, and says no when that is gone; or somebody has looked.
+                let has_cleared = std::mem::take(&mut self.died) || self.forsaken || !holds;
+                self.left_until = self.left_until.filter(|_| !has_cleared);
+                self.awaited &= !holds;
             }
             FromWarden::Reached => {
                 self.reached = true;

@@ -382,6 +382,22 @@ fn who_can_hold_nothing_again_serves_until_the_kernel_has_the_addresses_no_more(
     }
 }
 
+/// It is stopped before it hears that the addresses have been added, and lets go when it goes on.
+#[test]
+fn addresses_that_may_have_been_added_are_not_called_gone() {
+    let mut rig = Rig::new(domain("lb1", &["lb1", "lb2"]), Some(Default::default()));
+    rig.warden = false;
+    rig.pass(2500);
+    assert_eq!(rig.machine.state(), State::Active);
+    rig.stall(300);
+    assert_eq!(rig.machine.state(), State::Standby);
+    assert!(rig.machine.advert().holds, "nobody has said otherwise");
+    rig.on(Event::Warden(FromWarden::Holds(true)));
+    assert!(rig.machine.advert().holds);
+    rig.on(Event::Warden(FromWarden::Holds(false)));
+    assert!(!rig.machine.advert().holds);
+}
+
 #[test]
 fn an_active_that_hands_over_because_of_its_network_is_not_ready_for_30_s() {
     let mut rig = Rig::active();
