@@ -155,7 +155,10 @@ impl Judge {
         known.heard = false;
         known.active = false;
         if ballot.is_none() {
+            // It has forgotten what it said. That it votes for nobody for 500 ms is what keeps two from serving then.
             known.announced = Term::default();
+            known.votes.clear();
+            self.by_term.clear();
         }
         self.report.restarts += 1;
     }
