@@ -245,7 +245,7 @@ impl Machine {
             && last_word.is_some_and(|at| self.own.reached_at <= at + limits::OVERDUE)
     }
 
-    /// Whether another one's claim goes before this server's: who was there before, then main.
+    /// Whether another one's claim goes before this server's: who was there before, then main, then the higher name.
     fn goes_first(&self, other: &Advert) -> bool {
         if other.released.is_some() {
             return false;
@@ -260,6 +260,11 @@ impl Machine {
         let am_starting = self.waiting.starting_until.is_some();
         if am_starting != other.starting {
             return am_starting;
+        }
+        // While files differ each may be main by its own; if neither gave way, votes could be split for ever.
+        let claims_as_main = |(term, node): (Term, NodeId)| term.main && node == other.from;
+        if self.role() == Role::Main && other.vote.is_some_and(claims_as_main) {
+            return other.from > self.domain.me;
         }
         other.from == self.domain.main
     }

@@ -45,6 +45,28 @@ fn claims(name: &str, by: crate::pair::term::Term) -> Advert {
     advert
 }
 
+/// While files differ each of two may be main by its own: were both to insist, four voters could be split for ever.
+#[test]
+fn of_two_that_claim_as_main_one_gives_way() {
+    let goes_on = [("lb1", "lb2"), ("lb2", "lb1")].map(|(me, other)| {
+        let mut domain = domain(me, &["lb1", "lb2", "lb3", "lb4"]);
+        (domain.main, domain.backup) = (NodeId::of(me), Some(NodeId::of(other)));
+        let mut rig = Rig::new(domain, Some(Ballot::default()));
+        let starting = |advert: Advert| Advert {
+            starting: true,
+            ..advert
+        };
+        rig.others.insert(other, starting(says(other)));
+        rig.pass(700);
+        assert!(rig.machine.conditions().claiming, "{me}");
+        *rig.other(other) = starting(claims(other, term(9, true)));
+        rig.pass(60);
+        rig.machine.conditions().claiming
+    });
+    let is_higher = NodeId::of("lb1") > NodeId::of("lb2");
+    assert_eq!(goes_on, [is_higher, !is_higher]);
+}
+
 #[test]
 fn a_voter_refuses_within_500_ms_of_the_actives_word() {
     let mut rig = voter();
