@@ -161,7 +161,8 @@ fn in_a_domain_every_reload_has_an_end() {
     let with = |line: &str| format!("{line}\n{text}");
     let refusal = "refused, nothing is changed on any server: lb1: ";
     let changes = [
-        // What HALB does by itself at the beginning, it has done by then.
+        // HALB looks at the file by itself when it begins: before the first of these, or after it.
+        (text.clone(), "nothing changed"),
         (text.clone(), "nothing changed"),
         (with("client_timeout = 30"), "domain file "),
         (with("colour = 3"), refusal),
