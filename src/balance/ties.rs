@@ -15,15 +15,13 @@
 //! today, and an output that now has another address is another output.
 
 use std::fmt;
-use std::hash::Hasher;
 use std::time::Duration;
-
-use siphasher::sip::SipHasher24;
 
 use crate::balance::hash::HashKey;
 use crate::balance::hash::SessionKey;
 use crate::balance::table::LearnedSession;
 use crate::balance::table::Trust;
+use crate::model::fingerprint::fingerprint;
 use crate::model::output::OUTPUTS_MAX;
 use crate::model::output::OutputId;
 
@@ -93,7 +91,7 @@ pub fn encode<'a>(
     bytes[count_at..count_at + size_of::<u32>()].copy_from_slice(&count.to_le_bytes());
     let rest = (bytes.len() - FRAME_BYTES + CHECKSUM_BYTES) as u64;
     bytes[FRAME_BYTES - size_of::<u64>()..FRAME_BYTES].copy_from_slice(&rest.to_le_bytes());
-    let sum = checksum(&bytes);
+    let sum = fingerprint(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
     bytes
 }
@@ -220,7 +218,7 @@ fn unframed(bytes: &[u8]) -> Result<&[u8], Unreadable> {
     let Some((checked, sum)) = bytes.split_last_chunk() else {
         return Err(Unreadable::Short);
     };
-    if checksum(checked) != u64::from_le_bytes(*sum) {
+    if fingerprint(checked) != u64::from_le_bytes(*sum) {
         return Err(Unreadable::Checksum);
     }
     checked.get(FRAME_BYTES..).ok_or(Unreadable::Nonsense)
@@ -279,13 +277,6 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         Ok(*taken)
     }
-}
-
-/// Fixed: it tells damage, and every release tells the same.
-fn checksum(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
-    hasher.finish()
 }
 
 fn milliseconds(length: Duration) -> u64 {

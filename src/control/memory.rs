@@ -5,14 +5,13 @@ use std::sync::Arc;
 use crate::balance::hash::HashKey;
 use crate::balance::table::LearnedSession;
 use crate::control::ctl::orders;
+use crate::control::domain::mirror::orders::Ordered;
 use crate::control::shared::Shared;
 use crate::control::state::Folder;
 use crate::control::state::sessions;
 use crate::control::state::sessions::Periodic;
 use crate::control::state::sessions::Saver;
-use crate::model::output::OutputId;
 use crate::model::plan::Plan;
-use crate::model::standing::Switch;
 use crate::plane::snapshot::Desk;
 
 /// What is known from before, and what is kept for after.
@@ -22,7 +21,8 @@ pub struct Memory {
     pub hash: HashKey,
     /// Least recently used first.
     pub sessions: Arc<Vec<LearnedSession>>,
-    pub switches: Vec<(OutputId, Switch)>,
+    /// What operators ordered.
+    pub switches: Vec<Ordered>,
     pub(super) keeper: Option<Keeper>,
     pub(super) copies: Copies,
 }

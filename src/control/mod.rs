@@ -56,9 +56,12 @@ use crate::control::access_log::Opened;
 use crate::control::ctl::Ctl;
 use crate::control::ctl::domain::Desk;
 use crate::control::ctl::orders::Orders;
+use crate::control::domain::Domain;
 use crate::control::domain::Subject;
+use crate::control::domain::failure::Failure;
 use crate::control::domain::file;
 use crate::control::domain::file::DomainFile;
+use crate::control::domain::file::answer::Answered;
 use crate::control::domain::joined;
 use crate::control::domain::liaison::Liaison;
 use crate::control::domain::mirror;
@@ -88,6 +91,8 @@ use crate::control::state::whereabouts;
 use crate::control::systemd::Notifier;
 use crate::control::ui::Ui;
 use crate::model::config::Config;
+use crate::pair::event;
+use crate::plane::Order;
 
 /// The running control core.
 pub struct Control {
@@ -216,7 +221,11 @@ impl Work {
         let bell = shared.hub.control_bell()?;
         let (ctl_part, ctl_listeners) = terminal(setup.ctl, "ctl, ctl_port", ctl_address);
         let (ui_part, ui_listeners) = terminal(setup.ui, "ui, ui_port", ui_address);
-        let orders = Arc::new(Orders::new(Arc::clone(&shared), folder.clone()));
+        let orders = Arc::new(Orders::new(
+            Arc::clone(&shared),
+            folder.clone(),
+            &memory.switches,
+        ));
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
         let access_log = Arc::new(AccessLog::start(&shared, setup.access_log)?);
         let reloader = Arc::new(Reloader::new(reload::Setup {
@@ -271,9 +280,13 @@ impl Work {
             tasks.spawn(serve(listeners, router));
         }
         tasks.spawn(self.recorder.run());
-        let reloading = shared();
-        tasks
-            .spawn(async move { reload_whenever(&self.hung_up, &reloading, &self.reloader).await });
+        let reloads = Reloads {
+            hung_up: self.hung_up,
+            shared: shared(),
+            reloader: self.reloader,
+            notifier: Arc::clone(&self.notifier),
+        };
+        tasks.spawn(reloads.run());
         let watched = shared();
         tasks.spawn(async move { self.notifier.watch(&watched).await });
         tasks.spawn(mon::run(shared()));
@@ -332,6 +345,8 @@ impl DomainWork {
             orders: Arc::clone(orders),
             copies,
         });
+        // Nobody else has set it.
+        let _ = domain.failure.set(Failure::new(folder.clone()));
         let file = match DomainFile::at(&setup.file) {
             Ok((file, orders)) => {
                 // Nobody else has set it.
@@ -367,6 +382,7 @@ impl DomainWork {
         if let (Some(peers), Some(desk)) = (domain.peers(), Desk::of(shared)) {
             peers.serve(Subject::Remote, Arc::new(desk));
         }
+        tasks.spawn(recall_failure(Arc::clone(shared), Arc::clone(&domain)));
         tasks.spawn(self.liaison.run(Arc::clone(shared), domain));
         tasks.spawn(self.mirror.run());
         tasks.spawn(joined::run(self.streams, Arc::clone(shared)));
@@ -376,13 +392,39 @@ impl DomainWork {
     }
 }
 
-/// SIGHUP. In a domain the file is all servers'.
-async fn reload_whenever(hung_up: &Notify, shared: &Shared, reloader: &Reloader) {
-    let Some(file) = shared.domain().and_then(|domain| domain.file()) else {
-        return reloader.listen(hung_up).await;
-    };
-    loop {
-        hung_up.notified().await;
-        let _ = file.reload(false).await; // it is in the journal
+/// What was reported before this start is as it was.
+async fn recall_failure(shared: Arc<Shared>, domain: Arc<Domain>) {
+    if let Some(text) = domain.failure.get().and_then(Failure::recall) {
+        let text = format!("failure reported before this start: {text}");
+        shared.journal.note("pair", None, text);
+        domain.pair.order(event::Order::ReportFailure).await;
+    }
+}
+
+/// What SIGHUP asks for.
+struct Reloads {
+    hung_up: Arc<Notify>,
+    shared: Arc<Shared>,
+    reloader: Arc<Reloader>,
+    notifier: Arc<Notifier>,
+}
+
+impl Reloads {
+    /// For ever. In a domain the file is all servers'.
+    async fn run(self) {
+        let Some(file) = self.shared.domain().and_then(|domain| domain.file()) else {
+            return self.reloader.listen(&self.hung_up).await;
+        };
+        loop {
+            self.hung_up.notified().await;
+            // Whoever has sent the signal waits for a beginning and an end, also where this server takes up nothing.
+            self.notifier.reloading();
+            let answered = file.reload(false).await; // it is in the journal
+            let has_said_so = matches!(answered, Answered::Same(_));
+            if !has_said_so && self.shared.plane.order() == Order::Run {
+                let status = format!("reload: {}", answered.sentence());
+                self.notifier.ready(&status);
+            }
+        }
     }
 }

@@ -44,6 +44,8 @@ pub struct Shared {
     pub started_resident_bytes: Option<u64>,
     /// Told whenever a worker has rung for control.
     pub rung: Notify,
+    /// Told when this server has become active: what was found down before may not be.
+    pub took_service: Notify,
     /// Set at start, before control runs, where there is a domain.
     pub domain: OnceLock<Arc<Domain>>,
     current: watch::Sender<Arc<Current>>,
@@ -84,6 +86,7 @@ impl Shared {
             started: clock::read().now,
             started_resident_bytes: process::resident_bytes(),
             rung: Notify::new(),
+            took_service: Notify::new(),
             domain: OnceLock::new(),
             current: watch::Sender::new(Arc::new(current)),
             changing: Mutex::new(()),

@@ -112,7 +112,7 @@ pub enum DomainVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Let the standby take over: a planned switch
+    /// Let the standby that is asked take over: a planned switch
     Activate {
         /// Call the switch off if something is still under way after switch_grace, instead of cutting it
         #[arg(long)]
@@ -144,9 +144,11 @@ pub enum DomainVerb {
     /// Make a domain key, which all servers of a domain need
     Keygen {
         /// Where to [default: domain.key_file of the configuration, else /etc/halb/domain.key]
+        // Not by the name of its field, which is that of -f.
+        #[arg(id = "key", value_name = "FILE")]
         file: Option<String>,
     },
-    /// What the domain file says otherwise on the other servers
+    /// What the domain file says otherwise on the other servers, or on that of `--node` alone
     Diff,
 }
 

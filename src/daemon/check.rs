@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::control::domain::file::disk::Place;
+use crate::control::domain::file::disk::TOO_LONG;
 use crate::control::reload::Source;
 use crate::control::reload::Trial;
 use crate::daemon::EXIT_FAILURE;
@@ -25,9 +26,14 @@ use crate::model::load::Sources;
 use crate::model::load::finding::Finding;
 use crate::model::load::finding::Origin;
 use crate::model::load::names;
+use crate::pair::file::bytes::TEXT_BYTES_MAX;
 
 /// More than any configuration needs; a device that never ends is refused.
 const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// The HALB that runs goes by what was there before.
+const MISTAKEN: &str =
+    "the configuration has mistakes, which `halb check` lists; this is of the HALB that runs\n";
 
 /// Why there is no configuration.
 pub enum Unusable {
@@ -59,15 +65,19 @@ pub fn verb(options: &Options) -> ExitCode {
 }
 
 /// A server of a domain does not start without its key, which another user may be unable to read, holds nothing without
-/// its interface, and takes no change where it cannot write.
+/// its interface, takes no change where it cannot write, and tells the others nothing of a file that is too long.
 fn domain_warnings(options: &Options, loaded: &Loaded) -> Vec<Finding> {
     let mut messages = interface::troubles(&loaded.config);
     messages.extend(pair::key_trouble(&loaded.config));
     let name = options.file.as_deref().unwrap_or(DEFAULT_FILE);
-    if loaded.config.domain.is_some()
-        && let Ok(place) = Place::of(Path::new(name))
-    {
-        messages.extend(place.unwritable());
+    if loaded.config.domain.is_some() {
+        let place = Place::of(Path::new(name)).ok();
+        messages.extend(place.and_then(|place| place.unwritable()));
+    }
+    if loaded.config.domain.is_some() && loaded.text.len() > TEXT_BYTES_MAX {
+        messages.push(format!(
+            "the domain file: {TOO_LONG}: the other servers never get it"
+        ));
     }
     let finding = |message| Finding {
         origin: Origin::Default,
@@ -79,6 +89,23 @@ fn domain_warnings(options: &Options, loaded: &Loaded) -> Vec<Finding> {
 /// The configuration of this process: file, environment and command line together.
 pub fn configuration(options: &Options) -> Result<Loaded, Unusable> {
     configuration_or(options, DEFAULT_FILE)
+}
+
+/// The same as far as it can be read, for whoever looks for the HALB that runs; and what is to be said of it.
+pub fn legible(options: &Options) -> (Config, String) {
+    match configuration(options) {
+        Ok(loaded) => (loaded.config, String::new()),
+        Err(Unusable::Mistakes(refused)) => (*refused.legible, MISTAKEN.to_owned()),
+        Err(Unusable::NoFile(sentence)) => (without_file(options), format!("{sentence}\n")),
+    }
+}
+
+/// What the environment and the command line say by themselves.
+fn without_file(options: &Options) -> Config {
+    match load_with(options, None, &environment()) {
+        Ok(loaded) => loaded.config,
+        Err(refused) => *refused.legible,
+    }
 }
 
 /// The same again and again, for reloads; else a line for each mistake and warning.
@@ -106,12 +133,6 @@ pub fn trial(options: &Options) -> Trial {
             listing.lines().map(str::to_owned).collect()
         })
     })
-}
-
-/// What is known of the configuration without its file: for whoever asks the HALB that runs by an earlier one.
-pub fn without_file(options: &Options) -> Option<Config> {
-    let least = b"out1 = 'none'";
-    trial(options)(least).ok().map(|loaded| loaded.config)
 }
 
 fn configuration_or(options: &Options, default_file: &str) -> Result<Loaded, Unusable> {

@@ -1,5 +1,6 @@
-//! Whether the interface that is to hold the virtual addresses is on this host, and on their network. Only a warning:
-//! the host may be another one, and an interface may come later.
+//! Whether this host is the one that the domain file speaks of: has the addresses of its server, and the interface that is
+//! to hold the virtual addresses, on their network. Only a warning: the host may be another one, and an interface may come
+//! later.
 
 use std::net::IpAddr;
 
@@ -11,12 +12,33 @@ use crate::model::config::Domain;
 /// An interface, and one of its addresses if it has any.
 type Seen = (String, Option<IpAddr>);
 
-/// What is to be said of the interface of this server.
+/// What is to be said of the addresses and the interface of this server.
 pub fn troubles(config: &Config) -> Vec<String> {
-    match &config.domain {
-        Some(domain) => of_domain(domain, &seen()),
-        None => Vec::new(),
+    let Some(domain) = &config.domain else {
+        return Vec::new();
+    };
+    let seen = seen();
+    let mut all = foreign(domain, &seen);
+    all.extend(of_domain(domain, &seen));
+    all
+}
+
+/// The addresses of this server that the host does not have: perhaps it is another server.
+fn foreign(domain: &Domain, seen: &[Seen]) -> Vec<String> {
+    let node = domain.node.as_ref();
+    let Some((name, server)) = node.and_then(|node| domain.servers.get_key_value(node)) else {
+        return Vec::new();
+    };
+    if seen.is_empty() {
+        return Vec::new();
     }
+    let has = |address: &IpAddr| seen.iter().any(|(_, own)| own.as_ref() == Some(address));
+    let addresses = server.addresses.iter().map(|socket| socket.ip());
+    // Of those that lead back to this host an interface shows one.
+    let foreign = addresses.filter(|address| !address.is_loopback() && !has(address));
+    let sentence =
+        |address| format!("domain.servers.{name}.addresses: {address} is no address of this host");
+    foreign.map(sentence).collect()
 }
 
 /// What this host has; nothing where that cannot be seen.
@@ -28,8 +50,14 @@ fn seen() -> Vec<Seen> {
         let four = storage.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));
         four.or_else(|| storage.as_sockaddr_in6().map(|it| IpAddr::V6(it.ip())))
     };
-    all.map(|one| (one.interface_name, one.address.and_then(address)))
+    all.map(|one| (plain(one.interface_name), one.address.and_then(address)))
         .collect()
+}
+
+/// IPv4 addresses with a label (`eth0:1`, ip-address(8)) are listed by that.
+fn plain(mut name: String) -> String {
+    name.truncate(name.find(':').unwrap_or(name.len()));
+    name
 }
 
 fn of_domain(domain: &Domain, seen: &[Seen]) -> Vec<String> {
@@ -45,7 +73,15 @@ fn of_domain(domain: &Domain, seen: &[Seen]) -> Vec<String> {
         return vec![format!("there is no interface {interface} on this host")];
     }
     let own = seen.iter().filter(|(name, _)| name == interface);
-    let own: Vec<IpAddr> = own.filter_map(|(_, address)| *address).collect();
+    // The active has the virtual ones there, too.
+    let is_virtual = |address: &IpAddr| {
+        let mut all = domain.virtual_addresses.iter();
+        all.any(|network| network.address == *address)
+    };
+    let own: Vec<IpAddr> = own
+        .filter_map(|(_, address)| *address)
+        .filter(|address| !is_virtual(address))
+        .collect();
     let strange = domain
         .virtual_addresses
         .iter()
@@ -103,6 +139,7 @@ mod tests {
                 ("eth0", "10.0.1.11"),
                 ("eth1", "10.0.0.11"),
                 ("eth0", "fe80::1"),
+                ("eth0", "10.0.0.100"),
             ],
         );
         assert_eq!(of_domain(&domain("eth0"), &seen(&both)), [""; 0]);
@@ -119,6 +156,32 @@ mod tests {
         );
         assert_eq!(of_domain(&domain(""), &seen(&both)), [""; 0]);
         assert_eq!(of_domain(&domain("eth7"), &[]), [""; 0], "nothing is seen");
+    }
+
+    #[test]
+    fn a_host_has_the_addresses_of_its_server() {
+        let mut domain = domain("eth0");
+        let server = domain.servers.get_mut("lb1").unwrap();
+        let sockets = ["10.0.0.11:7400", "192.168.7.1:7400", "127.0.0.9:7400"];
+        server.addresses = sockets.map(|socket| socket.parse().unwrap()).into();
+        let host = seen(&[
+            ("eth0", "10.0.0.11"),
+            ("eth1", "10.0.0.12"),
+            ("lo", "127.0.0.1"),
+        ]);
+        assert_eq!(
+            foreign(&domain, &host),
+            ["domain.servers.lb1.addresses: 192.168.7.1 is no address of this host"]
+        );
+        assert_eq!(foreign(&domain, &[]), [""; 0], "nothing is seen");
+        domain.node = None;
+        assert_eq!(foreign(&domain, &host), [""; 0]);
+    }
+
+    #[test]
+    fn a_label_is_no_name() {
+        assert_eq!(plain("eth0:1".to_owned()), "eth0");
+        assert_eq!(plain("eth0.7".to_owned()), "eth0.7");
     }
 
     #[test]

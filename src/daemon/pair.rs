@@ -12,6 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::poll::poll;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use crate::control::DomainSetup;
 use crate::control::domain::Domain;
@@ -27,9 +30,9 @@ use crate::daemon::run::Reading;
 use crate::daemon::workers::Orders;
 use crate::model::config;
 use crate::model::config::Config;
-use crate::pair::event::Order as Said;
 use crate::pair::term::Ballot;
 use crate::plane::Order;
+use crate::ring::thread::block_signals;
 use crate::standby::ballot;
 use crate::standby::ballot::Found;
 use crate::standby::domain::Setting;
@@ -43,7 +46,9 @@ use crate::standby::key::Use;
 use crate::standby::scribe::NoScribe;
 use crate::standby::scribe::Scribe;
 use crate::standby::thread;
+use crate::warden::rights;
 use crate::warden::start;
+use crate::warden::start::StartError;
 use crate::warden::start::Warden;
 
 /// Beyond `switch_grace`: what releasing and claiming may take, also where nothing works.
@@ -58,7 +63,7 @@ const END_LOOKS: u32 = 200;
 pub enum PairError {
     Unfit(Unfit),
     Key(PathBuf, NoKey),
-    Warden(start::StartError),
+    Warden(StartError),
     /// There is no folder to keep the ballot in.
     NoFolder(PathBuf),
     Ballot(PathBuf, NoScribe),
@@ -110,7 +115,12 @@ pub fn prepare(config: &Config) -> Result<Option<Prepared>, PairError> {
     let key = Key::read(&domain.key_file).map_err(no_key)?;
     let warden = match setting.wants_warden() {
         true => Some(start::start().map_err(PairError::Warden)?),
-        false => None,
+        false => {
+            // The unit of a domain grants them, whether there is anything for a warden to do or not.
+            let denied = |denied| PairError::Warden(StartError::Denied(denied));
+            rights::surrender().map_err(denied)?;
+            None
+        }
     };
     Ok(Some(Prepared {
         setting,
@@ -158,6 +168,7 @@ impl Prepared {
             warden: pipe,
             plane: Arc::clone(&shared.plane),
             hub: Arc::clone(&shared.hub),
+            end: end_process,
         };
         let handle = Arc::new(handle);
         let liaison = Liaison::new(Arc::clone(&handle), setup.warden.is_some());
@@ -178,7 +189,7 @@ impl Prepared {
             handle,
             liaison,
             streams,
-            patience: config.switch_grace + LEAVE_SLACK,
+            shared: Arc::clone(shared),
             thread,
             keeper,
         })
@@ -188,7 +199,7 @@ impl Prepared {
 /// What the pair thread is started beside.
 pub struct State<'s> {
     pub config: &'s Config,
-    pub shared: &'s Shared,
+    pub shared: &'s Arc<Shared>,
     /// Whether `state_dir` can be used.
     pub has_folder: bool,
 }
@@ -198,8 +209,7 @@ pub struct Running {
     pub liaison: Arc<Liaison>,
     pub streams: Arc<Streams>,
     handle: Arc<Handle>,
-    /// How long a planned switch may take.
-    patience: Duration,
+    shared: Arc<Shared>,
     thread: JoinHandle<()>,
     /// Who starts the warden; it ends with the pipe.
     keeper: Option<Child>,
@@ -220,12 +230,14 @@ impl Running {
     /// Hands the service over, if there is somebody who can take it, and then has the workers finish. `false`: nobody
     /// can be asked, and nothing is done.
     pub fn leave(&self, orders: Orders) -> bool {
-        if self.handle.order(Said::Leave).is_err() {
+        if self.handle.leave().is_err() {
             return false;
         }
-        let (handle, patience) = (Arc::clone(&self.handle), self.patience);
+        let (handle, patience) = (Arc::clone(&self.handle), self.patience());
         let builder = Builder::new().name("halb-leaver".to_owned());
         let waits = builder.spawn(move || {
+            // One would end the wait as if the time were over.
+            let _ = block_signals();
             if !handle.await_leave(patience) {
                 log::event(
                     "leaving_unasked",
@@ -237,15 +249,30 @@ impl Running {
         waits.is_ok()
     }
 
-    /// The end: the addresses are let go of, if they are still here.
-    pub fn finish(self) {
+    /// How long a planned switch may take, by the file as it is now.
+    fn patience(&self) -> Duration {
+        let current = self.shared.current();
+        let domain = current.config.domain.as_ref();
+        domain.map_or(Duration::ZERO, |domain| domain.switch_grace) + LEAVE_SLACK
+    }
+
+    /// The end: the addresses are let go of, if they are still here. Whether it was the end of the wardens, too.
+    pub fn finish(self) -> bool {
+        let forsaken = self.handle.is_forsaken();
         self.handle.stop();
         // A panic ends the process; there is nothing to be had from it.
         let _ = self.thread.join();
         if let Some(keeper) = self.keeper {
             await_end(keeper);
         }
+        forsaken
     }
+}
+
+/// As by SIGTERM from outside: in order, and what is learned is saved.
+fn end_process() {
+    // Nobody may refuse it to us.
+    let _ = kill(Pid::this(), Signal::SIGTERM);
 }
 
 /// It ends because its pipe does; one that hangs is left behind, and what it holds goes with its lease.

@@ -71,7 +71,7 @@ use crate::worker::Learning;
 /// A start waits so long for the addresses of host names. What comes later is known a moment after it.
 const NAMES_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why serving did not begin.
+/// Why serving did not begin, or could not go on.
 #[derive(Debug)]
 pub enum StartError {
     /// The seed's own text stands in front of each.
@@ -87,6 +87,8 @@ pub enum StartError {
     Workers(WorkersError),
     /// What a server of a domain needs besides.
     Pair(PairError),
+    /// There is no warden any more.
+    Forsaken,
     Other(std::io::Error),
 }
 
@@ -134,6 +136,10 @@ impl fmt::Display for StartError {
             StartError::Pair(error) => {
                 write!(f, "Error: failed to initialize the hot standby: {error}")
             }
+            StartError::Forsaken => f.write_str(
+                "Error: the warden and the keeper that starts wardens have died, and HALB has ended because of that: without \
+                 them it cannot hold the virtual addresses; start it again",
+            ),
             StartError::Other(error) => write!(f, "Error: failed to start HALB: {error}"),
         }
     }
@@ -359,7 +365,11 @@ fn workers_setup(config: &Config, plan: Plan, sizing: &Sizing, known: &Memory) -
         },
         known: Known {
             sessions: Arc::clone(&known.sessions),
-            switches: known.switches.clone(),
+            switches: known
+                .switches
+                .iter()
+                .map(|ordered| (ordered.output, ordered.switch))
+                .collect(),
             desks: known.desks(),
             mirrored: config.domain.is_some(),
         },
@@ -471,15 +481,16 @@ pub fn serve(started: Started) -> Result<(), StartError> {
             _ => on_signal(signal, &orders, &notifier),
         }
     }
-    if let Some(pair) = pair {
-        pair.finish();
-    }
+    let forsaken = pair.is_some_and(Running::finish);
     if let Ok(ended) = joiner.join() {
         control.finish(ended.sessions);
         log::finish();
         report(&plane, &ended.left);
     }
-    Ok(())
+    match forsaken {
+        true => Err(StartError::Forsaken),
+        false => Ok(()),
+    }
 }
 
 /// Who is active hands the service over first, if there is somebody who can take it.

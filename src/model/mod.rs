@@ -5,6 +5,7 @@ pub mod address;
 pub mod amount;
 pub mod config;
 pub mod error_page;
+pub mod fingerprint;
 pub mod load;
 pub mod manual;
 pub mod output;

@@ -13,8 +13,8 @@ use crate::pair::term::Term;
 /// The numbered protocol of the links. One that is a neighbour's may be standby, with a warning.
 pub const PROTOCOL: u16 = 1;
 
-/// What one server says of itself.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What one server says of itself; by default, nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Advert {
     pub from: NodeId,
     /// Drawn at each start.
@@ -52,6 +52,14 @@ pub struct Advert {
     pub heeds: Option<Heed>,
     /// Its domain file.
     pub file: FileVersion,
+}
+
+impl Advert {
+    /// What decides between two that are active: the term, and where both claimed by the same one, the name. Two servers can
+    /// do that while their files differ in who is main; three and more cannot, since one of them has the votes.
+    pub fn claim(&self) -> (Term, NodeId) {
+        (self.term, self.from)
+    }
 }
 
 /// A word of another server that has arrived.

@@ -22,6 +22,8 @@ pub struct Domain {
     pub has_ping: bool,
     pub activate_backup_on_local_failure: bool,
     pub switch_grace: Duration,
+    /// How long the kernel keeps an address that nobody renews.
+    pub lease: Duration,
 }
 
 /// One server.
@@ -69,6 +71,9 @@ pub enum FromWarden {
     Carrier(bool),
     /// It has died: what it held is gone after the lease. Another one is started.
     Lost,
+    /// It has died, and so has who would start another one: what it held is gone after the lease, and nothing will be held
+    /// again. [`FromWarden::Holds`] with `false` may follow, when somebody has seen that it is gone.
+    Ended,
 }
 
 /// Whether somebody on the service network answers for the virtual addresses.

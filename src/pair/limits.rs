@@ -71,8 +71,8 @@ pub const CRASH_ECHO: Duration = Duration::from_millis(20);
 pub const STALL: Duration = Duration::from_millis(200);
 /// Two adverts: after a stall whoever has replaced this server is heard within it.
 pub const LISTEN: Duration = Duration::from_millis(100);
-/// Addresses whose warden has died stay in the kernel for their lifetime: 1 s, and up to 1.9 s where another address with a
+/// Addresses whose warden has died stay in the kernel for their lease, and up to 0.9 s longer where another address with a
 /// lifetime is touched meanwhile.
-pub const WARDEN_LEASE: Duration = Duration::from_secs(2);
+pub const LEASE_LATE: Duration = Duration::from_secs(1);
 /// What could not be stored is tried again.
 pub const STORE_AGAIN: Duration = Duration::from_millis(500);

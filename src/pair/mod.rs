@@ -25,8 +25,10 @@ pub mod state;
 pub mod term;
 pub mod why;
 
+use crate::model::config;
+
 /// More servers than this no domain has: everything that is kept for each of them has its place from the start.
-pub const SERVERS_MAX: usize = 16;
+pub const SERVERS_MAX: usize = config::SERVERS_MAX;
 
 /// More paths than this no two servers have.
-pub const LINKS_MAX: usize = 8;
+pub const LINKS_MAX: usize = config::ADDRESSES_MAX;

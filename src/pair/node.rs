@@ -1,20 +1,17 @@
 //! Who is who in a domain.
 
 use std::fmt;
-use std::hash::Hasher;
 
-use siphasher::sip::SipHasher24;
+use crate::model::fingerprint::fingerprint;
 
 /// A server by its name: the same on every server, also while their files differ.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct NodeId(u64);
 
 impl NodeId {
     /// The server that is called so.
     pub fn of(name: &str) -> NodeId {
-        let mut hasher = SipHasher24::new();
-        hasher.write(name.as_bytes());
-        NodeId(hasher.finish())
+        NodeId(fingerprint(name.as_bytes()))
     }
 
     /// As it travels.

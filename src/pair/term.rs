@@ -10,6 +10,10 @@ pub struct Term {
     pub main: bool,
 }
 
+/// Who claimed, in words.
+const MAIN: &str = "main";
+const OTHER: &str = "other";
+
 impl Term {
     /// No domain comes so far; it keeps a number from a broken peer from overflowing.
     pub const NUMBER_MAX: u64 = u64::MAX >> 1;
@@ -32,6 +36,24 @@ impl Term {
             number: bits >> 1,
             main: bits & 1 == 1,
         }
+    }
+
+    /// As a person reads it in a file: `7 main`, `8 other`.
+    pub fn text(self) -> String {
+        let role = if self.main { MAIN } else { OTHER };
+        format!("{} {role}", self.number)
+    }
+
+    pub fn from_text(text: &str) -> Option<Term> {
+        let (number, role) = text.split_once(' ')?;
+        Some(Term {
+            number: number.parse().ok()?,
+            main: match role {
+                MAIN => true,
+                OTHER => false,
+                _ => return None,
+            },
+        })
     }
 }
 

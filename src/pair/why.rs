@@ -33,6 +33,8 @@ pub enum Why {
     PeerBack,
     WardenLost,
     WardenLetGo,
+    WardenEnded,
+    Expired,
     ServesAgain,
 
     // Why the service changes hands by plan, or does not.
@@ -192,6 +194,15 @@ impl Sentence<'_> {
             Why::WardenLetGo => write!(
                 f,
                 "the warden of {me} has let the addresses go by itself; they are added again unless somebody answers for them"
+            ),
+            Why::WardenEnded => write!(
+                f,
+                "the warden and the keeper that starts wardens have died, so {me} can hold no address again, and ends to \
+                 be started anew; it serves as long as the kernel keeps what it has"
+            ),
+            Why::Expired => write!(
+                f,
+                "the kernel has taken the addresses of {me} away, whose warden has died"
             ),
             Why::ServesAgain => write!(f, "all workers serve again"),
             Why::SwitchOrdered => write!(

@@ -1,7 +1,9 @@
 //! The memory that workers and the control core share. Every word has exactly one writer, but for the
 //! places under a maximum and the loads of workers, which are atomic counts.
 //!
-//! - `board`: the last word of one writer, for whoever looks
+//! No worker, and not the pair thread, waits for a lock that control has: control may stand still anywhere.
+//!
+//! - `board`: the last word of one writer, for whoever looks; `hatch`: things that one thread gives another
 //! - `handover`: what becomes of clients while the service goes to another server
 //! - `page`: what a worker counts, `histogram`: how long things take; `places`: the places under `max_connections`
 //! - `outputs`: the places at the outputs; `queue`: who waits for one, in lists of `chain`
@@ -19,6 +21,7 @@ pub mod board;
 mod chain;
 pub mod exchange;
 pub mod handover;
+pub mod hatch;
 pub mod histogram;
 pub mod inbox;
 pub mod outbox;
@@ -88,7 +91,7 @@ pub struct Plane {
     places: Places,
     outputs: OutputPlaces,
     standings: Standings,
-    plans: Plans,
+    plans: Plans<Plan>,
     inboxes: Inboxes,
     /// In a domain only.
     exchange: OnceLock<Exchange>,
@@ -122,7 +125,7 @@ impl Plane {
             places: Places::new(max_connections),
             outputs: OutputPlaces::new(workers, OUTPUTS_MAX, waiters as usize),
             standings: Standings::new(OUTPUTS_MAX),
-            plans: Plans::default(),
+            plans: Plans::new(workers),
             inboxes: Inboxes::with_capacity(workers, capacity),
             exchange: OnceLock::new(),
             records: (0..workers).map(|_| OnceLock::new()).collect(),
@@ -144,8 +147,7 @@ impl Plane {
     /// The maxima of a plan's outputs; before the workers start.
     pub fn set_maxima(&self, plan: &Plan) {
         for output in plan.outputs.iter() {
-            self.outputs
-                .set_maximum(output.id, output.max_connections, |_| {});
+            self.outputs.set_maximum(output.id, output.max_connections);
         }
     }
 
@@ -244,8 +246,8 @@ impl Plane {
         &self.standings
     }
 
-    /// By the one who carries out orders. `false`: it was so already. `wake` is called for each worker that has
-    /// something to collect; all others see it in their next turn.
+    /// By the one who carries out orders. `false`: it was so already. `wake` is called for each worker that does not
+    /// know yet that there is something new.
     pub fn set_switch(&self, output: OutputId, to: Switch, wake: impl FnMut(usize)) -> bool {
         let epoch = self.standings.set_switch(output, to);
         if let Some(epoch) = epoch {
@@ -268,17 +270,17 @@ impl Plane {
         for output in (0..OUTPUTS_MAX).filter_map(OutputId::from_index) {
             let planned = plan.at(output.index());
             let maximum = planned.map_or(0, |planned| planned.max_connections);
-            self.outputs.set_maximum(output, maximum, &mut wake);
+            self.outputs.set_maximum(output, maximum);
         }
         self.places.set_maximum(plan.max_connections);
-        self.plans.put(plan);
-        // After the plan: whoever collects what follows from this epoch finds it.
+        self.plans.put(&plan);
+        // After plan and maxima: whoever collects what follows from this epoch finds them.
         self.outputs.reexamine(self.standings.advance(), &mut wake);
         (0..self.pages.len()).for_each(wake);
     }
 
     /// The plan in force.
-    pub fn plans(&self) -> &Plans {
+    pub fn plans(&self) -> &Plans<Plan> {
         &self.plans
     }
 

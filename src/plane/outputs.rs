@@ -6,10 +6,14 @@
 //! go through the lock of the queue; there is no moment between looking at the count and lining up, because
 //! whoever lines up marks the word first and looks at the count it had at that very moment.
 //!
-//! What holds whenever the lock is free:
+//! The lock is the workers' alone. Control reads how many wait from words of their own, and what it changes it only asks
+//! for: whichever worker has the lock next does it. So control may stand still anywhere, and no worker waits.
+//!
+//! What holds whenever the lock is free, and nothing that control has asked for is left to do:
 //! - an output's word is marked exactly while somebody in the queue wants it or has yet to choose again;
 //! - an output with a free place is wanted by nobody, or the earliest who might want it has yet to choose again.
 
+use std::sync::Arc;
 use std::sync::PoisonError;
 
 use crate::model::output::OutputId;
@@ -17,6 +21,7 @@ use crate::model::output::OutputSet;
 use crate::plane::queue::Call;
 use crate::plane::queue::Cancelled;
 use crate::plane::queue::Depth;
+use crate::plane::queue::Depths;
 use crate::plane::queue::Earliest;
 use crate::plane::queue::Queue;
 use crate::plane::queue::WaitTicket;
@@ -38,10 +43,12 @@ const WANTED: u64 = 1 << 63;
 
 /// A worker has nothing to collect …
 const QUIET: u8 = 0;
-/// … or something, and has been woken for it …
+/// … or somebody who waits there has to be told of something …
 const CALLED: u8 = 1;
-/// … or something, and has yet to be woken.
+/// … for which it has yet to be woken …
 const TO_WAKE: u8 = 2;
+/// … or control has asked for something. It wakes workers itself, and may stand still before it does.
+const ASKED: u8 = 4;
 
 /// What came of lining up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +68,10 @@ pub struct OutputPlaces {
     /// Places taken over all outputs.
     total: Total,
     all: OutputSet,
+    /// The workers'.
     waiting: Mutex<Waiting>,
+    depths: Arc<Depths>,
+    asked: Asked,
     calls: Vec<CallWord>,
 }
 
@@ -76,9 +86,13 @@ struct Word {
 #[repr(align(128))]
 struct CallWord(AtomicU8);
 
+/// The epoch from which all who wait are to choose again; control's word.
+#[repr(align(128))]
+struct Asked(AtomicU64);
+
 struct Waiting {
     queue: Queue,
-    /// How the outputs stood when all were last told to choose again.
+    /// How the outputs stood when all were last told to choose again: what control has asked for so far.
     epoch: Epoch,
 }
 
@@ -89,14 +103,17 @@ impl OutputPlaces {
             word: AtomicU64::new(0),
             most: AtomicU64::new(0),
         };
+        let depths = Arc::new(Depths::new(outputs));
         OutputPlaces {
             outputs: (0..outputs).map(|_| word()).collect(),
             total: Total::default(),
             all: (0..outputs).filter_map(OutputId::from_index).collect(),
             waiting: Mutex::new(Waiting {
-                queue: Queue::new(workers, waiters),
+                queue: Queue::new(workers, waiters, Arc::clone(&depths)),
                 epoch: Epoch::default(),
             }),
+            depths,
+            asked: Asked(AtomicU64::new(0)),
             calls: (0..workers)
                 .map(|_| CallWord(AtomicU8::new(QUIET)))
                 .collect(),
@@ -127,12 +144,12 @@ impl OutputPlaces {
         if given.is_ok() {
             return;
         }
-        let mut waiting = self.lock();
+        let mut waiting = self.lock_and_review();
         let give = |word| Some(less_one(word));
         word.fetch_update(Ordering::AcqRel, Ordering::Acquire, give)
             .ok();
-        let called = self.settle(&mut waiting.queue, output);
-        self.finish(waiting, called, wake);
+        self.settle(&mut waiting.queue, output);
+        self.finish(waiting, wake);
     }
 
     /// Lines up for a place of one of `wants`, which were chosen by how the outputs stood at `epoch`. With no
@@ -144,21 +161,10 @@ impl OutputPlaces {
         epoch: Epoch,
         wake: impl FnMut(usize),
     ) -> Result<Waited, QueueFull> {
-        let mut waiting = self.lock();
-        let current = epoch >= waiting.epoch;
-        if current && let Some(output) = self.take_free(&waiting.queue, wants) {
-            return Ok(Waited::Taken(output));
-        }
-        let Some(ticket) = waiting.queue.join(waiter, wants) else {
-            self.settle_all(&mut waiting.queue, wants); // takes the marks away again
-            return Err(QueueFull);
-        };
-        if !current {
-            waiting.queue.doubt(ticket);
-            self.mark(self.all);
-        }
-        self.finish(waiting, !current, wake);
-        Ok(Waited::Waits(ticket))
+        let mut waiting = self.lock_and_review();
+        let waited = self.line_up(&mut waiting, waiter, wants, epoch);
+        self.finish(waiting, wake);
+        waited
     }
 
     /// The answer to [`crate::plane::queue::What::ChooseAgain`]. A grant that follows is collected like any other.
@@ -169,26 +175,25 @@ impl OutputPlaces {
         epoch: Epoch,
         wake: impl FnMut(usize),
     ) {
-        let mut waiting = self.lock();
+        let mut waiting = self.lock_and_review();
         // What was chosen by an older standing counts for nothing: the next call is on its way.
-        let mut called = false;
         if epoch >= waiting.epoch {
             let concerned = waiting.queue.wants(ticket).or(wants);
             if waiting.queue.choose(ticket, wants) {
                 self.mark(wants); // before the counts are looked at
-                called = self.settle_all(&mut waiting.queue, concerned);
+                self.settle_all(&mut waiting.queue, concerned);
             }
         }
-        self.finish(waiting, called, wake);
+        self.finish(waiting, wake);
     }
 
     /// The holder of `ticket` gives up.
     pub fn cancel(&self, ticket: WaitTicket, wake: impl FnMut(usize)) -> Cancelled {
-        let mut waiting = self.lock();
+        let mut waiting = self.lock_and_review();
         let concerned = waiting.queue.wants(ticket);
         let cancelled = waiting.queue.cancel(ticket);
-        let called = self.settle_all(&mut waiting.queue, concerned);
-        self.finish(waiting, called, wake);
+        self.settle_all(&mut waiting.queue, concerned);
+        self.finish(waiting, wake);
         cancelled
     }
 
@@ -198,39 +203,46 @@ impl OutputPlaces {
     }
 
     /// Appends what worker `worker` has to do for its waiters, in order. By that worker only.
-    pub fn collect(&self, worker: usize, into: &mut Vec<Call>) {
+    pub fn collect(&self, worker: usize, into: &mut Vec<Call>, wake: impl FnMut(usize)) {
         if !self.has_calls(worker) {
             return;
         }
         let mut waiting = self.lock();
-        self.calls[worker].0.store(QUIET, Ordering::Release);
+        // Exchanged, and before the look at what control has asked for: what it asks for from here on shows again.
+        self.calls[worker].0.swap(QUIET, Ordering::AcqRel);
+        self.review(&mut waiting);
         while let Some(call) = waiting.queue.next_call(worker) {
             into.push(call);
         }
+        self.finish(waiting, wake);
     }
 
-    /// The outputs stand differently since `epoch` has begun: all who wait choose again, keeping their numbers.
-    pub fn reexamine(&self, epoch: Epoch, wake: impl FnMut(usize)) {
-        let mut waiting = self.lock();
-        waiting.epoch = waiting.epoch.max(epoch);
-        waiting.queue.doubt_all();
-        let called = waiting.queue.has_unsure();
-        if called {
+    /// By control, without the lock: the outputs stand differently since `epoch` has begun, or have other maxima. All
+    /// who wait choose again, keeping their numbers. Every worker is woken that has not been asked already: the first
+    /// one sees to it.
+    pub fn reexamine(&self, epoch: Epoch, mut wake: impl FnMut(usize)) {
+        if self.depths.all().now > 0 {
+            // So that nobody who comes now overtakes them. Before the word: what is marked after that may never lose
+            // the mark.
             self.mark(self.all);
         }
-        self.finish(waiting, called, wake);
+        self.asked.0.fetch_max(epoch.0, Ordering::AcqRel);
+        for (worker, call) in self.calls.iter().enumerate() {
+            let before = call.0.fetch_or(ASKED, Ordering::AcqRel);
+            if before & ASKED == 0 {
+                wake(worker);
+            }
+        }
     }
 
-    /// Sets the maximum, 0 for none. Places above a lowered one stay with their holders.
-    pub fn set_maximum(&self, output: OutputId, maximum: u64, wake: impl FnMut(usize)) {
-        let mut waiting = self.lock();
+    /// By control, without the lock: sets the maximum, 0 for none. Places above a lowered one stay with their holders.
+    /// Those that a raised one frees go to who waits after the [`OutputPlaces::reexamine`] that has to follow.
+    pub fn set_maximum(&self, output: OutputId, maximum: u64) {
         let bits = maximum.min(MAXIMUM_MOST) << MAXIMUM_SHIFT;
         let set = |word| Some(word & (WANTED | TAKEN) | bits);
         let word = &self.outputs[output.index()].word;
         word.fetch_update(Ordering::AcqRel, Ordering::Acquire, set)
             .ok();
-        let called = self.settle(&mut waiting.queue, output);
-        self.finish(waiting, called, wake);
     }
 
     /// 0 for none.
@@ -259,14 +271,14 @@ impl OutputPlaces {
         word & WANTED == 0 && has_room(word)
     }
 
-    /// Who waits for `output`, also when another would do as well. Takes the lock.
+    /// Who waits for `output`, also when another would do as well.
     pub fn queue_of(&self, output: OutputId) -> Depth {
-        self.lock().queue.depth_of(output)
+        self.depths.of(output)
     }
 
-    /// Who waits at all, each counted once. Takes the lock.
+    /// Who waits at all, each counted once.
     pub fn queue(&self) -> Depth {
-        self.lock().queue.depth()
+        self.depths.all()
     }
 
     fn word(&self, output: OutputId) -> u64 {
@@ -276,6 +288,49 @@ impl OutputPlaces {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // A panic ends the process; a test that caught one goes on with what there is.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_and_review(&self) -> MutexGuard<'_, Waiting> {
+        let mut waiting = self.lock();
+        self.review(&mut waiting);
+        waiting
+    }
+
+    /// Does what control has asked for: everybody who waits has to choose again.
+    fn review(&self, waiting: &mut Waiting) {
+        let asked = Epoch(self.asked.0.load(Ordering::Acquire));
+        if asked <= waiting.epoch {
+            return;
+        }
+        waiting.epoch = asked;
+        waiting.queue.doubt_all();
+        if waiting.queue.has_unsure() {
+            self.mark(self.all);
+        } else {
+            self.settle_all(&mut waiting.queue, self.all); // takes control's marks away again
+        }
+    }
+
+    fn line_up(
+        &self,
+        waiting: &mut Waiting,
+        waiter: Waiter,
+        wants: OutputSet,
+        epoch: Epoch,
+    ) -> Result<Waited, QueueFull> {
+        let current = epoch >= waiting.epoch;
+        if current && let Some(output) = self.take_free(&waiting.queue, wants) {
+            return Ok(Waited::Taken(output));
+        }
+        let Some(ticket) = waiting.queue.join(waiter, wants) else {
+            self.settle_all(&mut waiting.queue, wants); // takes the marks away again
+            return Err(QueueFull);
+        };
+        if !current {
+            waiting.queue.doubt(ticket);
+            self.mark(self.all);
+        }
+        Ok(Waited::Waits(ticket))
     }
 
     /// Takes a place of one of `wants` if there is a free one that nobody else waits for. Otherwise leaves them
@@ -294,27 +349,24 @@ impl OutputPlaces {
         Some(output)
     }
 
-    /// Hands the free places of `output`, which is marked if anybody may want it, to those who wait for them. Says whether somebody got one.
-    fn settle(&self, queue: &mut Queue, output: OutputId) -> bool {
-        let mut called = false;
+    /// Hands the free places of `output`, which is marked if anybody may want it, to those who wait for them.
+    fn settle(&self, queue: &mut Queue, output: OutputId) {
         while has_room(self.word(output))
             && let Earliest::Sure(ticket) = queue.earliest(output)
         {
             let wanted = queue.wants(ticket);
             self.take_one(output);
             queue.grant(ticket, output);
-            called = true;
             for output in wanted.iter() {
                 self.remark(queue, output);
             }
         }
         self.remark(queue, output);
-        called
     }
 
-    fn settle_all(&self, queue: &mut Queue, outputs: OutputSet) -> bool {
-        let settle = |called, output| self.settle(queue, output) || called;
-        outputs.and(self.all).iter().fold(false, settle)
+    fn settle_all(&self, queue: &mut Queue, outputs: OutputSet) {
+        let all = outputs.and(self.all);
+        all.iter().for_each(|output| self.settle(queue, output));
     }
 
     /// Under the lock only, of an output that is marked.
@@ -325,7 +377,7 @@ impl OutputPlaces {
         self.total.rise();
     }
 
-    /// Under the lock only: nobody takes a place past it any more.
+    /// Nobody takes a place past it any more, but under the lock.
     fn mark(&self, outputs: OutputSet) {
         for output in outputs.iter() {
             let word = &self.outputs[output.index()].word;
@@ -348,24 +400,22 @@ impl OutputPlaces {
     }
 
     /// Lets go of the lock and wakes whoever has something to collect and does not know.
-    fn finish(&self, waiting: MutexGuard<'_, Waiting>, called: bool, mut wake: impl FnMut(usize)) {
-        if !called {
+    fn finish(&self, mut waiting: MutexGuard<'_, Waiting>, mut wake: impl FnMut(usize)) {
+        if !waiting.queue.take_news() {
             return;
         }
         for (worker, call) in self.calls.iter().enumerate() {
-            let quiet = call.0.load(Ordering::Acquire) == QUIET;
-            if quiet && waiting.queue.has_calls(worker) {
-                call.0.store(TO_WAKE, Ordering::Release);
+            let known = call.0.load(Ordering::Acquire) & CALLED != 0;
+            if !known && waiting.queue.has_calls(worker) {
+                call.0.fetch_or(CALLED | TO_WAKE, Ordering::AcqRel);
             }
         }
         drop(waiting); // waking is a call of the system
         for (worker, call) in self.calls.iter().enumerate() {
             // Whoever comes first of those who see it wakes.
-            let (from, to) = (TO_WAKE, CALLED);
-            let woken = call
-                .0
-                .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
-            if woken.is_ok() {
+            if call.0.load(Ordering::Acquire) & TO_WAKE != 0
+                && call.0.fetch_and(!TO_WAKE, Ordering::AcqRel) & TO_WAKE != 0
+            {
                 wake(worker);
             }
         }

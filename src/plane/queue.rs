@@ -1,5 +1,5 @@
-//! Who waits for a place of an output, in the order of arrival. No atomics and no lock: [`crate::plane::outputs`]
-//! keeps it behind one.
+//! Who waits for a place of an output, in the order of arrival. It is one's at a time: [`crate::plane::outputs`] keeps
+//! it behind a lock. How many wait is in words of their own, for whoever looks.
 //!
 //! A waiter names the outputs it would go to. Those with the same wish stand in one line, so that the earliest
 //! for an output is found among the heads of a few lines, however many wait for others.
@@ -7,12 +7,15 @@
 //! Whoever has to choose again keeps its number. Until it has chosen it might want any output, so nobody behind
 //! it is served before.
 
-use crate::model::output::OUTPUTS_MAX;
+use std::sync::Arc;
+
 use crate::model::output::OutputId;
 use crate::model::output::OutputSet;
 use crate::plane::chain::Chain;
 use crate::plane::chain::Index;
 use crate::plane::chain::List;
+use crate::plane::sync::AtomicU64;
+use crate::plane::sync::Ordering;
 
 /// A session that waits, as its worker knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +67,18 @@ pub struct Depth {
     pub most: u64,
 }
 
+/// How many wait: written by whoever has the queue, read by anybody at any time.
+pub(super) struct Depths {
+    outputs: Box<[DepthWords]>,
+    all: DepthWords,
+}
+
+#[derive(Default)]
+struct DepthWords {
+    now: AtomicU64,
+    most: AtomicU64,
+}
+
 /// The earliest of those who want an output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Earliest {
@@ -88,9 +103,10 @@ pub(super) struct Queue {
     /// The order among those whom a worker has to be told of.
     calling: Chain,
     calls: Vec<List>,
+    /// A worker has to be told of something since it was asked whether one has.
+    has_news: bool,
     arrivals: u64,
-    depths: [Depth; OUTPUTS_MAX],
-    depth: Depth,
+    depths: Arc<Depths>,
 }
 
 struct Line {
@@ -116,7 +132,8 @@ enum State {
 }
 
 impl Queue {
-    pub fn new(workers: usize, capacity: usize) -> Queue {
+    /// `depths` are of no other queue.
+    pub fn new(workers: usize, capacity: usize, depths: Arc<Depths>) -> Queue {
         let capacity = capacity.min(Index::MAX as usize);
         Queue {
             capacity,
@@ -127,9 +144,9 @@ impl Queue {
             lines: Vec::with_capacity(capacity),
             calling: Chain::new(capacity),
             calls: vec![List::default(); workers],
+            has_news: false,
             arrivals: 0,
-            depths: [Depth::default(); OUTPUTS_MAX],
-            depth: Depth::default(),
+            depths,
         }
     }
 
@@ -143,7 +160,7 @@ impl Queue {
         node.arrival = arrival;
         node.wants = wants;
         let life = node.life;
-        self.count_in(wants);
+        self.depths.add(wants);
         self.line_up(index, State::Sure);
         Some(WaitTicket { index, life })
     }
@@ -169,7 +186,7 @@ impl Queue {
     pub fn grant(&mut self, ticket: WaitTicket, output: OutputId) {
         let index = ticket.index;
         self.leave_line(index);
-        self.count_out(self.node(index).wants);
+        self.depths.sub(self.node(index).wants);
         self.nodes[index as usize].state = State::Granted(output);
         self.call(index);
     }
@@ -195,9 +212,9 @@ impl Queue {
         }
         self.leave_line(ticket.index);
         self.uncall(ticket.index);
-        self.count_out(self.node(ticket.index).wants);
+        self.depths.sub(self.node(ticket.index).wants);
         self.nodes[ticket.index as usize].wants = wants;
-        self.count_in(wants);
+        self.depths.add(wants);
         self.line_up(ticket.index, State::Sure);
         true
     }
@@ -237,7 +254,7 @@ impl Queue {
             }
             State::Sure | State::Unsure => {
                 self.leave_line(ticket.index);
-                self.count_out(wants);
+                self.depths.sub(wants);
                 self.release(ticket.index);
                 Cancelled::Gone
             }
@@ -270,14 +287,9 @@ impl Queue {
         !self.calls[worker].is_empty()
     }
 
-    /// Who waits for `output`, also when another would do as well.
-    pub fn depth_of(&self, output: OutputId) -> Depth {
-        self.depths[output.index()]
-    }
-
-    /// Who waits at all, each counted once.
-    pub fn depth(&self) -> Depth {
-        self.depth
+    /// Whether some worker has to be told of something that was not so when this was asked last.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
     }
 
     fn node(&self, index: Index) -> &Node {
@@ -343,6 +355,7 @@ impl Queue {
         if !std::mem::replace(&mut node.called, true) {
             let calls = &mut self.calls[node.waiter.worker];
             self.calling.push_back(calls, index);
+            self.has_news = true;
         }
     }
 
@@ -372,27 +385,64 @@ impl Queue {
         node.life = node.life.wrapping_add(1);
         self.free.push(index);
     }
+}
 
-    fn count_in(&mut self, wants: OutputSet) {
-        let depths = wants.iter().map(|output| output.index());
-        for index in depths {
-            self.depths[index].add();
+impl Depths {
+    /// For the first `outputs` outputs.
+    pub fn new(outputs: usize) -> Depths {
+        Depths {
+            outputs: (0..outputs).map(|_| DepthWords::default()).collect(),
+            all: DepthWords::default(),
         }
-        self.depth.add();
     }
 
-    fn count_out(&mut self, wants: OutputSet) {
+    /// Who waits for `output`, also when another would do as well.
+    pub fn of(&self, output: OutputId) -> Depth {
+        self.outputs[output.index()].read()
+    }
+
+    /// Who waits at all, each counted once.
+    pub fn all(&self) -> Depth {
+        self.all.read()
+    }
+
+    fn add(&self, wants: OutputSet) {
         for output in wants.iter() {
-            self.depths[output.index()].now -= 1;
+            self.outputs[output.index()].add();
         }
-        self.depth.now -= 1;
+        self.all.add();
+    }
+
+    fn sub(&self, wants: OutputSet) {
+        for output in wants.iter() {
+            self.outputs[output.index()].sub();
+        }
+        self.all.sub();
     }
 }
 
-impl Depth {
-    fn add(&mut self) {
-        self.now += 1;
-        self.most = self.most.max(self.now);
+/// Whoever has the queue is the only one to write, so that loads and stores do.
+impl DepthWords {
+    fn add(&self) {
+        let now = self.now.load(Ordering::Relaxed) + 1;
+        self.now.store(now, Ordering::Relaxed);
+        if now > self.most.load(Ordering::Relaxed) {
+            self.most.store(now, Ordering::Relaxed);
+        }
+    }
+
+    fn sub(&self) {
+        let now = self.now.load(Ordering::Relaxed);
+        self.now.store(now - 1, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Depth {
+        let now = self.now.load(Ordering::Relaxed);
+        let most = self.most.load(Ordering::Relaxed);
+        Depth {
+            now,
+            most: most.max(now), // the look may have come between both
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where control asks a worker for a copy of what it has, and the worker lays it down piece by piece between its
-//! other work. The lock is taken only while a copy is under way, by one side at a time.
+//! other work. What is laid down is the worker's while a copy is under way, and control's otherwise: nobody ever waits
+//! for the lock.
 
-use std::sync::PoisonError;
+use std::sync::TryLockError;
 
 use crate::plane::sync::AtomicU64;
 use crate::plane::sync::Mutex;
@@ -34,7 +35,7 @@ impl<T> Desk<T> {
         if self.is_wanted() {
             return;
         }
-        let mut items = self.lock();
+        let mut items = self.items();
         items.clear();
         items.reserve(room);
         drop(items);
@@ -50,7 +51,7 @@ impl<T> Desk<T> {
     /// By the worker, while one is: adds to it. `add` says whether that was the last of it; then control has to be
     /// rung for.
     pub fn put(&self, add: impl FnOnce(&mut Vec<T>) -> bool) -> bool {
-        let last = add(&mut self.lock());
+        let last = add(&mut self.items());
         if last {
             let wanted = self.wanted.load(Ordering::Acquire);
             self.done.store(wanted, Ordering::Release);
@@ -60,11 +61,15 @@ impl<T> Desk<T> {
 
     /// By control: the copy, when it is complete. Nothing is left here.
     pub fn take(&self) -> Option<Vec<T>> {
-        (!self.is_wanted()).then(|| std::mem::take(&mut *self.lock()))
+        (!self.is_wanted()).then(|| std::mem::take(&mut *self.items()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
-        // A panic ends the process; a test that caught one goes on with what there is.
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    fn items(&self) -> MutexGuard<'_, Vec<T>> {
+        match self.items.try_lock() {
+            Ok(items) => items,
+            // A panic ends the process; a test that caught one goes on with what there is.
+            Err(TryLockError::Poisoned(items)) => items.into_inner(),
+            Err(TryLockError::WouldBlock) => panic!("they are one side's at a time"),
+        }
     }
 }

@@ -41,6 +41,8 @@ pub struct Machine {
     health: Health,
     /// Results in a row that speak against `health`.
     against: u64,
+    /// Down, but what was found then may not hold any more: the next result decides alone.
+    doubted: bool,
     probe: Probe,
 }
 
@@ -59,6 +61,7 @@ impl Machine {
         Machine {
             health: Health::Checking,
             against: 0,
+            doubted: false,
             probe: Probe::Due {
                 at: now,
                 last: None,
@@ -90,9 +93,12 @@ impl Machine {
     /// The probe under way has a result. Gives the health that begins with it, if one does.
     pub fn on_result(&mut self, good: bool, now: Instant, pace: &Pace) -> Option<Health> {
         let next = self.judge(good, pace);
+        // What was under way when the doubt came up may have found what was before.
+        self.doubted &= self.probe_is_asked_again();
         if let Some(health) = next {
             self.health = health;
             self.against = 0;
+            self.doubted = false;
         }
         self.rest(now, pace);
         next
@@ -114,6 +120,15 @@ impl Machine {
         }
     }
 
+    /// Whoever found the output down may have been the cause, and all rests on it now: a probe goes out at once, and
+    /// decides alone as the first one does. One that is up or checking has nothing to win by it.
+    pub fn on_doubt(&mut self, now: Instant) {
+        if self.health == Health::Down {
+            self.doubted = true;
+            self.hurry(now);
+        }
+    }
+
     /// What is asked, or how, has changed.
     pub fn on_change(&mut self, now: Instant) {
         self.hurry(now);
@@ -131,7 +146,8 @@ impl Machine {
             return None;
         }
         self.against += 1;
-        let decided = self.health == Health::Checking || self.against >= needed;
+        let is_first = self.health == Health::Checking || self.doubted;
+        let decided = is_first || self.against >= needed;
         decided.then_some(found)
     }
 
@@ -149,6 +165,10 @@ impl Machine {
             at: (since + wait).max(now + GAP),
             last: Some(since),
         };
+    }
+
+    fn probe_is_asked_again(&self) -> bool {
+        matches!(self.probe, Probe::Runs { again: true, .. })
     }
 
     fn hurry(&mut self, now: Instant) {

@@ -5,14 +5,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use siphasher::sip::SipHasher24;
-
+use crate::model::fingerprint::fingerprint;
 use crate::pair::node::NodeId;
 use crate::pair::term::Ballot;
 use crate::pair::term::Term;
@@ -82,13 +80,13 @@ impl Store {
             _ if length == 0 => (0, Found::New),
             _ => (0, Found::Damaged),
         };
-        if !matches!(found, Found::Ballot(_)) {
-            file.write_all_at(&[0; FILE], 0).map_err(Unusable)?;
-            file.set_len(FILE as u64).map_err(Unusable)?;
-            file.sync_all().map_err(Unusable)?;
+        let mut store = Store { file, serial };
+        let is_new = matches!(found, Found::New);
+        if is_new || matches!(found, Found::Damaged) {
+            store.make(is_new).map_err(Unusable)?;
             sync_folder(path).map_err(Unusable)?;
         }
-        Ok((Store { file, serial }, found))
+        Ok((store, found))
     }
 
     #[cfg(test)]
@@ -104,6 +102,20 @@ impl Store {
         self.file.sync_data()?;
         self.serial = serial;
         Ok(())
+    }
+}
+
+impl Store {
+    /// A new file says that there never was a ballot, so that the next start does not take it for damaged. A damaged one
+    /// stays so until there is something to write.
+    fn make(&mut self, is_new: bool) -> io::Result<()> {
+        self.file.write_all_at(&[0; FILE], 0)?;
+        self.file.set_len(FILE as u64)?;
+        self.file.sync_all()?;
+        match is_new {
+            true => self.put(Ballot::default()),
+            false => Ok(()),
+        }
     }
 }
 
@@ -142,7 +154,7 @@ fn encode(serial: u64, ballot: Ballot) -> [u8; SLOT] {
     for (to, word) in slot.chunks_exact_mut(8).zip(words) {
         to.copy_from_slice(&word.to_le_bytes());
     }
-    let sum = sum(&slot[..SLOT - 8]);
+    let sum = fingerprint(&slot[..SLOT - 8]);
     slot[SLOT - 8..].copy_from_slice(&sum.to_le_bytes());
     slot
 }
@@ -164,7 +176,7 @@ fn decode(slot: &[u8]) -> Option<(u64, Ballot)> {
     }
     let [magic, serial, number, vote, flags, written] = words;
     let is_whole = magic == u64::from_le_bytes(MAGIC)
-        && written == sum(&slot[..SLOT - 8])
+        && written == fingerprint(&slot[..SLOT - 8])
         && serial < u64::MAX;
     let ballot = Ballot {
         term: Term {
@@ -174,12 +186,6 @@ fn decode(slot: &[u8]) -> Option<(u64, Ballot)> {
         vote: (flags & VOTED != 0).then(|| NodeId::from_bits(vote)),
     };
     is_whole.then_some((serial, ballot))
-}
-
-fn sum(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
-    hasher.finish()
 }
 
 #[cfg(test)]

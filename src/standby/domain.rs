@@ -101,6 +101,7 @@ fn machine(domain: &config::Domain, me: &str) -> Domain {
         has_ping: !domain.ping_addresses.is_empty(),
         activate_backup_on_local_failure: domain.activate_backup_on_local_failure,
         switch_grace: domain.switch_grace.min(GRACE_MOST),
+        lease: Duration::from_secs(domain.lease_s),
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Use {
     Stream,
     /// Telling learned sessions apart: a session has the same hash on all servers.
     Sessions,
+    /// Telling the others which key lies here for the next start.
+    Comparison,
 }
 
 /// Why there is no key.
@@ -122,6 +124,7 @@ impl Key {
             Use::Adverts => b"HALB 1 adverts",
             Use::Stream => b"HALB 1 stream",
             Use::Sessions => b"HALB 1 sessions",
+            Use::Comparison => b"HALB 1 comparison",
         };
         let mut out = [0; LENGTH];
         let Some(mut hash) = DefaultResolver.resolve_hash(&HashChoice::Blake2s) else {

@@ -27,7 +27,6 @@ use nix::sys::socket::send;
 use nix::sys::socket::shutdown;
 use nix::sys::socket::socketpair;
 
-use crate::pair::event::Event;
 use crate::pair::node::NodeId;
 use crate::pair::term::Ballot;
 use crate::pair::term::Term;
@@ -37,8 +36,16 @@ use crate::standby::ballot::Unusable;
 
 /// Number, main, whether there is a vote, vote.
 const BALLOT: usize = 8 + 1 + 1 + 8;
-/// Whether it could be written comes behind it.
-const ANSWER: usize = BALLOT + 1;
+/// Why it could not be written comes behind it, as the kernel numbers that; 0: it is on the disk.
+const ANSWER: usize = BALLOT + 4;
+
+/// What became of a ballot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    Stored(Ballot),
+    /// The one before it stands.
+    Refused(Errno),
+}
 
 /// The pair thread's end. With it the thread ends.
 #[derive(Debug)]
@@ -71,7 +78,7 @@ impl Scribe {
         Ok((scribe, found))
     }
 
-    fn of(mut store: Store) -> io::Result<Scribe> {
+    pub(super) fn of(mut store: Store) -> io::Result<Scribe> {
         let (pipe, theirs) = socketpair(
             AddressFamily::Unix,
             SockType::SeqPacket,
@@ -80,8 +87,7 @@ impl Scribe {
         )?;
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let builder = Builder::new().name("halb-scribe".to_owned());
-        let thread =
-            builder.spawn(move || write_all(&theirs, |ballot| store.put(ballot).is_ok()))?;
+        let thread = builder.spawn(move || write_all(&theirs, |ballot| store.put(ballot)))?;
         let thread = Some(thread);
         Ok(Scribe { pipe, thread })
     }
@@ -93,15 +99,16 @@ impl Scribe {
     }
 
     /// The next answer, if there is one.
-    pub fn answer(&self) -> Option<Event> {
+    pub fn answer(&self) -> Option<Answer> {
         let mut answer = [0; ANSWER];
         let length = recv(self.pipe.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT);
         if length != Ok(ANSWER) {
             return None;
         }
-        match answer[BALLOT] {
-            1 => Some(Event::Stored(decode(&answer))),
-            _ => Some(Event::NotStored),
+        let (ballot, code) = answer.split_first_chunk::<BALLOT>()?;
+        match i32::from_le_bytes(*code.first_chunk()?) {
+            0 => Some(Answer::Stored(decode(ballot))),
+            code => Some(Answer::Refused(Errno::from_raw(code))),
         }
     }
 
@@ -120,19 +127,27 @@ impl Drop for Scribe {
 }
 
 /// Writes what comes, until nobody is left to ask.
-fn write_all(pipe: &OwnedFd, mut put: impl FnMut(Ballot) -> bool) {
-    let mut message = [0; ANSWER];
+fn write_all(pipe: &OwnedFd, mut put: impl FnMut(Ballot) -> io::Result<()>) {
+    let mut ballot = [0; BALLOT];
     loop {
-        match recv(pipe.as_raw_fd(), &mut message[..BALLOT], MsgFlags::empty()) {
+        match recv(pipe.as_raw_fd(), &mut ballot, MsgFlags::empty()) {
             Ok(BALLOT) => {}
             Err(Errno::EINTR) => continue,
             Ok(_) | Err(_) => return,
         }
-        message[BALLOT] = u8::from(put(decode(&message)));
-        if send(pipe.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL).is_err() {
+        let mut answer = [0; ANSWER];
+        answer[..BALLOT].copy_from_slice(&ballot);
+        let code = put(decode(&ballot)).err().map_or(0, code);
+        answer[BALLOT..].copy_from_slice(&code.to_le_bytes());
+        if send(pipe.as_raw_fd(), &answer, MsgFlags::MSG_NOSIGNAL).is_err() {
             return;
         }
     }
+}
+
+/// What the library says by itself, such as that nothing could be written, has no number.
+fn code(error: io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(Errno::EIO as i32)
 }
 
 fn encode(ballot: Ballot) -> [u8; BALLOT] {
@@ -145,7 +160,7 @@ fn encode(ballot: Ballot) -> [u8; BALLOT] {
     bytes
 }
 
-fn decode(bytes: &[u8; ANSWER]) -> Ballot {
+fn decode(bytes: &[u8; BALLOT]) -> Ballot {
     let word = |from: usize| {
         let mut word = [0; 8];
         word.copy_from_slice(&bytes[from..from + 8]);
@@ -169,7 +184,7 @@ mod tests {
     use nix::poll::PollTimeout;
     use nix::poll::poll;
 
-    fn answered(scribe: &Scribe) -> Event {
+    fn answered(scribe: &Scribe) -> Answer {
         let mut fds = [PollFd::new(scribe.fd(), PollFlags::POLLIN)];
         let ready = poll(&mut fds, PollTimeout::try_from(10_000).unwrap());
         assert_eq!(ready, Ok(1), "an answer comes");
@@ -189,7 +204,7 @@ mod tests {
                 vote: Some(NodeId::of("lb2")),
             };
             assert!(scribe.ask(ballot));
-            assert_eq!(answered(&scribe), Event::Stored(ballot));
+            assert_eq!(answered(&scribe), Answer::Stored(ballot));
             let (_, found) = Store::open(&path).unwrap();
             assert!(matches!(found, Found::Ballot(there) if there == ballot));
         }
@@ -205,7 +220,7 @@ mod tests {
         let file = std::fs::File::open(&path).unwrap();
         let scribe = Scribe::of(Store::of(file)).unwrap();
         assert!(scribe.ask(Ballot::default()));
-        assert_eq!(answered(&scribe), Event::NotStored);
+        assert_eq!(answered(&scribe), Answer::Refused(Errno::EBADF));
         std::fs::remove_file(&path).unwrap();
         let (pipe, _nobody_reads) = socketpair(
             AddressFamily::Unix,

@@ -26,28 +26,35 @@ impl Addresses {
         trouble: &mut impl FnMut(String),
     ) -> usize {
         if self.interface != link.index {
-            // With their interface the kernel has removed them, or a change of the setup has.
+            // With their interface the kernel has removed them, but not when it only got another name.
+            self.let_go(kernel, |_| false, trouble);
             self.held.clear();
             self.interface = link.index;
         }
-        let foreign = match wanted.iter().all(|one| self.held.contains(&one.address)) {
-            true => Vec::new(),
-            false => foreign(kernel, link, trouble),
+        let own = match wanted.iter().all(|one| self.held.contains(&one.address)) {
+            true => Some(Vec::new()),
+            false => own(kernel, link, trouble),
         };
         let lease_s = u32::try_from(lease_s).unwrap_or(u32::MAX);
         let mut there = 0;
         for address in wanted.iter().map(|network| network.address) {
-            if foreign.contains(&address) {
-                trouble(format!(
-                    "virtual address {address} is on the interface already and not made by HALB: \
-                     it is left alone and does not move; remove it from the host's own configuration"
-                ));
-                continue;
+            let is_held = self.held.contains(&address);
+            match &own {
+                Some(own) if own.iter().any(|one| one.address == address) => {
+                    trouble(format!(
+                        "virtual address {address} is on the interface already and not made by HALB: \
+                         it is left alone and does not move; remove it from the host's own configuration"
+                    ));
+                    continue;
+                }
+                // What could not be read may be the host's own.
+                None if !is_held => continue,
+                Some(_) | None => {}
             }
             match kernel.hold(link.index, address, lease_s) {
                 Ok(()) => {
                     there += 1;
-                    if !self.held.contains(&address) {
+                    if !is_held {
                         self.held.push(address);
                     }
                 }
@@ -99,8 +106,10 @@ pub fn clear(
     wanted: &[Network],
     trouble: &mut impl FnMut(String),
 ) -> bool {
+    let Some(present) = read(kernel, trouble) else {
+        return false;
+    };
     let mut gone = true;
-    let present = read(kernel, trouble);
     let left = present.iter().filter(|present| {
         let here = link.is_some_and(|link| link.index == present.interface);
         let wanted = wanted.iter().any(|one| one.address == present.address);
@@ -118,16 +127,21 @@ pub fn clear(
     gone
 }
 
-/// The host's own addresses on the interface, with their networks.
-pub fn own(kernel: &mut Kernel, link: Link, trouble: &mut impl FnMut(String)) -> Vec<Network> {
-    read(kernel, trouble)
+/// The host's own addresses on the interface, with their networks. `None`: that cannot be read.
+pub fn own(
+    kernel: &mut Kernel,
+    link: Link,
+    trouble: &mut impl FnMut(String),
+) -> Option<Vec<Network>> {
+    let present = read(kernel, trouble)?;
+    let here = present
         .iter()
-        .filter(|present| present.interface == link.index && !present.made_by_halb)
-        .map(|present| Network {
-            address: present.address,
-            prefix_length: present.prefix_length,
-        })
-        .collect()
+        .filter(|present| present.interface == link.index && !present.made_by_halb);
+    let networks = here.map(|present| Network {
+        address: present.address,
+        prefix_length: present.prefix_length,
+    });
+    Some(networks.collect())
 }
 
 /// Says which of `wanted` are on none of the interface's networks.
@@ -148,19 +162,43 @@ pub fn check(
     }
 }
 
-fn foreign(kernel: &mut Kernel, link: Link, trouble: &mut impl FnMut(String)) -> Vec<IpAddr> {
-    own(kernel, link, trouble)
-        .iter()
-        .map(|network| network.address)
-        .collect()
+fn read(kernel: &mut Kernel, trouble: &mut impl FnMut(String)) -> Option<Vec<Present>> {
+    kernel
+        .addresses()
+        .inspect_err(|error| trouble(format!("cannot read the addresses of this host: {error}")))
+        .ok()
 }
 
-fn read(kernel: &mut Kernel, trouble: &mut impl FnMut(String)) -> Vec<Present> {
-    match kernel.addresses() {
-        Ok(present) => present,
-        Err(error) => {
-            trouble(format!("cannot read the addresses of this host: {error}"));
-            Vec::new()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_INTERFACE: u32 = 0x7fff_0000;
+
+    fn wanted() -> [Network; 1] {
+        [Network {
+            address: IpAddr::from([192, 0, 2, 100]),
+            prefix_length: 24,
+        }]
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_neither_gone_nor_taken_for_ours() {
+        let mut kernel = Kernel::unanswered().unwrap();
+        let link = Link {
+            index: NO_INTERFACE,
+            carrier: true,
+            hardware: None,
+        };
+        let mut said = Vec::new();
+        let trouble = &mut |text| said.push(text);
+        assert!(!clear(&mut kernel, None, &wanted(), trouble));
+        let mut addresses = Addresses::default();
+        let there = addresses.hold(&mut kernel, link, &wanted(), 1, trouble);
+        assert_eq!((there, addresses.held()), (0, &[][..]));
+        assert_eq!(said.len(), 2);
+        for sentence in said {
+            assert!(sentence.starts_with("cannot read"), "{sentence}");
         }
     }
 }

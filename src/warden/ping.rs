@@ -48,7 +48,7 @@ impl Pings {
     /// The interface is another one, or has other addresses.
     pub fn look(&mut self, kernel: &mut Kernel, link: Option<Link>) {
         // What cannot be read is said when it matters: when addresses are added.
-        let own = link.map(|link| addresses::own(kernel, link, &mut |_| {}));
+        let own = link.and_then(|link| addresses::own(kernel, link, &mut |_| {}));
         self.own = own.unwrap_or_default();
         self.age = 0;
     }

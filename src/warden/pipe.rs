@@ -71,6 +71,8 @@ impl Pipe {
         if again && !self.kept.is_empty() {
             return;
         }
+        // Of what keeps a state the last word is all that counts, and none of it is lost to what came after.
+        self.kept.retain(|old| !is_overtaken(old, &said));
         if self.kept.len() == KEPT_MOST {
             // What is newer is nearer to how it is.
             self.kept.pop_front();
@@ -97,8 +99,48 @@ impl Pipe {
     }
 }
 
+/// Whether `new` says otherwise of the same thing.
+fn is_overtaken(old: &Said, new: &Said) -> bool {
+    matches!(
+        (old, new),
+        (Said::Holds(_), Said::Holds(_)) | (Said::Carrier(_), Said::Carrier(_))
+    )
+}
+
 impl AsFd for Pipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::AddressFamily;
+    use nix::sys::socket::SockFlag;
+    use nix::sys::socket::SockType;
+    use nix::sys::socket::socketpair;
+
+    /// The main process is stopped while much happens: what it reads when it goes on is how it is by then.
+    #[test]
+    fn a_main_process_that_does_not_read_misses_no_last_word() {
+        let kind = SockType::SeqPacket;
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, kind, None, SockFlag::empty()).unwrap();
+        let mut pipe = Pipe::new(ours);
+        while !pipe.waits() {
+            pipe.say(Said::Carrier(true));
+        }
+        pipe.say(Said::Holds(false));
+        for flaps in 0..1000 {
+            pipe.say(Said::Carrier(flaps % 2 == 0));
+        }
+        let mut said = Vec::new();
+        let mut bytes = vec![0; MESSAGE_MAX];
+        while let Ok(count) = recv(theirs.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            said.push(Said::decode(&bytes[..count]).unwrap());
+            pipe.flush();
+        }
+        assert!(said.ends_with(&[Said::Holds(false), Said::Carrier(false)]));
     }
 }

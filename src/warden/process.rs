@@ -1,6 +1,7 @@
 //! The process itself: waits for the pipe, the kernel and the service network, and for nothing else.
 
 use std::io;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -35,8 +36,15 @@ const EXIT_USAGE: u8 = 2;
 pub fn main(alone: bool) -> ExitCode {
     match begin(alone) {
         Ok(pipe) if alone => ended(run(pipe)),
-        Ok(pipe) => ended(keeper::run(&pipe)),
-        Err(_) => ExitCode::from(EXIT_USAGE),
+        Ok(pipe) => {
+            keeper::run(&pipe);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            // Where nobody reads that, there is nobody to tell.
+            let _ = writeln!(io::stderr(), "halb warden: {error}");
+            ExitCode::from(EXIT_USAGE)
+        }
     }
 }
 
@@ -106,7 +114,8 @@ fn wait(warden: &Warden, pipe: &Pipe) -> io::Result<()> {
     let others = warden.watched();
     polled.extend(others.map(|other| PollFd::new(other, PollFlags::POLLIN)));
     match poll(&mut polled, timeout(warden.next(), clock::read().now)) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        // ENOMEM passes; who is not there any more lets nobody's addresses go in time.
+        Ok(_) | Err(Errno::EINTR | Errno::ENOMEM) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -11,6 +11,7 @@ use crate::pair::event::Reply;
 use crate::pair::lease::Clocks;
 use crate::pair::lease::Do;
 use crate::pair::lease::Lease;
+use crate::pair::limits;
 use crate::warden::addresses;
 use crate::warden::addresses::Addresses;
 use crate::warden::netlink::Kernel;
@@ -29,8 +30,6 @@ use crate::warden::wire::Told;
 
 /// What could not be removed is tried again after this.
 const AGAIN: Duration = Duration::from_millis(20);
-/// So long an address of the shortest lease may stay in the kernel.
-const LEFT_MOST: Duration = Duration::from_secs(2);
 /// Before a setup says otherwise; nothing is held then.
 const NO_LEASE: Duration = Duration::from_secs(1);
 
@@ -42,6 +41,8 @@ pub struct Warden {
     lease: Lease,
     addresses: Addresses,
     link: Option<Link>,
+    /// The interface may be otherwise by now.
+    is_stale: bool,
     segment: Option<Segment>,
     question: Option<Question>,
     repeat: Option<Repeat>,
@@ -61,6 +62,7 @@ impl Warden {
             lease: Lease::new(NO_LEASE),
             addresses: Addresses::default(),
             link: None,
+            is_stale: false,
             segment: None,
             question: None,
             repeat: None,
@@ -133,11 +135,12 @@ impl Warden {
         if self.leaving.is_some_and(|again| again <= clocks.now) {
             self.remove(clocks, pipe);
         }
-        if self.watch.changed() {
+        self.is_stale |= self.watch.changed();
+        if self.is_stale {
             self.look(pipe);
         }
-        self.hear(pipe);
-        self.probe(clocks.now, pipe);
+        let is_all = self.hear(pipe);
+        self.probe(clocks.now, is_all, pipe);
         if self
             .repeat
             .as_mut()
@@ -187,7 +190,8 @@ impl Warden {
             pipe.say(Said::Holds(false));
         } else {
             // By then the kernel has done it, or there is nothing that could.
-            self.leaving = Some(now + LEFT_MOST);
+            let lease = Duration::from_secs(setup.lease_s);
+            self.leaving = Some(now + lease + limits::LEASE_LATE);
         }
     }
 
@@ -243,8 +247,9 @@ impl Warden {
         }
     }
 
-    /// How is the interface?
+    /// How is the interface? What cannot be seen now is looked at again in the next turn.
     fn look(&mut self, pipe: &mut Pipe) {
+        self.is_stale = false;
         let Some(setup) = &self.setup else {
             return;
         };
@@ -254,6 +259,7 @@ impl Warden {
             Ok(link) => link,
             Err(error) => {
                 sayer.trouble(format!("cannot look at interface {name}: {error}"));
+                self.is_stale = true;
                 return;
             }
         };
@@ -280,13 +286,14 @@ impl Warden {
         }
     }
 
-    fn hear(&mut self, pipe: &mut Pipe) {
+    /// What the network says; `false`: more waits.
+    fn hear(&mut self, pipe: &mut Pipe) -> bool {
         let (Some(segment), Some(setup)) = (&self.segment, &self.setup) else {
-            return;
+            return true;
         };
         let (mut reached, mut somebody) = (false, false);
         let pings = &mut self.pings;
-        segment.hear(|heard| match heard {
+        let is_all = segment.hear(|heard| match heard {
             Heard::Echo(address) => reached |= pings.on_echo(address),
             Heard::Owner(address) => {
                 reached |= pings.on_neighbour(address);
@@ -299,16 +306,19 @@ impl Warden {
         if let Some(question) = self.question.take_if(|_| somebody) {
             self.answer(question.number, Reply::Somebody, pipe);
         }
+        is_all
     }
 
     /// Asks, or says that nobody has answered.
-    fn probe(&mut self, now: Instant, pipe: &mut Pipe) {
+    fn probe(&mut self, now: Instant, is_all_heard: bool, pipe: &mut Pipe) {
         let Some(question) = &mut self.question else {
             return;
         };
         let number = question.number;
         match question.step(now) {
             None => {}
+            // What waits may be somebody's answer.
+            Some(Step::Answer(_)) if !is_all_heard => {}
             Some(Step::Answer(reply)) => {
                 self.question = None;
                 self.answer(number, reply, pipe);
@@ -386,5 +396,38 @@ impl<'a> Sayer<'a> {
             self.pipe.say(Said::Trouble(sentence.clone()));
             self.said.push(sentence);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::AddressFamily;
+    use nix::sys::socket::SockFlag;
+    use nix::sys::socket::SockType;
+    use nix::sys::socket::socketpair;
+
+    #[test]
+    fn what_could_not_be_seen_is_looked_at_again() {
+        let kind = SockType::SeqPacket;
+        let (ours, _theirs) =
+            socketpair(AddressFamily::Unix, kind, None, SockFlag::empty()).unwrap();
+        let mut pipe = Pipe::new(ours);
+        let clocks = Clocks {
+            now: Instant::ZERO,
+            boot: Instant::ZERO,
+        };
+        let mut warden = Warden::open().unwrap();
+        warden.kernel = Kernel::unanswered().unwrap();
+        let setup = Setup {
+            interface: "lo".to_owned(),
+            lease_s: 1,
+            ..Setup::default()
+        };
+        warden.on_told(Told::Setup(setup), clocks, &mut pipe);
+        assert_eq!(warden.link, None);
+        warden.kernel = Kernel::open().unwrap();
+        warden.turn(clocks, &mut pipe);
+        assert!(warden.link.is_some());
     }
 }

@@ -46,9 +46,8 @@ pub enum Taken {
 impl<R: Ring> Worker<R> {
     /// An output for a request, with a place there.
     pub(super) fn take_output(&mut self, tie: Tie, tried: Set) -> Taken {
-        let mut lost = 0;
+        let (mut lost, epoch) = (0, self.epoch);
         loop {
-            let epoch = self.plane.standings().epoch();
             let ask = Ask { tie, tried };
             let wanted = match self.chooser.decide(&ask, &*self.plane) {
                 Choice::Go(output) => output,
@@ -97,7 +96,10 @@ impl<R: Ring> Worker<R> {
     pub(super) fn answer_calls(&mut self) {
         while self.plane.outputs().has_calls(self.index) {
             let mut calls = std::mem::take(&mut self.calls);
-            self.plane.outputs().collect(self.index, &mut calls);
+            let wake = wake_others(&mut self.ring, self.index);
+            self.plane.outputs().collect(self.index, &mut calls, wake);
+            // Who is to choose again does so by what is in force now, also when that came in the middle of this turn.
+            self.look();
             for call in calls.drain(..) {
                 self.on_call(call);
             }
@@ -250,8 +252,7 @@ impl<R: Ring> Worker<R> {
             return;
         }
         let tie = self.read_tie(key).tie;
-        let epoch = self.plane.standings().epoch();
-        let tried = Set::EMPTY;
+        let (tried, epoch) = (Set::EMPTY, self.epoch);
         let wants = match self.chooser.decide(&Ask { tie, tried }, &*self.plane) {
             Choice::Go(output) => Set::EMPTY.with(output),
             Choice::Wait(wants) => wants,

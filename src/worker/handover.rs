@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::model::time::Instant;
+use crate::plane::Order;
 use crate::plane::handover::Handover;
 use crate::plane::handover::Wish;
 use crate::ring::port::Ring;
@@ -128,8 +129,23 @@ impl<R: Ring> Worker<R> {
         if before && !after {
             self.switching.welcomes_until = Some(self.ring.now() + WELCOME);
             self.empty_backlogs();
+            self.let_idle_stay();
         }
         self.plane.page(self.index).handover.take_up(wish);
+    }
+
+    /// Connections without a request that were to go soon have their usual time again.
+    fn let_idle_stay(&mut self) {
+        if self.order != Order::Run {
+            return;
+        }
+        let deadline = self.now_plus(self.plan.client_timeout);
+        for key in self.clients.keys() {
+            let idle = |client: &Client| client.phase == Phase::Idle && !client.stream.closed;
+            if self.clients.get(key).is_some_and(idle) {
+                self.set_client_deadline(key, deadline);
+            }
+        }
     }
 
     fn cut_clients(&mut self) {

@@ -56,6 +56,7 @@ use crate::plane::Order;
 use crate::plane::Plane;
 use crate::plane::places::Ticket;
 use crate::plane::queue::Call;
+use crate::plane::standing::Epoch;
 use crate::ring::arena::Buffer;
 use crate::ring::port::Completion;
 use crate::ring::port::Ring;
@@ -146,6 +147,8 @@ pub struct Worker<R: Ring> {
     listeners: Vec<Listener>,
     /// Plans taken up so far.
     plans_seen: u64,
+    /// How the outputs stand, as of the last look.
+    epoch: Epoch,
     clients: Table<Client>,
     upstreams: Table<Upstream>,
     sessions: Table<Session>,
@@ -259,6 +262,7 @@ impl<R: Ring> Worker<R> {
             index,
             listeners,
             plans_seen: 0,
+            epoch: Epoch::default(),
             clients: Table::new(),
             upstreams: Table::new(),
             sessions: Table::new(),
@@ -304,7 +308,7 @@ impl<R: Ring> Worker<R> {
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.turn(until, &mut completions);
         self.plane.page(self.index).turns.add(1);
-        self.take_up_plan();
+        self.look();
         self.on_gone_out();
         self.hear_news();
         for completion in completions.drain(..) {

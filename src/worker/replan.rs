@@ -16,12 +16,19 @@ use crate::worker::admission::Listener;
 use crate::worker::upstream::Upstream;
 
 impl<R: Ring> Worker<R> {
+    /// Looks at how things stand now. What is decided from here on goes by that, or by what is newer.
+    pub(super) fn look(&mut self) {
+        // In this order: a plan belongs to an epoch that begins after it was put in.
+        self.epoch = self.plane.standings().epoch();
+        self.take_up_plan();
+    }
+
     /// Takes up the newest plan, if there is a new one.
-    pub(super) fn take_up_plan(&mut self) {
-        let Some(plan) = self.plane.plans().take_up(&mut self.plans_seen) else {
+    fn take_up_plan(&mut self) {
+        let (plans, seen) = (self.plane.plans(), &mut self.plans_seen);
+        let Some(before) = plans.take_up(self.index, seen, &mut self.plan) else {
             return;
         };
-        let before = std::mem::replace(&mut self.plan, plan);
         self.chooser = Chooser::new(&self.plan, self.index);
         self.affinity.change(&before, &self.plan);
         self.close_outdated();

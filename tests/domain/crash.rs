@@ -7,10 +7,16 @@ use nix::sys::signal::kill;
 
 use crate::world::LB1;
 use crate::world::LB2;
+use crate::world::Layout;
 use crate::world::PAIR;
 use crate::world::record::Entry;
 use crate::world::record::PATIENCE;
 use crate::world::world;
+
+/// Longer than the kernel keeps addresses that nobody renews.
+const A_WHILE: Duration = Duration::from_secs(3);
+/// What is under way when the address goes is lost; it is seen to be gone a moment later.
+const A_MOMENT: Duration = Duration::from_millis(200);
 
 #[test]
 fn a_killed_balancer_is_replaced_and_comes_back_as_standby() {
@@ -51,9 +57,10 @@ fn a_killed_warden_is_replaced() {
     });
 }
 
-/// It neither renews the addresses nor removes them, and does not die.
+/// It neither renews the addresses nor removes them, and does not die. Whether its server reaches the gateway nobody knows
+/// meanwhile, so the other one may be given the service.
 #[test]
-fn a_warden_that_stands_still_is_replaced() {
+fn a_warden_that_stands_still_is_replaced_and_one_server_serves() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
         world.up();
@@ -61,13 +68,66 @@ fn a_warden_that_stands_still_is_replaced() {
         kill(warden, Signal::SIGSTOP).unwrap();
         world
             .lb1
-            .says(&["the warden holds addresses and has said nothing"]);
+            .says(&["the warden owes a word and has said nothing"]);
         world.lb1.says(&["event=pair", "the warden has died"]);
-        // Whether it reaches the gateway it does not know meanwhile, so the other one may have been given the service.
-        clients.go_on(Duration::from_secs(1));
-        clients.are_served();
+        // What it had left is gone.
+        let went = |held: &[Entry<bool>]| (held.len() >= 2).then_some(());
+        let went = world.lb1.held.wait(PATIENCE, went);
+        assert!(went.is_some(), "{}", world.lb1.history());
+        let since = clients.are_served();
+        clients.go_on(A_WHILE);
         let holders = [&world.lb1, &world.lb2].map(|server| server.holds());
         assert_ne!(holders[0], holders[1], "{}", world.lb1.history());
+        clients.all_went_well_since(since);
+        world.was_never_served_twice();
+        world.terms_only_rose();
+    });
+}
+
+/// There is nobody to ask whether lb1 is cut off: then it keeps the service.
+#[test]
+fn a_warden_that_stands_still_is_replaced_where_it_is() {
+    let layout = Layout {
+        ping: false,
+        ..PAIR
+    };
+    world(layout, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let [_, warden] = world.lb1.wardens();
+        kill(warden, Signal::SIGSTOP).unwrap();
+        world
+            .lb1
+            .says(&["the warden owes a word and has said nothing"]);
+        world.lb1.says(&["event=pair", "the warden has died"]);
+        let came_and_went = |held: &[Entry<bool>]| (held.len() >= 3).then_some(());
+        let came_and_went = world.lb1.held.wait(PATIENCE, came_and_went);
+        assert!(came_and_went.is_some(), "{}", world.lb1.history());
+        let since = clients.are_served_by(LB1);
+        clients.go_on(A_WHILE);
+        clients.are_served_by(LB1);
+        clients.all_went_well_since(since);
+        assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
+    });
+}
+
+/// Nobody misses it until it is asked.
+#[test]
+fn a_standby_whose_warden_stands_still_takes_over() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        clients.are_served_by(LB1);
+        let [_, warden] = world.lb2.wardens();
+        kill(warden, Signal::SIGSTOP).unwrap();
+        clients.go_on(Duration::from_secs(1));
+        world.lb1.kill();
+        world
+            .lb2
+            .says(&["the warden owes a word and has said nothing"]);
+        world.lb2.says(&["event=pair", "the warden has died"]);
+        world.lb2.serves();
+        clients.are_served_by(LB2);
         world.was_never_served_twice();
         world.logs_are_as_shown("The warden stands still");
     });
@@ -89,6 +149,54 @@ fn what_starts_wardens_may_die_itself() {
         world.lb2.serves();
         clients.are_served_by(LB2);
         world.was_never_served_twice();
+    });
+}
+
+/// Nobody can take the address away then but the kernel, so nobody else may serve: it goes on until then.
+#[test]
+fn the_death_of_all_wardens_is_noticed_when_the_kernel_takes_the_address() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        clients.are_served_by(LB1);
+        let (mark, said) = (clients.attempts.mark(), world.lb1.log.mark());
+        for process in world.lb1.wardens() {
+            kill(process, Signal::SIGKILL).unwrap();
+        }
+        let gone = world.lb1.releases();
+        clients.all_went_well_between(mark, gone, A_MOMENT);
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        world
+            .lb1
+            .says(&["event=pair", "the keeper that starts wardens"]);
+        world.was_never_served_twice();
+        // As a service manager sees it, which starts it again.
+        assert_eq!(world.lb1.end().code(), Some(1), "{}", world.lb1.history());
+        world
+            .lb1
+            .says_after(said, &["Error: the warden and the keeper"]);
+        let mark = world.lb1.log.mark();
+        world.lb1.start();
+        world.lb1.stands_by(mark);
+        clients.are_served_by(LB2);
+        world.was_never_served_twice();
+    });
+}
+
+#[test]
+fn a_standby_whose_wardens_have_all_died_ends_to_be_started_anew() {
+    world(PAIR, |mut world| {
+        let clients = world.ask_always();
+        world.up();
+        let mark = clients.attempts.mark();
+        for process in world.lb2.wardens() {
+            kill(process, Signal::SIGKILL).unwrap();
+        }
+        assert_eq!(world.lb2.end().code(), Some(1), "{}", world.lb2.history());
+        clients.are_served_by(LB1);
+        clients.all_went_well_after(mark);
+        assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
     });
 }
 

@@ -6,6 +6,7 @@ use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::Layout;
 use crate::world::PAIR;
+use crate::world::World;
 use crate::world::network::Cable;
 use crate::world::network::Way;
 use crate::world::world;
@@ -116,28 +117,26 @@ fn a_standby_that_loses_everything_stays_standby() {
 
 #[test]
 fn an_active_that_cannot_say_anything_hands_over() {
-    one_way(Way::Out);
+    world(PAIR, |world| one_way(world, Way::Out));
 }
 
 #[test]
 fn an_active_that_hears_nothing_hands_over() {
-    one_way(Way::In);
+    world(PAIR, |world| one_way(world, Way::In));
 }
 
 /// The service network passes only one way; the direct link is whole.
-fn one_way(way: Way) {
-    world(PAIR, |mut world| {
-        let clients = world.ask_always();
-        world.up();
-        world.network.lose("lb1", Cable::Service, way);
-        world.lb1.releases();
-        world.lb2.serves();
-        clients.are_served_by(LB2);
-        world.network.heal_way("lb1", Cable::Service, way);
-        clients.go_on(A_WHILE);
-        clients.are_served_by(LB2);
-        world.was_never_served_twice();
-    });
+fn one_way(mut world: World, way: Way) {
+    let clients = world.ask_always();
+    world.up();
+    world.network.lose("lb1", Cable::Service, way);
+    world.lb1.releases();
+    world.lb2.serves();
+    clients.are_served_by(LB2);
+    world.network.heal_way("lb1", Cable::Service, way);
+    clients.go_on(A_WHILE);
+    clients.are_served_by(LB2);
+    world.was_never_served_twice();
 }
 
 #[test]
@@ -266,5 +265,33 @@ fn the_cut_that_cannot_be_decided_heals_in_favour_of_the_higher_term() {
         clients.are_served_by(LB2);
         assert!(world.lb2.holds());
         world.logs_are_as_shown("The one cut that two servers cannot decide");
+    });
+}
+
+/// What stood by without a network has found every output down, and would look again in an hour.
+#[test]
+fn a_standby_that_was_cut_off_at_its_start_serves_at_once_when_it_takes_over() {
+    let layout = Layout {
+        properties: "healthcheck_interval = 3600",
+        ..PAIR
+    };
+    world(layout, |mut world| {
+        let clients = world.ask_always();
+        world.network.pull("lb1", Cable::Service);
+        world.lb1.start();
+        world.lb2.start();
+        for number in 1..=2 {
+            world
+                .lb1
+                .says(&["event=down", &format!("output=out{number}")]);
+        }
+        world.lb2.serves();
+        clients.are_served_by(LB2);
+        world.network.push("lb1", Cable::Service);
+        world.lb1.says(&["lb1 has its carrier again"]);
+        world.lb2.kill();
+        world.lb1.serves();
+        clients.are_served_by(LB1);
+        world.was_never_served_twice();
     });
 }

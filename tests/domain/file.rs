@@ -8,10 +8,10 @@ use crate::world::network::Cable;
 use crate::world::record::eventually;
 use crate::world::world;
 
-const BEFORE: &str = "workers = 1\n";
+pub const BEFORE: &str = "workers = 1\n";
 
 /// Waits until both have the same file, with `line` in it, and have taken it up.
-fn both_have(world: &World, line: &str) {
+pub fn both_have(world: &World, line: &str) {
     let have = || {
         let (first, second) = (world.lb1.text(), world.lb2.text());
         first == second && first.contains(line)

@@ -2,8 +2,9 @@
 
 use crate::world::LB1;
 use crate::world::LB2;
-use crate::world::Layout;
+use crate::world::LB3;
 use crate::world::PAIR;
+use crate::world::THREE;
 use crate::world::world;
 
 #[test]
@@ -48,22 +49,20 @@ fn maintenance_of_the_active_switches_first() {
 
 #[test]
 fn an_inactive_server_that_the_file_makes_backup_takes_over() {
-    let layout = Layout { servers: 3, ..PAIR };
-    world(layout, |mut world| {
+    world(THREE, |mut world| {
         let clients = world.ask_always();
-        let mut lb3 = world.lb3.take().unwrap();
-        // Of three, any two may begin without the third.
         world.up();
-        lb3.start();
-        lb3.says(&["event=pair", "text=\"inactive"]);
         clients.are_served_by(LB1);
+        let lb3 = world.lb3.as_ref().unwrap();
         let mark = lb3.log.mark();
         world.lb1.edit("backup = \"lb2\"", "backup = \"lb3\"");
         lb3.stands_by(mark);
         world.lb2.says(&["event=pair", "text=\"inactive"]);
         world.lb1.kill();
         lb3.serves();
-        clients.are_served();
-        assert!(!world.lb2.holds());
+        clients.are_served_by(LB3);
+        assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
+        world.terms_only_rose();
+        world.was_never_served_twice();
     });
 }

@@ -1,5 +1,7 @@
 //! Which server serves after a start, in every order.
 
+use crate::capabilities::NETWORK;
+use crate::capabilities::of_all_threads;
 use crate::world::LB1;
 use crate::world::LB2;
 use crate::world::PAIR;
@@ -41,7 +43,10 @@ fn the_backup_that_starts_alone_serves_and_stays() {
 fn the_main_server_serves_when_both_start_at_once() {
     world(PAIR, |mut world| {
         let clients = world.ask_always();
-        world.up();
+        world.lb1.start();
+        world.lb2.start();
+        world.lb1.serves();
+        world.lb2.stands_by(0);
         clients.are_served_by(LB1);
         assert_eq!(world.lb2.held.mark(), 0, "it never had the address");
     });
@@ -85,5 +90,17 @@ fn two_that_start_unseen_by_each_other_both_serve_until_they_are_linked() {
         assert!(world.lb1.holds(), "{}", world.lb1.history());
         let clients = world.ask_always();
         clients.are_served_by(LB1);
+    });
+}
+
+/// Whoever parses what comes from a network may not: the rights have gone with the warden, before any thread.
+#[test]
+fn no_thread_of_the_main_process_may_change_addresses() {
+    world(PAIR, |mut world| {
+        world.lb1.start();
+        world.lb1.serves();
+        let process = u32::try_from(world.lb1.process().as_raw()).unwrap();
+        assert_eq!(of_all_threads(process) & NETWORK, 0);
+        world.was_never_served_twice();
     });
 }

@@ -23,6 +23,9 @@ use crate::process::Process;
 
 static LINKS: AtomicU16 = AtomicU16::new(0);
 
+/// Names a file that lies beside the domain file of each server.
+const PAGE: &str = "error_files = { 503 = '/proc/self/cwd/sorry.html' }\n[domain]\n";
+
 /// More looks than anything here needs; each starts a program.
 const LOOKS: usize = 2000;
 
@@ -50,6 +53,11 @@ fn run(file: &Path, variables: &[(&'static str, String)]) -> Process {
 impl Server {
     fn start(name: &'static str, folder: &Folder, text: &str) -> Server {
         std::fs::create_dir_all(folder.path(name)).unwrap();
+        std::fs::copy(
+            folder.path("key"),
+            folder.path(&format!("{name}/domain.key")),
+        )
+        .unwrap();
         let file = folder.write(&format!("{name}/halb.toml"), text.as_bytes());
         let mut variables: Vec<_> = node::apart().into();
         let state = folder.path(&format!("{name}-state"));
@@ -122,10 +130,9 @@ impl Pair {
         let link = |side: u8| format!("127.{}.{middle}.{low}:{port}", side | high & 31);
         let text = format!(
             "# the shop\n{more}in = '127.0.0.1:0'\nout1 = '{}'\n[domain]\nname = 'shop'\nmain = 'lb1'\nbackup = 'lb2'\n\
-             hot_standby = {hot}\nkey_file = '{}'\n[domain.servers.lb1] # left\naddresses = '{}'\n\
+             hot_standby = {hot}\nkey_file = '/proc/self/cwd/domain.key'\n[domain.servers.lb1] # left\naddresses = '{}'\n\
              [domain.servers.lb2]\naddresses = '{}'\n",
             backend.address,
-            key.display(),
             link(128),
             link(160),
         );
@@ -209,8 +216,7 @@ fn a_change_on_either_server_is_taken_by_both_or_by_none() {
     pair.until_both_have(&pair.text);
     // lb2 alone cannot take this one: it names a file that only lb1 has.
     std::fs::write(one.file.with_file_name("sorry.html"), "sorry").unwrap();
-    let page = "error_files = { 503 = '/proc/self/cwd/sorry.html' }\n[domain]\n";
-    let unfit = pair.text.replace("[domain]\n", page);
+    let unfit = pair.text.replace("[domain]\n", PAGE);
     one.write(&unfit);
     let said = one.refused(&["reload"]);
     assert!(said.contains("lb2: "), "{said}");
@@ -236,6 +242,102 @@ fn a_change_on_either_server_is_taken_by_both_or_by_none() {
     one.write(&pair.text);
     one.done(&["domain", "apply"]);
     pair.until_both_have(&pair.text);
+    // A server that runs cannot be taken out: it has nothing to go by.
+    let only_one = pair.text.replace("backup = 'lb2'", "backup = ''");
+    let only_one = &only_one[..only_one.find("[domain.servers.lb2]").unwrap()];
+    one.write(&format!("{only_one}# lb2 has gone\n"));
+    let said = one.refused(&["domain", "apply", "--yes"]);
+    assert!(
+        said.contains("lb2: ") && said.contains("none of the domain's servers (lb1)"),
+        "{said}"
+    );
+    one.write(&pair.text);
+    pair.until_both_have(&pair.text);
+    pair.stop();
+}
+
+#[test]
+fn a_file_that_is_another_on_one_server_is_said() {
+    let pair = Pair::start(false);
+    let [one, two] = &pair.servers;
+    for server in [one, two] {
+        std::fs::write(server.file.with_file_name("sorry.html"), "sorry").unwrap();
+    }
+    one.write(&pair.text.replace("[domain]\n", PAGE));
+    one.done(&["reload"]);
+    let differs = |parts: &[&str]| {
+        pair.until("a difference", |status| {
+            let said = status["file"]["text"].as_str().unwrap();
+            parts.iter().all(|part| said.contains(part))
+                && status["file"]["in_sync"] == parts.is_empty()
+        });
+    };
+    differs(&[]);
+    std::fs::write(two.file.with_file_name("sorry.html"), "another").unwrap();
+    two.done(&["reload"]);
+    differs(&["lb2 has another /proc/self/cwd/sorry.html"]);
+    // A key that lies there, and counts after the next start.
+    let key = two.file.with_file_name("domain.key");
+    std::fs::remove_file(&key).unwrap();
+    two.done(&["domain", "keygen"]);
+    two.done(&["reload"]);
+    differs(&["sorry.html", "/proc/self/cwd/domain.key"]);
+    for name in ["domain.key", "sorry.html"] {
+        std::fs::copy(one.file.with_file_name(name), two.file.with_file_name(name)).unwrap();
+    }
+    two.done(&["reload"]);
+    differs(&[]);
+    pair.stop();
+}
+
+/// Just then somebody has to be able to ask, and to insist.
+#[test]
+fn a_file_with_mistakes_and_one_without_a_domain_keep_nobody_from_asking() {
+    let pair = Pair::start(false);
+    let [one, two] = &pair.servers;
+    let mistaken = pair
+        .text
+        .replace("[domain]\n", "client_timeout = 'never'\n[domain]\n");
+    let alone = &pair.text[..pair.text.find("[domain]").unwrap()];
+    for (text, part, refusal) in [
+        (
+            mistaken.as_str(),
+            "client_timeout must be",
+            "client_timeout must be",
+        ),
+        (
+            alone,
+            "the rest may be missing; it has no [domain]: `halb domain apply --yes` takes it",
+            "domain.servers.lb2 is not found in the domain file",
+        ),
+    ] {
+        one.write(text);
+        pair.until(part, |status| {
+            let said = status["file"]["text"].as_str().unwrap();
+            said.contains(part) && status["file"]["in_sync"] == false
+        });
+        let said = one.refused(&["domain", "maintenance", "on", "lb2"]);
+        assert!(said.contains(refusal), "{said}");
+        assert_eq!(two.text(), pair.text);
+    }
+    std::fs::remove_file(&one.file).unwrap();
+    pair.until("the file is missed", |status| {
+        status["file"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be read: No such file")
+    });
+    // Whoever insists gets it, and what only a restart can change stays until then.
+    one.write(alone);
+    let said = one.done(&["domain", "apply", "--yes"]);
+    assert!(
+        said.contains("lb2: nothing changed; needs a restart: domain removed"),
+        "{said}"
+    );
+    pair.until_both_have(alone);
+    assert_eq!(two.status()["active"], "lb1");
+    two.write(&pair.text);
+    pair.until_both_have(&pair.text);
     pair.stop();
 }
 
@@ -258,6 +360,16 @@ fn maintenance_is_ordered_from_anywhere() {
         said.contains("no standby is ready") && said.contains("--force"),
         "{said}"
     );
+    // The same where somebody writes it into the file.
+    let lost = changed.replace("# left\n", "# left\nmaintenance = true\n");
+    two.write(&lost);
+    let said = two.refused(&["reload"]);
+    assert!(
+        said.contains("it puts lb1 into maintenance, which is active"),
+        "{said}"
+    );
+    two.write(&changed);
+    two.done(&["reload"]);
     two.done(&["domain", "maintenance", "off"]);
     pair.until("lb2 is back", |status| {
         status["servers"][1]["state"] == "inactive"

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+#[path = "../warden/capabilities.rs"]
+mod capabilities;
 mod cgroup;
 mod chromium;
 mod client;

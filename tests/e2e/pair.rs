@@ -14,6 +14,8 @@ use std::sync::atomic::Ordering;
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
+use crate::capabilities::NETWORK;
+use crate::capabilities::of_all_threads;
 use crate::client::Client;
 use crate::node;
 use crate::process::Folder;
@@ -150,6 +152,17 @@ fn a_ballot_that_cannot_be_kept_is_named() {
         said.contains("the ballot of this server cannot be kept"),
         "{said}"
     );
+}
+
+/// The unit of a domain grants them for the warden; where there is none, nobody has them.
+#[test]
+fn no_thread_may_change_addresses_where_none_move() {
+    let domain = Domain::new();
+    let mut main = domain.start("lb1");
+    main.line(ACTIVE);
+    assert_eq!(of_all_threads(main.id()) & NETWORK, 0);
+    main.signal(Signal::SIGTERM);
+    node::ends_well(&mut main);
 }
 
 /// Else the second one would stand by.

@@ -1,6 +1,8 @@
 //! What the service manager is told.
 
+use std::fs::File;
 use std::io::ErrorKind;
+use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ impl Service {
         let mut command = node::program();
         command.env("NOTIFY_SOCKET", path);
         command.env("HALB_STATE_DIR", folder.path("state"));
+        command.env("HALB_NODE", "lb1");
         if let Some(watchdog) = watchdog {
             command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
         }
@@ -60,6 +63,19 @@ impl Service {
         let mut bytes = [0; 4096];
         let count = self.socket.recv(&mut bytes).unwrap();
         String::from_utf8(bytes[..count].to_vec()).unwrap()
+    }
+
+    /// The file is changed and SIGHUP sent, whereupon a reload begins and ends with that status. The file stays open: so
+    /// nothing but the signal says that there is something to read.
+    fn reloads(&self, text: &str, status: &str) -> File {
+        let mut file = File::create(self.folder.path("halb.toml")).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        self.process.signal(Signal::SIGHUP);
+        let first = self.told();
+        assert!(first.starts_with("RELOADING=1\n"), "{first}");
+        let end = format!("READY=1\nSTATUS=reload: {status}");
+        while !self.told().starts_with(&end) {}
+        file
     }
 
     fn stop(mut self) {
@@ -118,6 +134,47 @@ fn ready_reloading_and_stopping_are_said_in_time() {
     }
     drop(client);
     service.stop();
+}
+
+/// Also where not every server can take what the file says, or nobody is asked: else the manager would wait in vain.
+#[test]
+fn in_a_domain_every_reload_has_an_end() {
+    let (backend, folder) = (Backend::named("alive"), Folder::new());
+    let key = folder.path("key");
+    let made = node::program()
+        .args(["domain", "keygen"])
+        .arg(&key)
+        .output();
+    assert!(made.unwrap().status.success());
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let link = |side: u8| format!("127.{}.{middle}.{low}:7400", side | high & 15);
+    let text = format!(
+        "{}[domain]\nname = 'shop'\nhot_standby = false\nmain = 'lb1'\nbackup = 'lb2'\nkey_file = '{}'\n\
+         [domain.servers.lb1]\naddresses = '{}'\n[domain.servers.lb2]\naddresses = '{}'\n",
+        small(&backend, ""),
+        key.display(),
+        link(192),
+        link(208),
+    );
+    let service = Service::start(&text, None);
+    assert_eq!(service.told(), "READY=1\nSTATUS=serving 1 outputs\n");
+    let with = |line: &str| format!("{line}\n{text}");
+    let refusal = "refused, nothing is changed on any server: lb1: ";
+    let changes = [
+        // What HALB does by itself at the beginning, it has done by then.
+        (text.clone(), "nothing changed"),
+        (with("client_timeout = 30"), "domain file "),
+        (with("colour = 3"), refusal),
+        (with("client_timeout = 30"), "nothing changed"),
+        (String::new(), "the domain file is empty: "),
+        (
+            small(&backend, ""),
+            "waits, nothing is changed: it has no [domain]",
+        ),
+    ];
+    let reloaded = changes.map(|(text, status)| service.reloads(&text, status));
+    service.stop();
+    drop(reloaded);
 }
 
 /// With this program in the place of the installed one, and a type that this machine's systemd knows.

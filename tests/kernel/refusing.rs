@@ -25,7 +25,8 @@ use crate::rig::token;
 
 /// A client that has begun to connect, and waits for nobody.
 fn begin(address: SocketAddr) -> socket2::Socket {
-    let client = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let domain = Domain::for_address(address);
+    let client = socket2::Socket::new(domain, Type::STREAM, None).unwrap();
     client.set_nonblocking(true).unwrap();
     let begun = client.connect(&address.into()).unwrap_err();
     assert_eq!(begun.raw_os_error(), Some(Errno::EINPROGRESS as i32));
@@ -69,10 +70,9 @@ fn a_listener_that_refuses_keeps_its_backlog_and_its_connections() {
     rig.finish();
 }
 
-#[test]
-fn who_is_kept_away_comes_in_by_its_own_retry() {
-    let mut rig = Rig::new();
-    let (listener, address) = rig.listen();
+/// A client whose first packet finds a listener that refuses, and the second one does not.
+fn comes_in_by_its_own_retry(mut rig: Rig, address: &str) {
+    let (listener, address) = rig.listen_at(address.parse().unwrap());
     rig.ring.accept(listener, token(1));
     rig.ring.refuse_new(listener, true);
     let client = begin(address);
@@ -93,26 +93,26 @@ fn who_is_kept_away_comes_in_by_its_own_retry() {
     rig.finish();
 }
 
+#[test]
+fn who_is_kept_away_comes_in_by_its_own_retry() {
+    comes_in_by_its_own_retry(Rig::new(), "127.0.0.1:0");
+}
+
 /// Who may have no filter keeps first packets away as well; and who was half-way through the handshake comes in.
 #[test]
 fn nothing_of_it_needs_a_right() {
-    let mut rig = Rig::new();
+    nobody_may_filter_at("127.0.0.1:0");
+}
+
+#[test]
+fn nor_does_it_with_ipv6() {
+    nobody_may_filter_at("[::1]:0");
+}
+
+fn nobody_may_filter_at(address: &str) {
+    let rig = Rig::new();
     caps::clear(None, CapSet::Effective).unwrap();
-    let (listener, address) = rig.listen();
-    rig.ring.accept(listener, token(1));
-    rig.ring.refuse_new(listener, true);
-    let client = begin(address);
-    assert!(!rig.is_done(1), "its first packet passed");
-    rig.ring.refuse_new(listener, false);
-    let ours = Socket(rig.wait(1).result.unwrap() as i32);
-    let mut client = TcpStream::from(client);
-    client.set_nonblocking(false).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    echo(&mut rig, ours, &mut client);
-    rig.ring.close(ours, InFlight::Nothing);
-    rig.ring.close(listener, InFlight::Any);
-    assert!(rig.wait(1).last);
-    rig.finish();
+    comes_in_by_its_own_retry(rig, address);
 }
 
 #[test]

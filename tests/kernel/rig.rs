@@ -128,7 +128,11 @@ impl Rig {
 
     /// A listener of the ring, and its address.
     pub fn listen(&mut self) -> (Socket, SocketAddr) {
-        let reserved = socket::probe_bind(&loopback()).unwrap();
+        self.listen_at(loopback())
+    }
+
+    pub fn listen_at(&mut self, address: SocketAddr) -> (Socket, SocketAddr) {
+        let reserved = socket::probe_bind(&address).unwrap();
         let listener = self.ring.listen(&reserved.address).unwrap();
         (listener, reserved.address)
     }

@@ -71,7 +71,12 @@ impl World {
         let (low, high) = self.profile.lasts;
         let until = (self.now + self.chance.between(low, high)).min(self.profile.healed);
         match kind {
-            Kind::Kill | Kind::KillWarden | Kind::KillBoth | Kind::Power | Kind::Unreadable => {
+            Kind::Kill
+            | Kind::KillWarden
+            | Kind::KillBoth
+            | Kind::Forsake
+            | Kind::Power
+            | Kind::Unreadable => {
                 self.crash(kind, index, until);
             }
             Kind::Suspend | Kind::StallThread | Kind::StallWarden | Kind::StallBoth => {
@@ -98,6 +103,11 @@ impl World {
             | Kind::Maintenance
             | Kind::Roles
             | Kind::Leave => self.demand(kind, index, until),
+            Kind::AtStep
+            | Kind::EditFile
+            | Kind::EditEverywhere
+            | Kind::EditByOrder
+            | Kind::StallControl => self.meddle(kind, index, until),
         }
     }
 
@@ -110,18 +120,47 @@ impl World {
             self.hosts[index].warden = None; // what it held stays until the kernel takes it
         }
         if kind == Kind::KillWarden {
+            if !self.hosts[index].keeper {
+                return; // there is none to be killed
+            }
             self.hosts[index].warden_delay = self.chance.pick(&[2, 20, 2000]) * MILLISECOND;
             return self.kill_warden(index);
+        }
+        if kind == Kind::Forsake {
+            return self.forsake(index);
         }
         self.hosts[index].disk.unreadable |= kind == Kind::Unreadable;
         if kind == Kind::Power {
             self.hosts[index].powered = false;
             self.hosts[index].addresses = None;
+            if self.profile.files {
+                self.hosts[index].files.lose_power(&mut self.chance);
+                self.judge_files_kept();
+            }
         } else {
             self.tell_of_crash(index);
         }
         self.end_process(index);
         self.queue.push(until, What::Repaired(Repair::Power(index)));
+    }
+
+    /// A process has done one thing more; it may have been to die now.
+    pub fn step_taken(&mut self, index: usize) {
+        let Some(process) = &mut self.hosts[index].process else {
+            return;
+        };
+        let Some(left) = process.dies_in else {
+            return;
+        };
+        process.dies_in = left.checked_sub(1);
+        if left > 0 || self.healed {
+            return;
+        }
+        let kind = self.chance.pick(&[Kind::Kill, Kind::KillBoth, Kind::Power]);
+        let (low, high) = self.profile.lasts;
+        let until = (self.now + self.chance.between(low, high)).min(self.profile.healed);
+        self.note(index, format_args!("** {kind:?} at this step"));
+        self.crash(kind, index, until);
     }
 
     /// The streams of a process that dies end at once, where the network carries the news.
@@ -279,6 +318,9 @@ impl World {
 
     /// Somebody changes the file. Of three or more servers only one changes at a time, or majorities would not meet.
     fn edit(&mut self, kind: Kind, index: usize, until: u64) {
+        if self.profile.files {
+            return self.edit_roles(index);
+        }
         if !self.file_is_everywhere() || !self.hosts.iter().all(|host| host.process.is_some()) {
             return;
         }
@@ -427,12 +469,15 @@ impl World {
         for index in 0..self.hosts.len() {
             self.heal_host(index);
         }
+        self.judge.wired(self.now);
+        if self.profile.files {
+            return;
+        }
         let mut file = self.file;
         for member in file.servers.iter_mut().flatten() {
             member.maintenance = false;
         }
         self.write_file(file);
-        self.judge.wired(self.now);
     }
 
     fn heal_host(&mut self, index: usize) {
@@ -443,6 +488,9 @@ impl World {
         host.warden_delay = 5 * MILLISECOND;
         self.thaw(index);
         self.end_stalls(index);
+        if let Some(control) = self.control_at(index) {
+            control.stalled = None;
+        }
         if self.hosts[index].process.is_none() {
             self.start(index);
         }

@@ -9,6 +9,7 @@ use halb::pair::event::Event;
 use halb::pair::event::FromWarden;
 use halb::pair::event::Plane;
 use halb::pair::event::Reply;
+use halb::pair::standing::Standing;
 use halb::pair::state::State;
 
 use crate::profile::Family;
@@ -29,10 +30,16 @@ pub enum Flaw {
     HearsNoOrder,
     LooksAtItsClockLate,
     HidesItsAddresses,
+    // Of keepers.
+    HearsOfNoLaterFile,
+    WritesOverOthers,
+    KeepsNothingBeside,
+    SaysTakenUnwritten,
+    ChecksNothing,
 }
 
 /// Each with a family that finds it, and words of what is found.
-pub const FLAWS: [(Flaw, Family, &str); 11] = [
+pub const FLAWS: [(Flaw, Family, &str); 16] = [
     (Flaw::NeverAsks, Family::Cuts, "would have answered"),
     (Flaw::ForgetsItsBallot, Family::Crashes, "goes back"),
     (Flaw::AnnouncesUnstored, Family::Crashes, "has stored"),
@@ -44,6 +51,11 @@ pub const FLAWS: [(Flaw, Family, &str); 11] = [
     (Flaw::HearsNoOrder, Family::Healthy, "neither been done"),
     (Flaw::LooksAtItsClockLate, Family::Single, "nobody serves"),
     (Flaw::HidesItsAddresses, Family::Healthy, "they are there"),
+    (Flaw::HearsOfNoLaterFile, Family::Files, "the files differ"),
+    (Flaw::WritesOverOthers, Family::Files, "is lost"),
+    (Flaw::KeepsNothingBeside, Family::Files, "is lost"),
+    (Flaw::SaysTakenUnwritten, Family::Files, "is lost"),
+    (Flaw::ChecksNothing, Family::Files, "which it cannot"),
 ];
 
 pub struct Flawed {
@@ -126,6 +138,10 @@ impl Subject for Flawed {
                 self.inner.on(event, self.now);
             }
         }
+    }
+
+    fn standing(&self, now: Instant) -> Standing {
+        self.inner.standing(now)
     }
 
     fn advert(&self) -> Advert {

@@ -13,6 +13,8 @@ use halb::pair::lease::Lease;
 use halb::pair::state::State;
 use halb::pair::term::Ballot;
 
+use crate::file::Control;
+use crate::file::disk::FileDisk;
 use crate::net::HOSTS;
 use crate::seal::Channel;
 use crate::seal::Envelope;
@@ -33,11 +35,15 @@ pub struct Host {
     /// Until when the kernel keeps the addresses, if nobody renews them.
     pub addresses: Option<u64>,
     pub disk: Disk,
-    /// The domain file that lies on the disk.
+    /// Where servers have keepers: what the domain file lies on.
+    pub files: FileDisk,
+    /// What the domain file says that is in force.
     pub domain: Domain,
     pub generation: u64,
     pub process: Option<Process>,
     pub warden: Option<Warden>,
+    /// Whether somebody starts another one.
+    pub keeper: bool,
     /// Of processes and wardens alike.
     pub lives: u64,
     /// How long the next warden takes to start after the death of one.
@@ -49,23 +55,39 @@ pub struct Host {
 pub struct Clocks {
     pub offset: u64,
     pub lost: u64,
+    /// In millionths of its pace.
+    pub drift: i64,
 }
 
 impl Clocks {
     pub fn monotonic(&self, now: u64) -> Instant {
-        Instant::from_nanos(self.offset + now - self.lost)
+        Instant::from_nanos(self.offset + self.shown(now - self.lost))
     }
 
     /// When the monotonic clock will show that.
     pub fn when(&self, shown: Instant) -> u64 {
-        (shown.as_nanos() + self.lost).saturating_sub(self.offset)
+        let run = shown.as_nanos().saturating_sub(self.offset);
+        if self.drift == 0 {
+            return run + self.lost;
+        }
+        let pace = 1_000_000 + i128::from(self.drift);
+        (i128::from(run) * 1_000_000 / pace) as u64 + self.lost
     }
 
     pub fn both(&self, now: u64) -> Both {
         Both {
             now: self.monotonic(now),
-            boot: Instant::from_nanos(self.offset + now),
+            boot: Instant::from_nanos(self.offset + self.shown(now)),
         }
+    }
+
+    /// What a clock shows that has run for so long.
+    fn shown(&self, run: u64) -> u64 {
+        if self.drift == 0 {
+            return run;
+        }
+        let ahead = i128::from(run) * i128::from(self.drift) / 1_000_000;
+        (i128::from(run) + ahead) as u64
     }
 }
 
@@ -116,6 +138,10 @@ pub struct Process {
     pub broken: bool,
     pub readiness: Readiness,
     pub ends: bool,
+    /// Where servers have keepers.
+    pub control: Option<Control>,
+    /// It dies after so many more things that it does.
+    pub dies_in: Option<u64>,
 }
 
 /// What waits for a stalled pair thread.

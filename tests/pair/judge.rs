@@ -16,16 +16,19 @@
 use std::collections::BTreeMap;
 
 use halb::pair::action::Outcome;
+use halb::pair::event::Domain;
 use halb::pair::event::Order;
 use halb::pair::node::NodeId;
 use halb::pair::state::State;
 use halb::pair::term::Ballot;
 use halb::pair::term::Term;
 
+use crate::file::judge::Filed;
 use crate::net::HOSTS;
 use crate::profile::Kind;
 use crate::queue::MILLISECOND;
 use crate::queue::SECOND;
+use crate::world::NAMES;
 
 pub const RELEASE: u64 = 250 * MILLISECOND;
 pub const KEEP: u64 = 200 * MILLISECOND;
@@ -45,6 +48,8 @@ pub struct Known {
     /// The highest term that it has announced, in any life from which it could remember.
     pub announced: Term,
     pub votes: BTreeMap<Term, NodeId>,
+    /// Terms that it wanted to serve by, and what its file said then.
+    pub claims: BTreeMap<Term, Domain>,
     pub born: u64,
     /// Whether anything of another server has come since then.
     pub heard: bool,
@@ -74,7 +79,9 @@ pub struct Overlap {
 pub struct Judge {
     pub fault: Option<String>,
     pub known: [Known; HOSTS],
-    pub by_term: BTreeMap<Term, usize>,
+    /// Who has served by a term.
+    pub by_term: BTreeMap<Term, Vec<usize>>,
+    pub files: Filed,
     pub overlap: Option<(Overlap, u64)>,
     /// When the network was changed last.
     pub wired: u64,
@@ -101,6 +108,13 @@ pub struct Report {
     pub refused: u64,
     pub restarts: u64,
     pub overlaps: u64,
+    /// Two that served by the same term.
+    pub ties: u64,
+    /// Of the domain file: changes, and those that were kept because another one was taken.
+    pub accepted: u64,
+    pub conflicts: u64,
+    /// All had the same so long after everything had healed.
+    pub same_after: u64,
 }
 
 impl Judge {
@@ -109,6 +123,7 @@ impl Judge {
             fault: None,
             known: Default::default(),
             by_term: BTreeMap::new(),
+            files: Filed::default(),
             overlap: None,
             wired: 0,
             filed: 0,
@@ -143,6 +158,42 @@ impl Judge {
             known.announced = Term::default();
         }
         self.report.restarts += 1;
+    }
+
+    pub fn claims(&mut self, index: usize, term: Term, domain: Domain) {
+        self.known[index].claims.insert(term, domain);
+    }
+
+    /// A server serves by a term, for what one has to be alone with it: two may come to the same only where their files
+    /// name different servers as main and backup, and nobody votes.
+    pub fn serves_by(&mut self, index: usize, term: Term) {
+        let served = self.by_term.entry(term).or_default();
+        if served.contains(&index) {
+            return;
+        }
+        let first = served.first().copied();
+        served.push(index);
+        let Some(first) = first else {
+            return;
+        };
+        self.report.ties += 1;
+        let claim = |host: usize| self.known[host].claims.get(&term).copied();
+        let excused = claim(first).zip(claim(index)).is_some_and(|(one, other)| {
+            let differ = (one.main, one.backup) != (other.main, other.backup);
+            differ && !votes(&one) && !votes(&other)
+        });
+        self.check(excused, || {
+            let names = [index, first].map(|host| NAMES[host]);
+            format!("{} is active in {term:?}, as {} was", names[0], names[1])
+        });
+    }
+
+    /// All ballots are lost at once: terms begin anew.
+    pub fn forget(&mut self) {
+        self.by_term.clear();
+        for known in &mut self.known {
+            known.votes.clear();
+        }
     }
 
     pub fn left(&mut self, index: usize) {
@@ -189,4 +240,9 @@ impl Judge {
         }
         self.known[index].active = active;
     }
+}
+
+fn votes(domain: &Domain) -> bool {
+    let members = domain.servers.iter().flatten();
+    domain.hot_standby && members.filter(|member| !member.maintenance).count() >= 3
 }

@@ -1,13 +1,14 @@
 //! Whole domains in a simulated world: real machines, the real lease, and faked networks, disks, clocks and kernels, all
 //! from a seed. Nothing here waits for anything real.
 //!
-//! - `cargo test --test pair`: 200 seeds of each family, 100 of those that take longer, and those that once failed.
+//! - `cargo test --test pair`: 200 seeds of each family, 100 or 60 of those that take longer, and those that once failed.
 //! - `PAIR_SEED=17 cargo test --test pair`: seed 17 of every family (a failure names its family).
 //! - `PAIR_SEEDS=0..5000 cargo test --test pair`: a long run.
 //! - `PAIR_LINES=500`: how much of the trace a failure shows.
 #![forbid(unsafe_code)]
 
 mod chaos;
+mod file;
 mod flaw;
 mod host;
 mod judge;
@@ -34,7 +35,10 @@ use halb::pair::advert::Advert;
 use halb::pair::event::Event;
 use halb::pair::machine::Machine;
 use halb::pair::machine::Setup;
+use halb::pair::standing::Standing;
 
+use crate::file::flaw::FlawedKeeper;
+use crate::file::subject::keeper;
 use crate::flaw::FLAWS;
 use crate::flaw::Flaw;
 use crate::flaw::Flawed;
@@ -49,6 +53,7 @@ use crate::subject::Subject;
 /// Seeds of a family in the ordinary run, and of those whose worlds take longer to play.
 const SEEDS: u64 = 200;
 const SEEDS_OF_LONG: u64 = 100;
+const SEEDS_OF_LONGEST: u64 = 60;
 
 /// Seeds beyond those that show a fault which the machine once had.
 const ONCE_FAILED: [(Family, u64); 6] = [
@@ -126,10 +131,34 @@ fn everything_at_once_is_survived() {
     family(Family::Everything);
 }
 
+/// While they cannot reach each other, main and backup change roles in the file of one of them, and both claim as main by
+/// the same number. [`verdict`] has them agree as soon as they hear each other.
+#[test]
+fn two_that_serve_by_the_same_term_agree_when_they_meet() {
+    let profile = Profile::of(Family::Lossy, 452);
+    let seen = run::attempt(&profile, &maker(Flaw::None), false);
+    let ties = seen.map(|seen| seen.ties).map_err(|(fault, _)| fault);
+    assert_eq!(ties, Ok(1));
+}
+
+#[test]
+fn clocks_that_jump_and_run_apart_harm_nobody() {
+    family(Family::Clocks);
+}
+
+#[test]
+fn no_accepted_file_is_lost_and_all_come_to_have_the_same() {
+    let seen = family(Family::Files);
+    assert!(seen.accepted > 0 && seen.conflicts > 0, "{seen:?}");
+}
+
 fn family(family: Family) -> Report {
     let once_failed = ONCE_FAILED.iter().filter(|(other, _)| *other == family);
-    let is_long = matches!(family, Family::Healthy | Family::Votes | Family::Everything);
-    let ordinary = if is_long { SEEDS_OF_LONG } else { SEEDS };
+    let ordinary = match family {
+        Family::Clocks | Family::Files => SEEDS_OF_LONGEST,
+        Family::Healthy | Family::Votes | Family::Everything => SEEDS_OF_LONG,
+        _ => SEEDS,
+    };
     let seeds = run::seeds(ordinary, once_failed.map(|(_, seed)| *seed));
     run::family(family, &seeds, &maker(Flaw::None))
 }
@@ -176,6 +205,10 @@ impl Subject for Machine {
     fn advert(&self) -> Advert {
         Machine::advert(self)
     }
+
+    fn standing(&self, now: Instant) -> Standing {
+        Machine::standing(self, now)
+    }
 }
 
 fn machine(birth: Birth) -> Box<dyn Subject> {
@@ -190,7 +223,13 @@ fn machine(birth: Birth) -> Box<dyn Subject> {
 
 fn maker(flaw: Flaw) -> Rc<Maker> {
     if flaw == Flaw::None {
-        return Rc::new(machine);
+        return Rc::new(Maker {
+            machine: Box::new(machine),
+            keeper: Box::new(keeper),
+        });
     }
-    Rc::new(move |birth| Box::new(Flawed::new(birth, flaw, machine)))
+    Rc::new(Maker {
+        machine: Box::new(move |birth| Box::new(Flawed::new(birth, flaw, machine))),
+        keeper: Box::new(move |found| Box::new(FlawedKeeper::new(found, flaw))),
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::file::judge::FILES_WITHIN;
 use crate::judge::ALIVE_WITHIN;
 use crate::net::Weather;
 use crate::queue::MILLISECOND;
@@ -22,9 +23,11 @@ pub enum Family {
     Votes,
     Rolling,
     Everything,
+    Clocks,
+    Files,
 }
 
-pub const FAMILIES: [Family; 12] = [
+pub const FAMILIES: [Family; 14] = [
     Family::Healthy,
     Family::Single,
     Family::Crashes,
@@ -37,6 +40,8 @@ pub const FAMILIES: [Family; 12] = [
     Family::Votes,
     Family::Rolling,
     Family::Everything,
+    Family::Clocks,
+    Family::Files,
 ];
 
 /// One kind of trouble, or of order.
@@ -45,6 +50,8 @@ pub enum Kind {
     Kill,
     KillWarden,
     KillBoth,
+    /// Warden and keeper, and not the balancer.
+    Forsake,
     Power,
     Suspend,
     StallThread,
@@ -73,12 +80,19 @@ pub enum Kind {
     Maintenance,
     Roles,
     Leave,
+    /// Dies a few steps from now, whatever it does then.
+    AtStep,
+    EditFile,
+    EditEverywhere,
+    EditByOrder,
+    StallControl,
 }
 
 const CRASHES: &[Kind] = &[
     Kind::Kill,
     Kind::KillWarden,
     Kind::KillBoth,
+    Kind::Forsake,
     Kind::Power,
     Kind::Unreadable,
 ];
@@ -110,6 +124,15 @@ const SUSPENDS: &[Kind] = &[
     Kind::StallThread,
     Kind::CutLinks,
 ];
+const CLOCKS: &[Kind] = &[
+    Kind::Suspend,
+    Kind::Suspend,
+    Kind::StallBoth,
+    Kind::CutLinks,
+    Kind::Partition,
+    Kind::Kill,
+    Kind::Activate,
+];
 const DISKS: &[Kind] = &[
     Kind::DiskSlow,
     Kind::DiskFull,
@@ -134,6 +157,26 @@ const GENTLE: &[Kind] = &[
     Kind::ActivateWithoutCut,
     Kind::Leave,
 ];
+const FILES: &[Kind] = &[
+    Kind::EditFile,
+    Kind::EditFile,
+    Kind::EditEverywhere,
+    Kind::EditByOrder,
+    Kind::Roles,
+    Kind::AtStep,
+    Kind::AtStep,
+    Kind::Kill,
+    Kind::Power,
+    Kind::DiskFull,
+    Kind::DiskSlow,
+    Kind::CutLinks,
+    Kind::CutOneWay,
+    Kind::Partition,
+    Kind::StallControl,
+    Kind::StallThread,
+    Kind::Suspend,
+    Kind::Activate,
+];
 const ROLLING: &[Kind] = &[
     Kind::Leave,
     Kind::Leave,
@@ -142,11 +185,12 @@ const ROLLING: &[Kind] = &[
     Kind::Maintenance,
 ];
 /// Each with the longest gap that is promised for it, in [`Profile::gap_max`].
-const SINGLES: [Kind; 5] = [
+const SINGLES: [Kind; 6] = [
     Kind::Kill,
     Kind::StallThread,
     Kind::Partition,
     Kind::KillBoth,
+    Kind::Forsake,
     Kind::Suspend,
 ];
 
@@ -162,6 +206,14 @@ pub struct Profile {
     pub activate_on_failure: bool,
     pub grace: Duration,
     pub weather: Weather,
+    /// Servers have keepers of the domain file.
+    pub files: bool,
+    /// Some texts cannot be the configuration of some servers.
+    pub picky: bool,
+    /// What keepers tell each other is lost, late and doubled.
+    pub careless: bool,
+    /// Clocks run apart.
+    pub drifts: bool,
     pub faults: Vec<Kind>,
     /// Hosts start within so long.
     pub starts: u64,
@@ -183,6 +235,8 @@ impl Profile {
         let votes = family == Family::Votes || (family == Family::Everything && random.chance(500));
         let hosts = if votes {
             random.pick(&[3, 3, 3, 4, 5])
+        } else if matches!(family, Family::Clocks | Family::Files) {
+            random.pick(&[2, 2, 3, 4])
         } else {
             2
         };
@@ -200,6 +254,10 @@ impl Profile {
             activate_on_failure: random.chance(800),
             grace: Duration::from_millis(grace),
             weather: weather(family, &mut random),
+            files: family == Family::Files,
+            picky: false,
+            careless: false,
+            drifts: family == Family::Clocks,
             faults: faults(family, &mut random),
             starts: random.pick(&[0, 300 * MILLISECOND, 3 * SECOND]),
             first_fault,
@@ -222,15 +280,24 @@ impl Profile {
         match family {
             Family::Single => profile.make_single(&mut random),
             Family::Healthy => profile.make_gentle(),
+            Family::Files => profile.give_files(&mut random),
             _ => {}
         }
-        profile.end = profile.healed + ALIVE_WITHIN + profile.watched;
+        profile.end += profile.healed + ALIVE_WITHIN + profile.watched;
         profile
     }
 
     /// Whether nothing can go wrong but what is ordered.
     pub fn gentle(&self) -> bool {
         self.family == Family::Healthy
+    }
+
+    fn give_files(&mut self, random: &mut Random) {
+        self.hot_standby = true;
+        self.picky = random.chance(200);
+        self.careless = random.chance(300);
+        self.healed = self.first_fault + random.between(4000, 14_000) * MILLISECOND;
+        self.end = FILES_WITHIN;
     }
 
     fn make_gentle(&mut self) {
@@ -281,7 +348,7 @@ fn faults(family: Family, random: &mut Random) -> Vec<Kind> {
     match family {
         Family::Healthy => GENTLE.to_vec(),
         Family::Single => vec![random.pick(&SINGLES)],
-        Family::Crashes => CRASHES.to_vec(),
+        Family::Crashes => [CRASHES, &[Kind::AtStep, Kind::Activate]].concat(),
         Family::Cuts => CUTS.to_vec(),
         Family::OneWay => ONE_WAY.to_vec(),
         Family::Lossy => [CUTS, ORDERS, CRASHES].concat(),
@@ -289,6 +356,8 @@ fn faults(family: Family, random: &mut Random) -> Vec<Kind> {
         Family::Suspends => SUSPENDS.to_vec(),
         Family::Disks => DISKS.to_vec(),
         Family::Rolling => ROLLING.to_vec(),
+        Family::Clocks => CLOCKS.to_vec(),
+        Family::Files => FILES.to_vec(),
         Family::Votes | Family::Everything => {
             if random.chance(500) {
                 return all;

@@ -9,6 +9,7 @@ use halb::pair::event::Event;
 use halb::pair::event::FromWarden;
 
 use crate::chaos::Repair;
+use crate::file::Happening;
 use crate::seal::Envelope;
 
 pub const MICROSECOND: u64 = 1_000;
@@ -83,6 +84,23 @@ pub enum What {
     },
     /// Another warden instead of the one that was lost.
     Warden {
+        host: usize,
+        life: u64,
+    },
+    /// Something for the keeper of the domain file, or for what drives it.
+    Control {
+        host: usize,
+        life: u64,
+        what: Box<Happening>,
+    },
+    /// Streams are looked at.
+    Streams,
+    /// Somebody repairs files that some server cannot take.
+    Mend {
+        turn: usize,
+    },
+    /// The pair thread looks whether the addresses are there that its last warden has left.
+    Left {
         host: usize,
         life: u64,
     },

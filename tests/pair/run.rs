@@ -89,5 +89,9 @@ impl Report {
         self.refused += other.refused;
         self.restarts += other.restarts;
         self.overlaps += other.overlaps;
+        self.ties += other.ties;
+        self.accepted += other.accepted;
+        self.conflicts += other.conflicts;
+        self.same_after = self.same_after.max(other.same_after);
     }
 }

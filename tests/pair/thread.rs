@@ -20,6 +20,7 @@ use crate::queue::What;
 use crate::seal::Envelope;
 use crate::world::NAMES;
 use crate::world::World;
+use crate::world::node;
 
 const BEAT_EVERY: u64 = 20 * MILLISECOND;
 /// More actions out of one event are a machine that does not end.
@@ -193,6 +194,9 @@ impl World {
                     .say(self.now, format_args!("{name}: -> {action:?}"));
             }
             self.perform(index, action);
+            if action != Action::Advertise && !self.profile.files {
+                self.step_taken(index);
+            }
         }
         noted
     }
@@ -224,6 +228,10 @@ impl World {
     }
 
     fn store(&mut self, index: usize, ballot: Ballot) {
+        if ballot.vote == Some(node(index)) {
+            self.judge
+                .claims(index, ballot.term, self.hosts[index].domain);
+        }
         let disk = &mut self.hosts[index].disk;
         disk.jobs.push_back(ballot);
         if disk.jobs.len() == 1 {

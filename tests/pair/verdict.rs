@@ -83,13 +83,7 @@ impl World {
             });
         }
         if advert.state == State::Active {
-            let first = *judge.by_term.entry(advert.term).or_insert(index);
-            judge.check(first == index, || {
-                format!(
-                    "{name} is active in {:?}, as {} was",
-                    advert.term, NAMES[first]
-                )
-            });
+            judge.serves_by(index, advert.term);
         }
         let says_gone = !advert.holds || advert.released.is_some();
         judge.check(!holds || !says_gone, || {
@@ -158,6 +152,9 @@ impl World {
         self.judge_overlap();
         self.judge_service();
         self.judge_pending();
+        if self.profile.files {
+            self.judge_files();
+        }
         self.judge_healed();
     }
 
@@ -215,6 +212,9 @@ impl World {
 
     /// Whether three or more take part, and have for long enough.
     fn votes(&self) -> bool {
+        if self.profile.files {
+            return self.hosts.len() >= 3; // roles change, and nothing else
+        }
         let members = self.file.servers.iter().flatten();
         let part = members.filter(|member| !member.maintenance).count();
         self.file_is_everywhere()
@@ -296,9 +296,9 @@ impl World {
 
     /// Everything has healed: exactly one serves, and goes on.
     fn judge_healed(&mut self) {
-        if self.now < self.profile.healed {
+        let Some(healed) = self.healed_at() else {
             return;
-        }
+        };
         let active: Vec<usize> = (0..self.hosts.len())
             .filter(|index| self.state(*index) == Some(State::Active))
             .collect();
@@ -306,18 +306,22 @@ impl World {
             .filter(|index| self.hosts[*index].holds(self.now))
             .collect();
         let one = active.len() == 1 && active == holding;
-        let in_time = self.now < self.profile.healed + ALIVE_WITHIN && self.judge.settled.is_none();
+        let sound = one && (!self.profile.files || self.roles_fit());
+        let in_time = self.now < healed + ALIVE_WITHIN && self.judge.settled.is_none();
         if in_time {
             let since = *self.judge.sound.get_or_insert(self.now);
-            if !one {
+            if !sound {
                 self.judge.sound = None;
             }
-            if !one || self.now - since < QUIET {
+            if !sound || self.now - since < QUIET {
                 return;
             }
         }
         self.judge.check(one, || {
             format!("everything has healed, but active are {active:?}, and the addresses are at {holding:?}")
+        });
+        self.judge.check(sound, || {
+            "everything has healed, but some server is not what the file says".into()
         });
         let Some(first) = active.first() else {
             return;
@@ -334,6 +338,14 @@ impl World {
         });
         self.judge
             .check(roles, || "a server without a role is active".into());
+    }
+
+    /// Everything has healed, and all have the same file.
+    fn healed_at(&self) -> Option<u64> {
+        if self.profile.files {
+            return self.judge.files.same_at;
+        }
+        (self.now >= self.profile.healed).then_some(self.profile.healed)
     }
 
     pub fn judge_end(&mut self) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use halb::pair::event::Event;
 use halb::pair::event::FromWarden;
+use halb::pair::event::Order;
 use halb::pair::event::Reply;
 use halb::pair::lease::Do;
 use halb::pair::lease::Lease;
@@ -16,11 +17,13 @@ use crate::queue::SECOND;
 use crate::queue::What;
 use crate::world::World;
 
-const LEASE: Duration = Duration::from_secs(1);
+pub const LEASE: Duration = Duration::from_secs(1);
 /// The kernel looks at lifetimes so coarsely that an address may stay so much longer.
 pub const KERNEL_LATE: u64 = 900 * MILLISECOND;
 const PROBES: u32 = 3;
 const PROBE_EVERY: u64 = 20 * MILLISECOND;
+/// A process whose warden nobody replaces looks itself whether the kernel still has the addresses.
+const LOOK_EVERY: u64 = 20 * MILLISECOND;
 const PING_EVERY: u64 = 200 * MILLISECOND;
 /// More that was told waits in no pipe; the newest is refused.
 const PIPE_MAX: usize = 100;
@@ -286,5 +289,39 @@ impl World {
         let seen = self.now + self.random.between(100, 2000) * MICROSECOND;
         self.queue.push(seen, What::Given { host, life, event });
         self.queue.push(seen + delay, What::Warden { host, life });
+    }
+
+    /// So is its keeper: nobody starts another one, and the process is told to end.
+    pub fn forsake(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        host.warden = None;
+        if !std::mem::take(&mut host.keeper) {
+            return; // that is known
+        }
+        let Some(process) = &host.process else {
+            return;
+        };
+        let (host, life) = (index, process.life);
+        let seen = self.now + self.random.between(100, 2000) * MICROSECOND;
+        let events = [Event::Warden(FromWarden::Ended), Event::Order(Order::Leave)];
+        for event in events.map(Box::new) {
+            self.queue.push(seen, What::Given { host, life, event });
+        }
+        self.queue
+            .push(seen + LOOK_EVERY, What::Left { host, life });
+    }
+
+    pub fn look_what_is_left(&mut self, index: usize, life: u64) {
+        if self.hosts[index].process_of(life).is_none() {
+            return;
+        }
+        let is_there = self.hosts[index]
+            .addresses
+            .is_some_and(|until| until > self.now);
+        if !is_there {
+            return self.say(index, FromWarden::Holds(false));
+        }
+        let at = self.now + LOOK_EVERY;
+        self.queue.push(at, What::Left { host: index, life });
     }
 }

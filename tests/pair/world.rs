@@ -11,8 +11,12 @@ use halb::pair::event::Order;
 use halb::pair::event::Plane;
 use halb::pair::event::Readiness;
 use halb::pair::node::NodeId;
+use halb::pair::term::Term;
 
 use crate::chaos::Repair;
+use crate::file::disk::FileDisk;
+use crate::file::judge::MENDED_AFTER;
+use crate::file::stream::Stream;
 use crate::host::Clocks;
 use crate::host::Disk;
 use crate::host::Host;
@@ -29,8 +33,12 @@ use crate::random::Random;
 use crate::subject::Birth;
 use crate::subject::Maker;
 use crate::trace::Trace;
+use crate::warden::LEASE;
 
 pub const NAMES: [&str; 5] = ["lb1", "lb2", "lb3", "lb4", "lb5"];
+
+/// Two clocks come apart by a thousandth at most: more no quartz does.
+const DRIFT_MAX: u64 = 500;
 
 pub struct World {
     pub now: u64,
@@ -41,10 +49,11 @@ pub struct World {
     pub chance: Random,
     pub hosts: Vec<Host>,
     pub net: Net,
+    pub streams: Vec<Stream>,
     pub judge: Judge,
     pub trace: Trace,
     pub maker: Rc<Maker>,
-    /// The domain file as it was written last, by anybody.
+    /// The domain file as it was written last, by anybody. Where servers have keepers each has its own until all have the same.
     pub file: Domain,
     pub generation: u64,
     /// Faults are over.
@@ -62,15 +71,18 @@ impl World {
                 clocks: Clocks {
                     offset: random.below(1 << 50),
                     lost: 0,
+                    drift: drift(profile, index),
                 },
                 powered: true,
                 suspended: None,
                 groggy: false,
                 addresses: None,
                 disk: Disk::default(),
+                files: FileDisk::new(),
                 domain: seen_by(index, file),
                 process: None,
                 warden: None,
+                keeper: false,
                 generation: 1,
                 lives: 0,
                 warden_delay: 5 * MILLISECOND,
@@ -82,9 +94,17 @@ impl World {
         }
         queue.push(profile.first_fault, What::Fault);
         queue.push(profile.healed, What::Heal);
+        if profile.files {
+            queue.push(0, What::Streams);
+        }
+        if profile.picky {
+            let turn = 0;
+            queue.push(profile.healed + MENDED_AFTER, What::Mend { turn });
+        }
         World {
             now: 0,
             net: Net::new(profile.hosts, profile.links, profile.weather),
+            streams: Stream::all(profile.hosts),
             judge: Judge::new(),
             profile: profile.clone(),
             queue,
@@ -156,12 +176,17 @@ impl World {
             } => self.handed(host, life, number),
             What::Start { host } => self.start(host),
             What::Warden { host, life } => {
-                if self.hosts[host].process_of(life).is_some() && self.hosts[host].warden.is_none()
-                {
+                let place = &mut self.hosts[host];
+                let wants = place.keeper && place.warden.is_none();
+                if wants && place.process_of(life).is_some() {
                     self.start_warden(host);
                 }
             }
+            What::Left { host, life } => self.look_what_is_left(host, life),
             What::File { host, domain } => self.take_file(host, *domain),
+            What::Control { host, life, what } => self.control(host, life, *what),
+            What::Streams => self.look_at_streams(),
+            What::Mend { turn } => self.mend_files(turn),
             What::Fault => self.next_fault(),
             What::Heal => self.heal(),
             What::Repaired(repair) => self.repair(repair),
@@ -184,8 +209,15 @@ impl World {
             | What::Handed { host, .. }
             | What::Start { host }
             | What::Warden { host, .. }
+            | What::Control { host, .. }
+            | What::Left { host, .. }
             | What::File { host, .. } => *host,
-            What::Datagram { .. } | What::Fault | What::Heal | What::Repaired(_) => return None,
+            What::Datagram { .. }
+            | What::Streams
+            | What::Mend { .. }
+            | What::Fault
+            | What::Heal
+            | What::Repaired(_) => return None,
         };
         let late = |sleep: Sleep| sleep.until.max(self.now);
         self.hosts[host].suspended.map(late)
@@ -199,19 +231,27 @@ impl World {
         if self.hosts[index].suspended.is_some() {
             return self.queue.push(now, What::Start { host: index }); // when it thaws
         }
+        if self.profile.files {
+            self.repair_file(index);
+            self.hosts[index].domain = self.domain_of(index, &self.hosts[index].files.text);
+        }
         self.boots += 1;
         let boot = self.boots << 8 | index as u64;
         let host = &mut self.hosts[index];
         host.lives += 1;
         let ballot = (!host.disk.unreadable).then_some(host.disk.ballot);
         host.disk.unreadable = false;
+        if ballot.is_none() && self.nobody_else_remembers(index) {
+            self.judge.forget();
+        }
+        let host = &mut self.hosts[index];
         let birth = Birth {
             domain: host.domain,
             boot,
             ballot,
             now: host.clocks.monotonic(now),
         };
-        let machine = (self.maker)(birth);
+        let machine = (self.maker.machine)(birth);
         host.process = Some(Process {
             life: host.lives,
             boot,
@@ -235,6 +275,8 @@ impl World {
             broken: false,
             readiness: Readiness::default(),
             ends: false,
+            control: None,
+            dies_in: None,
         });
         self.note(
             index,
@@ -244,11 +286,25 @@ impl World {
         self.begin(index);
     }
 
+    /// No other server knows of any term: not by its process, nor by a ballot that can be read.
+    fn nobody_else_remembers(&self, index: usize) -> bool {
+        let mut others = self.hosts.iter().enumerate();
+        others.all(|(other, host)| match &host.process {
+            _ if other == index => true,
+            Some(process) => process.machine.advert().term == Term::default(),
+            None => host.disk.unreadable,
+        })
+    }
+
     fn begin(&mut self, index: usize) {
         let Some(process) = &self.hosts[index].process else {
             return;
         };
         let life = process.life;
+        self.hosts[index].keeper = true;
+        if self.profile.files {
+            self.start_control(index);
+        }
         self.start_warden(index);
         let ready = self.now + self.random.between(100, 600) * MILLISECOND;
         let (host, event) = (index, Box::new(Event::Plane(Plane::Serves)));
@@ -256,7 +312,7 @@ impl World {
         self.queue.push(ready, What::Repaired(Repair::Ready(index)));
         // Whoever was away is told what the file says now.
         let domain = Box::new(seen_by(index, self.file));
-        if self.hosts[index].domain != *domain {
+        if !self.profile.files && self.hosts[index].domain != *domain {
             self.queue.push(ready, What::File { host, domain });
         }
         self.act(index);
@@ -302,7 +358,7 @@ impl World {
     /// Whether all have the file as it was written last.
     pub fn file_is_everywhere(&self) -> bool {
         let same = |(index, host): (usize, &Host)| host.domain == seen_by(index, self.file);
-        self.hosts.iter().enumerate().all(same)
+        self.profile.files || self.hosts.iter().enumerate().all(same)
     }
 
     fn take_file(&mut self, index: usize, domain: Domain) {
@@ -328,7 +384,10 @@ impl World {
             return;
         };
         change(&mut process.readiness);
-        process.readiness.file.generation = host.generation;
+        match &process.control {
+            Some(control) => process.readiness.file = control.keeper.head().version,
+            None => process.readiness.file.generation = host.generation,
+        }
         let (life, readiness) = (process.life, process.readiness);
         self.give(index, life, Event::Readiness(readiness));
     }
@@ -376,6 +435,13 @@ impl World {
     }
 }
 
+/// How many millionths too fast or too slow the clocks of a host are.
+fn drift(profile: &Profile, index: usize) -> i64 {
+    let mut random = Random::of(profile.seed, 0xD81F + index as u64);
+    let most = if profile.drifts { DRIFT_MAX } else { 0 };
+    random.below(most * 2 + 1) as i64 - most as i64
+}
+
 fn domain(profile: &Profile) -> Domain {
     let mut servers = [None; SERVERS_MAX];
     for (place, name) in servers.iter_mut().zip(&NAMES[..profile.hosts]) {
@@ -394,6 +460,7 @@ fn domain(profile: &Profile) -> Domain {
         has_ping: profile.has_ping,
         activate_backup_on_local_failure: profile.activate_on_failure,
         switch_grace: profile.grace,
+        lease: LEASE,
     }
 }
 

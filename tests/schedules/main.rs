@@ -7,11 +7,13 @@
 mod bandwidth;
 mod board;
 mod exchange;
+mod hatch;
 mod inboxes;
 mod model;
 mod outputs;
 mod places;
 mod plane;
+mod plans;
 mod records;
 mod snapshots;
 mod standing;

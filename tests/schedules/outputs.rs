@@ -10,6 +10,7 @@ use crate::Bells;
 use crate::model::output::OutputId;
 use crate::model::output::OutputSet;
 use crate::model::standing::Health;
+use crate::plane::advance;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::outputs::Waited;
 use crate::plane::queue::Cancelled;
@@ -19,6 +20,7 @@ use crate::plane::queue::What;
 use crate::plane::set_health;
 use crate::plane::standing::Epoch;
 use crate::plane::standing::Standings;
+use crate::plane::sync::waiting_for_nobody;
 use crate::try_all_orders;
 
 struct House {
@@ -51,7 +53,7 @@ impl House {
     fn new(workers: usize, outputs: usize) -> Arc<House> {
         let places = OutputPlaces::new(workers, outputs, workers);
         for index in 0..outputs {
-            places.set_maximum(output(index), 1, |_| {});
+            places.set_maximum(output(index), 1);
         }
         Arc::new(House {
             places,
@@ -94,7 +96,8 @@ impl House {
         let mut calls = Vec::new();
         loop {
             self.bells.sleep(worker);
-            self.places.collect(worker, &mut calls);
+            self.places
+                .collect(worker, &mut calls, |w| self.bells.wake(w));
             for call in calls.drain(..) {
                 assert_eq!(call.ticket, ticket);
                 match call.what {
@@ -110,9 +113,22 @@ impl House {
         }
     }
 
+    /// By control.
     fn probe(&self, health: Health) {
-        let found = (output(0), health);
-        set_health(&self.standings, &self.places, found, |w| self.bells.wake(w));
+        self.probe_and_wake(health, |worker| self.bells.wake(worker));
+    }
+
+    fn probe_and_wake(&self, health: Health, wake: impl FnMut(usize)) {
+        set_health(&self.standings, &self.places, (output(0), health), wake);
+    }
+
+    /// Sleeps until it is woken, for nobody of its own.
+    fn answer_nothing(&self, worker: usize) {
+        self.bells.sleep(worker);
+        let mut calls = Vec::new();
+        self.places
+            .collect(worker, &mut calls, |w| self.bells.wake(w));
+        assert_eq!(calls, []);
     }
 
     fn go_in(&self, output: OutputId) -> u64 {
@@ -128,6 +144,10 @@ impl House {
 
     /// Everybody has gone and left nothing behind.
     fn assert_empty(&self) {
+        // Control may have asked for something that nobody has seen to.
+        for worker in 0..self.bells.0.len() {
+            self.places.collect(worker, &mut Vec::new(), |_| {});
+        }
         assert_eq!(self.places.queue().now, 0);
         for index in 0..self.inside.len() {
             assert_eq!(self.places.taken(output(index)), 0);
@@ -355,5 +375,62 @@ fn a_change_keeps_the_order_over_workers() {
         for waiter in waiters {
             waiter.join().unwrap();
         }
+    });
+}
+
+/// Control has told worker 0 of the change, and not yet worker 1, whose session it is for.
+#[test]
+fn control_that_stands_still_in_the_middle_holds_up_nobody() {
+    try_all_orders(2, || {
+        let (house, control) = (House::new(2, 1), Bells::new(1));
+        house.probe(Health::Checking);
+        (0..2).for_each(|worker| house.answer_nothing(worker));
+        let ticket = house.line_up(1, OutputSet::EMPTY);
+        let (probed, stands) = (Arc::clone(&house), Arc::clone(&control));
+        let probe = thread::spawn(move || {
+            probed.probe_and_wake(Health::Up, |worker| {
+                if worker == 1 {
+                    stands.sleep(0);
+                }
+                probed.bells.wake(worker);
+            });
+        });
+        let waits = Arc::clone(&house);
+        let waiter = thread::spawn(move || {
+            let output = waits.await_grant(1, ticket, wants_if_up);
+            waits.go_in(output);
+            waits.leave(output);
+        });
+        house.answer_nothing(0);
+        waiter.join().unwrap();
+        control.wake(0);
+        probe.join().unwrap();
+        house.assert_empty();
+    });
+}
+
+/// As after a reload: the places of a raised maximum go to those who wait.
+#[test]
+fn a_raised_maximum_misses_nobody() {
+    try_all_orders(2, || {
+        let house = House::new(2, 1);
+        assert!(house.places.try_take(output(0)));
+        let control = Arc::clone(&house);
+        let reload = thread::spawn(move || {
+            waiting_for_nobody(|| {
+                control.places.set_maximum(output(0), 2);
+                let epoch = advance(&control.standings);
+                control
+                    .places
+                    .reexamine(epoch, |worker| control.bells.wake(worker));
+            });
+        });
+        let taken = house.enter(1, only(0));
+        reload.join().unwrap();
+        for output in [output(0), taken] {
+            house.places.give_back(output, |w| house.bells.wake(w));
+        }
+        assert_eq!(house.places.maximum(output(0)), 2);
+        assert_eq!(house.places.taken_most(output(0)), 2);
     });
 }

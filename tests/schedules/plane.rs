@@ -9,6 +9,8 @@ pub mod board;
 mod chain;
 #[path = "../../src/plane/exchange.rs"]
 pub mod exchange;
+#[path = "../../src/plane/hatch.rs"]
+pub mod hatch;
 #[path = "../../src/plane/inbox.rs"]
 pub mod inbox;
 #[path = "../../src/plane/outbox.rs"]
@@ -17,6 +19,8 @@ pub mod outbox;
 pub mod outputs;
 #[path = "../../src/plane/places.rs"]
 pub mod places;
+#[path = "../../src/plane/plans.rs"]
+pub mod plans;
 #[path = "../../src/plane/queue.rs"]
 pub mod queue;
 #[path = "../../src/plane/records.rs"]
@@ -34,17 +38,20 @@ use crate::model::standing::Switch;
 use crate::plane::outputs::OutputPlaces;
 use crate::plane::standing::Epoch;
 use crate::plane::standing::Standings;
+use crate::plane::sync::waiting_for_nobody;
 
-/// What `src/plane/mod.rs` does for control.
+/// What `src/plane/mod.rs` does for control, which waits for no worker's lock.
 pub fn set_health(
     standings: &Standings,
     places: &OutputPlaces,
     (output, health): (OutputId, Health),
     wake: impl FnMut(usize),
 ) {
-    if let Some(epoch) = standings.set_health(output, health) {
-        places.reexamine(epoch, wake);
-    }
+    waiting_for_nobody(|| {
+        if let Some(epoch) = standings.set_health(output, health) {
+            places.reexamine(epoch, wake);
+        }
+    });
 }
 
 /// The word alone.
@@ -55,4 +62,9 @@ pub fn find_health(standings: &Standings, output: OutputId, health: Health) -> O
 /// The word alone.
 pub fn order_switch(standings: &Standings, output: OutputId, switch: Switch) -> Option<Epoch> {
     standings.set_switch(output, switch)
+}
+
+/// As with a new plan.
+pub fn advance(standings: &Standings) -> Epoch {
+    standings.advance()
 }

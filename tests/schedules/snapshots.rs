@@ -6,6 +6,7 @@ use loom::thread;
 
 use crate::Bells;
 use crate::plane::snapshot::Desk;
+use crate::plane::sync::waiting_for_nobody;
 use crate::try_all_orders;
 
 const WORKER: usize = 0;
@@ -23,10 +24,11 @@ fn a_copy_is_whole_and_of_its_own_round() {
                     wakes.sleep(WORKER);
                 }
                 for piece in [1, 2] {
-                    let complete = theirs.put(|items| {
+                    let add = |items: &mut Vec<u32>| {
                         items.push(round + piece);
                         piece == 2
-                    });
+                    };
+                    let complete = waiting_for_nobody(|| theirs.put(add));
                     if complete {
                         wakes.wake(CONTROL);
                     }

@@ -4,13 +4,47 @@
 //! happen. Its fences are exact, so such a write has one behind it here: enough for what HALB rests on, that of two
 //! threads which each write and then read the other's word one sees the other.
 
-pub use loom::sync::Mutex;
 pub use loom::sync::MutexGuard;
 pub use loom::sync::atomic::AtomicBool;
 pub use loom::sync::atomic::AtomicU8;
 pub use loom::sync::atomic::Ordering;
 
+use std::cell::Cell;
+use std::sync::LockResult;
+use std::sync::TryLockResult;
+
 use loom::sync::atomic::fence;
+
+loom::thread_local! {
+    static WAITS_FOR_NOBODY: Cell<bool> = Cell::new(false);
+}
+
+/// Does something that may try locks, and must not wait for one.
+pub fn waiting_for_nobody<T>(work: impl FnOnce() -> T) -> T {
+    let before = WAITS_FOR_NOBODY.with(|word| word.replace(true));
+    let done = work();
+    WAITS_FOR_NOBODY.with(|word| word.set(before));
+    done
+}
+
+/// As `std`'s.
+pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub fn new(value: T) -> Mutex<T> {
+        Mutex(loom::sync::Mutex::new(value))
+    }
+
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        let waits = WAITS_FOR_NOBODY.with(|word| !word.get());
+        assert!(waits, "whoever has the lock may stand still");
+        self.0.lock()
+    }
+
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        self.0.try_lock()
+    }
+}
 
 /// As `std`'s.
 #[derive(Default)]

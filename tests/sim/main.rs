@@ -216,6 +216,16 @@ fn what_is_lost_between_workers_is_counted_by_nobody() {
     }
 }
 
+#[test]
+fn who_is_idle_when_a_switch_is_called_off_stays() {
+    script::keep_through_a_switch();
+}
+
+#[test]
+fn who_waits_chooses_by_the_newest_plan() {
+    script::choose_by_a_plan_that_came_in_mid_turn();
+}
+
 /// What the fuzzer begins with, and what it once found.
 #[test]
 fn every_script_of_the_corpus_is_survived() {

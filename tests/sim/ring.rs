@@ -219,6 +219,9 @@ impl Ring for SimRing {
             assert!(!twice, "two sends at a time on {socket:?}");
         });
         self.with(|world| world.flow.hand_over(world.now, range.len()));
+        if let Some(meanwhile) = self.with(|world| world.meanwhile.take()) {
+            meanwhile();
+        }
         let deed = Deed::Send {
             conn,
             buffer: Some(buffer),

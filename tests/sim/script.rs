@@ -12,6 +12,7 @@ use halb::balance::hash::HashKey;
 use halb::model::plan::Plan;
 use halb::plane::Order;
 use halb::plane::Plane;
+use halb::plane::handover::Handover;
 use halb::ring::port::Socket;
 use halb::worker::Learning;
 use halb::worker::Leftovers;
@@ -113,13 +114,22 @@ struct Stage {
 
 impl Stage {
     fn new(script: &mut Script<'_>, traced: bool) -> Stage {
-        let profile = profile(script.byte(), script.byte());
+        Stage::of(profile(script.byte(), script.byte()), traced, |plan| plan)
+    }
+
+    /// Nothing goes wrong in it but what a test does. `change` makes the worker's plan.
+    fn quiet(change: impl FnOnce(Plan) -> Plan) -> Stage {
+        Stage::of(profile(0, 0), false, change)
+    }
+
+    fn of(profile: Profile, traced: bool, change: impl FnOnce(Plan) -> Plan) -> Stage {
         let world = Rc::new(RefCell::new(World::new(profile.clone(), traced)));
-        let plan = Arc::new(Plan {
+        let plan = Arc::new(change(Plan {
             max_head_bytes: 4096,
             ..run::plan(&world.borrow())
-        });
+        }));
         let plane = Arc::new(Plane::new(1, profile.max_connections));
+        plane.set_maxima(&plan);
         let ring = SimRing::new(&world, 0);
         let listeners = vec![Socket(LISTENER)];
         Stage {
@@ -294,6 +304,69 @@ impl Stage {
         run::home(&self.world.borrow(), 0);
         run::at_rest(&self.plane);
     }
+}
+
+/// A connection that is kept through a switch that is called off: it is there for its next request.
+pub fn keep_through_a_switch() {
+    let mut stage = Stage::quiet(|plan| plan);
+    let wish = |stage: &Stage, handover| {
+        let mut world = stage.world.borrow_mut();
+        stage.plane.set_handover(handover, |one| world.wake(one));
+    };
+    stage.connect();
+    for number in 0..2 {
+        stage.say(true, 0, REQUESTS, 0);
+        stage.pass(BETWEEN);
+        let asked = stage.backends.len() - 1;
+        stage.say(false, asked, RESPONSES, 0);
+        stage.pass(BETWEEN);
+        wish(&stage, Handover::Drain);
+        stage.pass(MOMENT);
+        wish(&stage, Handover::None);
+        stage.pass(3 * SECOND);
+        let client = &stage.clients[0];
+        assert!(!client.heard_end, "closed after {} responses", number + 1);
+    }
+    stage.end();
+    let heard = String::from_utf8_lossy(&stage.clients[0].heard).into_owned();
+    assert_eq!(heard.matches("200 OK").count(), 2, "{heard}");
+}
+
+/// A session that waits for the one place there is, while a reload brings another output in the middle of a turn.
+pub fn choose_by_a_plan_that_came_in_mid_turn() {
+    let with_one_place = |plan: &Plan, outputs: usize| {
+        let mut plan = plan.clone();
+        plan.outputs = plan.outputs.iter().take(outputs).cloned().collect();
+        let first = plan.outputs.each_mut().next();
+        first.expect("there are outputs").max_connections = 1;
+        plan
+    };
+    let mut stage = Stage::quiet(|plan| with_one_place(&plan, 1));
+    for client in 0..2 {
+        stage.connect();
+        stage.say(true, client, REQUESTS, 0);
+        stage.pass(MOMENT);
+    }
+    assert_eq!(
+        (stage.backends.len(), stage.plane.outputs().queue().now),
+        (1, 1)
+    );
+    let plane = Arc::clone(&stage.plane);
+    let all = run::plan(&stage.world.borrow());
+    let mut next = with_one_place(&all, 2);
+    next.succeed(&with_one_place(&all, 1));
+    stage.world.borrow_mut().meanwhile = Some(Box::new(move || {
+        plane.set_plan(Arc::new(next), |_| {});
+    }));
+    stage.connect();
+    stage.say_bytes(true, 2, b"no request\r\n\r\n"); // its answer is sent in the turn that reads it
+    stage.pass(MOMENT);
+    assert!(stage.world.borrow().meanwhile.is_none());
+    assert_eq!(
+        (stage.backends.len(), stage.plane.outputs().queue().now),
+        (2, 0)
+    );
+    stage.end();
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

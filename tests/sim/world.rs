@@ -53,6 +53,8 @@ pub struct World {
     pub outside: Vec<Outside>,
     /// Those of them that found nobody.
     pub turned_away: Vec<usize>,
+    /// What control does while a worker is about to send: in the middle of its turn.
+    pub meanwhile: Option<Box<dyn FnOnce()>>,
     steps: u64,
     trace: Option<Vec<String>>,
 }
@@ -78,6 +80,7 @@ impl World {
             alarm: NEVER,
             outside: Vec::new(),
             turned_away: Vec::new(),
+            meanwhile: None,
             steps: 0,
             trace: traced.then(Vec::new),
             profile,

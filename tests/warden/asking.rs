@@ -1,15 +1,32 @@
+use std::cell::Cell;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use halb::pair::event::Reply;
 use halb::ring::clock;
+use halb::ring::packet;
+use halb::ring::packet::Frames;
+use halb::warden::netlink::Kernel;
+use halb::warden::segment::frame;
+use halb::warden::segment::frame::Arp;
 use halb::warden::wire::Said;
+use halb::warden::wire::Setup;
 use halb::warden::wire::Told;
+use nix::poll::poll;
+use nix::sys::signal::Signal;
+use nix::sys::socket::MsgFlags;
+use nix::sys::socket::recv;
+use nix::sys::socket::send;
 
 use crate::host::Host;
+use crate::host::wait_for;
 use crate::main_process::Main;
 use crate::main_process::VIRTUAL;
 use crate::main_process::VIRTUAL6;
 use crate::main_process::setup;
+
+/// Somebody's card.
+const CARD: [u8; 6] = [2, 0, 0, 0, 0, 7];
 
 fn ask(main: &mut Main, number: u32) -> Reply {
     main.tell(&Told::Ask { number });
@@ -59,6 +76,76 @@ fn another_warden_answers_too_and_its_own_host_does_not() {
     }
     peer.tell(&asked);
     peer.wait(|said| matches!(said, Said::Answered { reply, .. } if *reply == Reply::Silence));
+}
+
+/// A warden that was not run, in a network where much is said, finds the answer behind all else.
+#[test]
+fn an_answer_that_waits_behind_much_else_counts() {
+    let (host, other) = Host::pair();
+    let mut main = Main::start(&host);
+    let socket = other.run(|| {
+        let link = Kernel::open().unwrap().link("eth0").unwrap().unwrap();
+        packet::open(link.index, Frames::Arp).unwrap()
+    });
+    let heard = |bytes: &mut [u8]| recv(socket.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT);
+    for number in 1.. {
+        while heard(&mut [0; 64]).is_ok() {}
+        main.tell(&Told::Ask { number });
+        let probes = Cell::new(0);
+        wait_for(|| {
+            probes.set(probes.get() + u32::from(heard(&mut [0; 64]).is_ok()));
+            probes.get() == 3
+        });
+        main.stop();
+        let said = std::iter::from_fn(|| main.hear());
+        if said.last()
+            == Some(Said::Answered {
+                number,
+                reply: Reply::Silence,
+            })
+        {
+            main.signal(Signal::SIGCONT);
+            continue; // it was stopped too late
+        }
+        let says = |address: [u8; 4]| frame::arp_announcement(Arp::Request, CARD, address.into());
+        let foreign = std::iter::repeat_n(says([10, 0, 0, 50]), 100);
+        for frame in foreign.chain([says([10, 0, 0, 100])]) {
+            let sent = send(socket.as_raw_fd(), &frame, MsgFlags::empty());
+            assert_eq!(sent, Ok(frame.len()));
+        }
+        // Longer than the question takes.
+        poll(&mut [], 100_u8).unwrap();
+        main.signal(Signal::SIGCONT);
+        let said =
+            main.wait(|said| matches!(said, Said::Answered { number: of, .. } if *of == number));
+        let reply = Reply::Somebody;
+        assert_eq!(said, Said::Answered { number, reply });
+        return;
+    }
+}
+
+#[test]
+fn a_bridge_is_an_interface_like_any_other() {
+    let (host, other) = Host::pair();
+    host.ip("addr flush dev eth0");
+    host.ip("link add br0 type bridge");
+    host.ip("link set eth0 master br0");
+    host.ip("addr add 10.0.0.1/24 dev br0");
+    host.ip("addr add 2001:db8::1/64 dev br0 nodad");
+    host.ip("link set br0 up");
+    let mut main = Main::bare(&host);
+    main.tell(&Told::Setup(Setup {
+        interface: "br0".to_owned(),
+        ..setup()
+    }));
+    main.wait(|said| *said == Said::Carrier(true));
+    assert_eq!(ask(&mut main, 1), Reply::Silence);
+    other.ip(&format!("addr add {VIRTUAL}/32 dev eth0"));
+    assert_eq!(ask(&mut main, 2), Reply::Somebody);
+    other.ip(&format!("addr del {VIRTUAL}/32 dev eth0"));
+    main.hold();
+    assert_eq!(ask(&mut main, 3), Reply::Silence, "its own host is nobody");
+    assert!(host.ip("addr show dev br0").contains(VIRTUAL));
 }
 
 #[test]

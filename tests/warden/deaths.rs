@@ -3,11 +3,11 @@ use halb::warden::wire::Told;
 use nix::sys::signal::Signal;
 
 use crate::host::Host;
+use crate::host::wait_for;
 use crate::main_process::Main;
 use crate::main_process::VIRTUAL;
 use crate::main_process::VIRTUAL6;
 use crate::main_process::setup;
-use crate::main_process::wait_for;
 
 #[test]
 fn when_the_main_process_dies_the_addresses_go_and_the_warden_ends() {

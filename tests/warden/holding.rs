@@ -137,15 +137,37 @@ fn an_interface_may_come_later_and_go() {
     main.wait(|said| *said == Said::Holds(false));
     main.hold = false;
     main.beat();
+    // And another one by that name, with another number.
+    for _ in 0..2 {
+        plug(&host);
+        main.wait(|said| *said == Said::Carrier(true));
+        main.hold();
+        assert!(host.has(VIRTUAL));
+        host.ip("link set other down");
+        main.wait(|said| *said == Said::Carrier(false));
+        host.ip("link del eth0");
+        main.wait(|said| *said == Said::Holds(false));
+        main.hold = false;
+        main.beat();
+    }
+}
+
+/// A card with a cable.
+fn plug(host: &Host) {
     host.ip("link add eth0 type veth peer name other");
     host.ip("link set other up");
     host.ip("addr add 10.0.0.1/24 dev eth0");
     host.ip("link set eth0 up");
-    main.wait(|said| *said == Said::Carrier(true));
+}
+
+#[test]
+fn what_somebody_removes_comes_with_the_next_renewal() {
+    let (host, _other) = Host::pair();
+    let mut main = Main::start(&host);
     main.hold();
-    assert!(host.has(VIRTUAL));
-    host.ip("link set other down");
-    main.wait(|said| *said == Said::Carrier(false));
-    host.ip("link del eth0");
-    main.wait(|said| *said == Said::Holds(false));
+    host.ip(&format!("addr del {VIRTUAL}/32 dev eth0"));
+    host.ip(&format!("addr del {VIRTUAL6}/128 dev eth0"));
+    main.until(|| host.has(VIRTUAL) && host.has(VIRTUAL6));
+    main.let_go();
+    assert!(!host.has(VIRTUAL) && !host.has(VIRTUAL6));
 }

@@ -2,6 +2,7 @@
 //! any more.
 #![forbid(unsafe_code)]
 
+mod capabilities;
 #[path = "../kernel/network/host.rs"]
 mod host;
 mod main_process;

@@ -4,10 +4,8 @@ use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Child;
-use std::time::Duration;
 
 use halb::model::plan::Network;
-use halb::model::time::Instant;
 use halb::ring::clock;
 use halb::warden::start;
 use halb::warden::start::Warden;
@@ -26,13 +24,13 @@ use nix::sys::socket::send;
 use nix::unistd::Pid;
 
 use crate::host::Host;
+use crate::host::PATIENCE;
+use crate::host::wait_for;
 
 /// HALB itself.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_halb");
 pub const VIRTUAL: &str = "10.0.0.100";
 pub const VIRTUAL6: &str = "2001:db8::100";
-/// Longer than anything here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 const BEAT_MS: u8 = 20;
 
 /// The main process's side of a warden.
@@ -154,6 +152,16 @@ impl Main {
         Pid::from_raw(i32::try_from(self.keeper.id()).unwrap())
     }
 
+    /// The warden is stopped, and does nothing any more when this returns.
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let path = format!("/proc/{}/status", self.warden);
+        wait_for(|| {
+            let status = std::fs::read_to_string(&path).unwrap();
+            status.contains("State:\tT")
+        });
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(self.warden, signal).unwrap();
     }
@@ -174,17 +182,5 @@ pub fn setup() -> Setup {
         addresses: vec![network(VIRTUAL, 24), network(VIRTUAL6, 64)],
         ping_addresses: Vec::new(),
         lease_s: 1,
-    }
-}
-
-/// Waits until it is so. A deadline makes a broken test fail.
-pub fn wait_for(so: impl Fn() -> bool) -> Duration {
-    let begun: Instant = clock::read().now;
-    loop {
-        if so() {
-            return clock::read().now.since(begun);
-        }
-        assert!(clock::read().now.since(begun) < PATIENCE, "it never is so");
-        std::thread::yield_now();
     }
 }

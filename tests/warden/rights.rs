@@ -12,18 +12,13 @@ use halb::warden::rights::Denied;
 use halb::warden::start::start_program;
 use nix::unistd::Pid;
 
+use crate::capabilities::NETWORK;
+use crate::capabilities::of_all_threads;
+use crate::capabilities::set;
 use crate::host::Host;
 use crate::main_process::Main;
 use crate::main_process::PROGRAM;
 use crate::main_process::VIRTUAL;
-
-const NETWORK: u64 = 1 << 12 | 1 << 13;
-
-/// One of the sets of a process, such as `CapEff`.
-fn set(status: &str, name: &str) -> u64 {
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
-}
 
 fn status(process: Pid) -> String {
     fs::read_to_string(format!("/proc/{process}/status")).unwrap()
@@ -47,6 +42,8 @@ fn the_warden_may_change_addresses_and_nothing_else() {
         for whole in ["CapPrm", "CapEff", "CapBnd"] {
             assert_eq!(set(&status, whole), NETWORK, "{name} {whole}");
         }
+        let number = u32::try_from(process.as_raw()).unwrap();
+        assert_eq!(of_all_threads(number), NETWORK, "{name}");
         for passed in ["CapInh", "CapAmb"] {
             assert_eq!(set(&status, passed), inherited, "{name} {passed}");
         }
@@ -126,7 +123,7 @@ fn who_may_not_says_what_is_missing() {
     assert!(sentence.contains("AmbientCapabilities="), "{sentence}");
 }
 
-/// As systemd starts it: being root means nothing (`noroot`), and the rights are ambient.
+/// As systemd starts it: being root means nothing (`noroot`), the rights are ambient, and no file gives any more.
 #[test]
 fn ambient_rights_are_enough() {
     let (host, _other) = Host::pair();
@@ -135,7 +132,7 @@ fn ambient_rights_are_enough() {
     let script = folder.join("halb");
     let granted = "-all,+net_bind_service,+net_admin,+net_raw";
     let text = format!(
-        "#!/bin/sh\nexec setpriv --securebits +noroot,+noroot_locked --bounding-set {granted} \
+        "#!/bin/sh\nexec setpriv --no-new-privs --securebits +noroot,+noroot_locked --bounding-set {granted} \
          --inh-caps {granted} --ambient-caps {granted} {PROGRAM} \"$@\"\n"
     );
     fs::write(&script, text).unwrap();

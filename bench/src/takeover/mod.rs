@@ -65,7 +65,10 @@ pub struct TakeoverOptions {
     /// Seconds between the adverts of `keepalived-fast`.
     #[arg(long, default_value_t = FASTEST_S)]
     advert_s: f64,
-    /// How long it is measured what a pair costs; 0: not.
+    /// How often it is measured what a pair costs while nothing happens; 0: not.
+    #[arg(long, default_value_t = 5)]
+    steady_turns: usize,
+    /// How long each time, in seconds.
     #[arg(long, default_value_t = 10)]
     steady_s: u64,
     /// Write the figures here, too.
@@ -113,6 +116,10 @@ pub fn run(options: TakeoverOptions) -> Result<bool, Trouble> {
     let lost = tempfile::tempdir().during("making a folder for the run")?;
     let folder = options.folder.as_deref().unwrap_or(lost.path());
     std::fs::create_dir_all(folder).during("making a folder for the run")?;
+    // Configurations name it, and they take whole paths only.
+    let folder = &folder
+        .canonicalize()
+        .during("finding the folder for the run")?;
     let mut figures = Figures::default();
     let mut harness = Harness::new(&options, folder, &interrupt)?;
     let end = harness.all(&options, &mut figures);
@@ -198,9 +205,7 @@ impl<'a> Harness<'a> {
         let own = own.display().to_string();
         let words = [&own, "origin", "--listen", hosts::ORIGIN];
         let count = contenders.len() * faults(options).len() * options.repetitions;
-        // Each is watched while nothing happens, HALB also when it is alone.
-        let watched = contenders.len() + usize::from(wanted("halb"));
-        let watched = if options.steady_s > 0 { watched } else { 0 };
+        let watched = steady::candidates(&contenders).len() * options.steady_turns;
         Ok(Harness {
             folder,
             interrupt,
@@ -215,13 +220,9 @@ impl<'a> Harness<'a> {
     /// `false`: the person wants it to end.
     fn all(&mut self, options: &TakeoverOptions, figures: &mut Figures) -> Result<bool, Trouble> {
         let contenders = self.contenders.clone();
-        if options.steady_s > 0 {
-            let length = Duration::from_secs(options.steady_s);
-            for (name, kind) in &contenders {
-                if !self.steady(name, kind, length, figures)? {
-                    return Ok(false);
-                }
-            }
+        let length = Duration::from_secs(options.steady_s);
+        if !self.steady(options.steady_turns, length, figures)? {
+            return Ok(false);
         }
         for fault in faults(options) {
             let first = figures.rows.len();

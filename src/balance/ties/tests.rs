@@ -50,7 +50,7 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let length = bytes.len() - CHECKSUM_BYTES;
     let rest = (bytes.len() - FRAME_BYTES) as u64;
     bytes[FRAME_BYTES - 8..FRAME_BYTES].copy_from_slice(&rest.to_le_bytes());
-    let sum = checksum(&bytes[..length]);
+    let sum = fingerprint(&bytes[..length]);
     bytes[length..].copy_from_slice(&sum.to_le_bytes());
     bytes
 }

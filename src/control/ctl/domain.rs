@@ -13,8 +13,7 @@ use crate::control::domain::Peers;
 use crate::control::domain::Subject;
 use crate::control::domain::diff;
 use crate::control::domain::file::DomainFile;
-use crate::control::domain::file::edit;
-use crate::control::domain::name_of;
+use crate::control::domain::file::guard::is_needed;
 use crate::control::domain::report;
 use crate::control::shared::Shared;
 use crate::pair::action::Outcome;
@@ -181,11 +180,7 @@ impl Desk {
                 let of = of.as_ref().unwrap_or(&self.domain.name);
                 self.maintenance(of, *on, *force).await
             }
-            Verb::ReportFailure { text } => {
-                let said = format!("failure reported: {text}");
-                self.shared.journal.note("pair", None, said);
-                self.order(Order::ReportFailure).await
-            }
+            Verb::ReportFailure { text } => self.report_failure(text).await,
             Verb::Acknowledge => self.acknowledge().await,
             Verb::Apply { yes } => self.file()?.reload(*yes).await.answer(),
             Verb::Diff { of } => self.diff(of.as_deref()).await,
@@ -197,13 +192,24 @@ impl Desk {
         let standing = self.domain.pair.standing();
         if standing.is_some_and(|standing| standing.own.state == State::Active) {
             let me = &self.domain.name;
-            return Err(Answer::not_done(&format!("{me} is active already")));
+            return Err(Answer::not_done(&format!(
+                "{me} is active already; to move the service, say --node and which server is to have it"
+            )));
         }
         self.order(Order::Activate { cut }).await
     }
 
+    async fn report_failure(&self, text: &str) -> Result<Answer, Answer> {
+        let failure = self.domain.failure.get().ok_or_else(begins)?;
+        let said = format!("failure reported: {text}");
+        self.shared.journal.note("pair", None, said);
+        failure.remember(text).await;
+        self.order(Order::ReportFailure).await
+    }
+
     async fn acknowledge(&self) -> Result<Answer, Answer> {
         let seen = self.file()?.acknowledge().await;
+        self.domain.failure.get().ok_or_else(begins)?.forget().await;
         let answer = self.order(Order::Acknowledge).await?;
         match seen.is_empty() {
             true => Ok(answer),
@@ -231,38 +237,14 @@ impl Desk {
                 "maintenance of {of} is {word} already"
             )));
         }
-        if on && !force && self.is_needed(of) {
+        let standing = self.domain.pair.standing();
+        if on && !force && is_needed(standing.as_ref(), of, &[]) {
             return Err(Answer::not_done(&format!(
                 "{of} is active and no standby is ready to take over: wait for one (`halb domain status`), or say --force \
                  and lose the service"
             )));
         }
-        let file = self.file()?;
-        let read = file.read().map_err(|error| error.to_string());
-        let text =
-            read.and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string()));
-        let text = text.map_err(|cause| Answer::not_done(&format!("the domain file: {cause}")))?;
-        let edited = edit::maintenance(&text, of, on);
-        let edited = edited.map_err(|unchanged| Answer::not_done(&unchanged.0))?;
-        file.change(edited.into_bytes()).await.answer()
-    }
-
-    /// Whether the service would be lost with that server.
-    fn is_needed(&self, name: &str) -> bool {
-        let Some(standing) = self.domain.pair.standing() else {
-            return true;
-        };
-        let node = NodeId::of(name);
-        let peers = standing.peers.iter().flatten().filter(|peer| peer.alive);
-        let all = peers.map(|peer| peer.advert).chain([standing.own]);
-        let all: Vec<_> = all.collect();
-        let is_active = all
-            .iter()
-            .any(|one| one.from == node && one.state == State::Active);
-        let successor = |one: &crate::pair::advert::Advert| {
-            one.from != node && one.state == State::Standby && one.ready
-        };
-        is_active && !all.iter().any(successor)
+        self.file()?.maintenance(of, on, force).await.answer()
     }
 
     async fn diff(&self, of: Option<&str>) -> Result<Answer, Answer> {
@@ -322,13 +304,8 @@ impl Desk {
         match self.domain.pair.order(order).await {
             Some(Outcome::Done) => Ok(Answer::done()),
             Some(Outcome::Refused(why)) => {
-                let current = self.shared.current();
-                let other = current.config.domain.as_ref().and_then(|domain| {
-                    let standing = self.domain.pair.standing()?;
-                    let mut peers = standing.peers.iter().flatten();
-                    Some(name_of(domain, peers.next()?.advert.from))
-                });
-                let sentence = why.sentence(&self.domain.name, other.as_deref());
+                // What is refused is refused because of this server.
+                let sentence = why.sentence(&self.domain.name, None);
                 Err(Answer::not_done(&sentence.to_string()))
             }
             None => Err(Answer::not_done(

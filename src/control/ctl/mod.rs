@@ -111,7 +111,11 @@ impl Ctl {
         if asked.changes() {
             guard.admit_change(&request.headers)?;
         }
-        let nobody = || Answer::not_done("there is no [domain] in the configuration in force");
+        let nobody = || {
+            Answer::not_done(
+                "there is no [domain] in the configuration in force: docs/domain.md says how to set one up",
+            )
+        };
         let desk = Desk::of(&self.shared).ok_or_else(nobody)?;
         // On a task of its own: who goes away must not end it half-way.
         let target = format!("{path}?{query}");

@@ -1,22 +1,27 @@
 //! Switches: what an operator orders takes effect, and outlives a restart.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::OnceLock;
+use std::sync::PoisonError;
 
-use tokio::sync::Mutex;
+use tokio::spawn;
+use tokio::task::JoinHandle;
 use tokio::task::spawn_blocking;
 
 use crate::control::ctl::answer::Answer;
 use crate::control::ctl::query::Target;
 use crate::control::domain::Later;
 use crate::control::domain::mirror::orders::Ordered;
+use crate::control::domain::mirror::orders::Stamp;
 use crate::control::domain::mirror::orders::Stamps;
 use crate::control::log;
 use crate::control::shared::Shared;
 use crate::control::state;
 use crate::control::state::Folder;
 use crate::control::state::switches;
-use crate::control::state::switches::Switches;
+use crate::control::state::switches::Kept;
 use crate::control::state::switches::word;
 use crate::model::output::OutputId;
 use crate::model::plan::Plan;
@@ -27,12 +32,19 @@ use crate::pair::term::Term;
 
 /// The one who carries out orders: the only writer of the switches.
 pub struct Orders {
-    shared: Arc<Shared>,
-    folder: Option<Arc<Folder>>,
-    /// One order at a time, its file included: what is answered as done is on the disk.
-    turn: Mutex<Stamps>,
+    held: Arc<Held>,
     /// In a domain.
     carrier: OnceLock<Arc<dyn Carrier>>,
+}
+
+/// What holds, and where it is kept.
+struct Held {
+    shared: Arc<Shared>,
+    folder: Option<Arc<Folder>>,
+    /// Held while switches change, so that both belong to each other; never for as long as a disk takes.
+    stamps: Mutex<Stamps>,
+    /// One file at a time.
+    writing: tokio::sync::Mutex<()>,
 }
 
 /// Takes an order to the server that serves.
@@ -46,11 +58,16 @@ pub trait Carrier: Send + Sync {
 }
 
 impl Orders {
-    pub fn new(shared: Arc<Shared>, folder: Option<Arc<Folder>>) -> Orders {
-        Orders {
+    /// `known`: from before this start.
+    pub fn new(shared: Arc<Shared>, folder: Option<Arc<Folder>>, known: &[Ordered]) -> Orders {
+        let held = Held {
             shared,
             folder,
-            turn: Mutex::default(),
+            stamps: Mutex::new(known.iter().copied().collect()),
+            writing: tokio::sync::Mutex::default(),
+        };
+        Orders {
+            held: Arc::new(held),
             carrier: OnceLock::new(),
         }
     }
@@ -69,11 +86,50 @@ impl Orders {
         }
     }
 
-    /// The same on this server alone.
+    /// The same on this server alone. What is answered as done is on the disk.
     pub async fn set_here(&self, meant: &Target, to: Switch) -> Result<Answer, Answer> {
-        let mut stamps = self.turn.lock().await;
-        let plan = Arc::clone(&self.shared.current().plan);
-        let outputs = find(&plan, meant)?;
+        self.held.set(meant, to)?;
+        self.save().await;
+        Ok(Answer::done())
+    }
+
+    /// Between two orders `change` is carried out: it gives the outputs that are others than before, or none any more.
+    /// For them nothing has been ordered yet.
+    pub async fn renew(&self, change: impl FnOnce() -> Vec<OutputId>) {
+        if self.held.renew(change) {
+            self.save().await;
+        }
+    }
+
+    /// What holds for each output, and since which order.
+    pub fn ordered(&self) -> Vec<Ordered> {
+        self.held.ordered()
+    }
+
+    /// What was ordered on another server holds here, too, for each output whose order there is the later one; of equal
+    /// ones that of the active. `true`: there is something to be saved.
+    pub fn merge(&self, theirs: &[Ordered], is_active: bool) -> bool {
+        self.held.merge(theirs, is_active)
+    }
+
+    /// Returns when it is on the disk. Who waits for it no longer does not end it: half a write would be in the way of
+    /// the next one.
+    pub async fn save(&self) {
+        // It ends only with the process's own panic.
+        let _ = self.save_meanwhile().await;
+    }
+
+    /// The same while this goes on.
+    pub fn save_meanwhile(&self) -> JoinHandle<()> {
+        let held = Arc::clone(&self.held);
+        spawn(async move { held.save().await })
+    }
+}
+
+impl Held {
+    fn set(&self, meant: &Target, to: Switch) -> Result<(), Answer> {
+        let mut stamps = self.stamps();
+        let outputs = find(&self.shared.current().plan, meant)?;
         let wake = |worker| self.shared.hub.wake(worker);
         let set = |output: &&OutputId| self.shared.plane.set_switch(**output, to, wake);
         let changed: Vec<&OutputId> = outputs.iter().filter(set).collect();
@@ -88,34 +144,24 @@ impl Orders {
             let text = format!("{output} {}", word(to));
             self.shared.journal.note("switch", Some(*output), text);
         }
-        self.save(&plan).await;
-        Ok(Answer::done())
+        Ok(())
     }
 
-    /// Between two orders `change` is carried out: it gives the outputs that are others than before, or none any more.
-    /// For them nothing has been ordered yet.
-    pub async fn renew(&self, change: impl FnOnce() -> Vec<OutputId>) {
-        let mut stamps = self.turn.lock().await;
+    /// Whether there is something to be saved.
+    fn renew(&self, change: impl FnOnce() -> Vec<OutputId>) -> bool {
+        let mut stamps = self.stamps();
         let others = change();
         let stamp = stamps.next(self.term());
+        let wake = |worker| self.shared.hub.wake(worker);
         for output in &others {
             stamps.set(*output, stamp);
+            self.shared.plane.set_switch(*output, Switch::Enabled, wake);
         }
-        let wake = |worker| self.shared.hub.wake(worker);
-        let forget = |output: &&OutputId| {
-            self.shared
-                .plane
-                .set_switch(**output, Switch::Enabled, wake)
-        };
-        if others.iter().filter(forget).count() > 0 {
-            let plan = Arc::clone(&self.shared.current().plan);
-            self.save(&plan).await;
-        }
+        !others.is_empty()
     }
 
-    /// What holds for each output, and since which order.
-    pub async fn ordered(&self) -> Vec<Ordered> {
-        let stamps = self.turn.lock().await;
+    fn ordered(&self) -> Vec<Ordered> {
+        let stamps = self.stamps();
         let plan = Arc::clone(&self.shared.current().plan);
         let ordered = |output: &PlannedOutput| Ordered {
             output: output.id,
@@ -125,10 +171,8 @@ impl Orders {
         plan.outputs.iter().map(ordered).collect()
     }
 
-    /// What was ordered on another server holds here, too, for each output whose order there is the later one; of equal
-    /// ones that of the active.
-    pub async fn merge(&self, theirs: &[Ordered], is_active: bool) {
-        let mut stamps = self.turn.lock().await;
+    fn merge(&self, theirs: &[Ordered], is_active: bool) -> bool {
+        let mut stamps = self.stamps();
         let plan = Arc::clone(&self.shared.current().plan);
         let wake = |worker| self.shared.hub.wake(worker);
         let mut changed = false;
@@ -137,6 +181,7 @@ impl Orders {
             if !is_there || !stamps.yields_to(ordered, is_active) {
                 continue;
             }
+            changed |= stamps.of(ordered.output) != ordered.stamp;
             stamps.set(ordered.output, ordered.stamp);
             let (output, to) = (ordered.output, ordered.switch);
             if self.shared.plane.set_switch(output, to, wake) {
@@ -145,9 +190,7 @@ impl Orders {
                 changed = true;
             }
         }
-        if changed {
-            self.save(&plan).await;
-        }
+        changed
     }
 
     /// Under which orders are given.
@@ -157,23 +200,41 @@ impl Orders {
         standing.map_or(Term::default(), |standing| standing.own.term)
     }
 
-    /// What cannot be saved holds all the same until the end of this process.
-    async fn save(&self, plan: &Plan) {
+    /// What holds when its turn comes. What cannot be saved holds all the same until the end of this process.
+    async fn save(&self) {
         let Some(folder) = self.folder.clone() else {
             return;
         };
-        let ordered = |output: &PlannedOutput| {
-            let switch = self.shared.plane.switch(output.id);
-            (switch != Switch::Enabled).then(|| (state::name(output), switch))
-        };
-        let ordered: Switches = plan.outputs.iter().filter_map(ordered).collect();
-        let write = move || folder.write(switches::FILE, &switches::encode(&ordered));
+        let _turn = self.writing.lock().await;
+        let bytes = switches::encode(&self.kept());
+        let write = move || folder.write(switches::FILE, &bytes);
         if let Ok(Err(error)) = spawn_blocking(write).await {
             log::event(
                 "state_not_saved",
                 &[("file", &switches::FILE), ("cause", &error)],
             );
         }
+    }
+
+    /// What is not as it would be without any order.
+    fn kept(&self) -> Vec<Kept> {
+        let plan = Arc::clone(&self.shared.current().plan);
+        let said = self.ordered().into_iter().filter(|ordered| {
+            ordered.switch != Switch::Enabled || ordered.stamp != Stamp::default()
+        });
+        let kept = |ordered: Ordered| {
+            Some(Kept {
+                name: state::name(plan.at(ordered.output.index())?),
+                switch: ordered.switch,
+                stamp: ordered.stamp,
+            })
+        };
+        said.filter_map(kept).collect()
+    }
+
+    fn stamps(&self) -> MutexGuard<'_, Stamps> {
+        // A panic ends the process; a test that caught one goes on with what there is.
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,14 +258,18 @@ fn find(plan: &Plan, meant: &Target) -> Result<Vec<OutputId>, Answer> {
 }
 
 /// What was ordered before, for the outputs that there are today.
-pub fn read(folder: &Folder, plan: &Plan) -> Vec<(OutputId, Switch)> {
+pub fn read(folder: &Folder, plan: &Plan) -> Vec<Ordered> {
     let saved = folder
         .read(switches::FILE, switches::decode)
         .unwrap_or_default();
     let today = |output: &PlannedOutput| {
         let name = state::name(output);
-        let (_, switch) = saved.iter().find(|(saved, _)| *saved == name)?;
-        Some((output.id, *switch))
+        let kept = saved.iter().find(|kept| kept.name == name)?;
+        Some(Ordered {
+            output: output.id,
+            switch: kept.switch,
+            stamp: kept.stamp,
+        })
     };
     plan.outputs.iter().filter_map(today).collect()
 }

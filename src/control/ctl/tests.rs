@@ -6,6 +6,7 @@ use crate::control::reload;
 use crate::control::shared::Limits;
 use crate::control::shared::tests::current_of;
 use crate::control::state::Folder;
+use crate::control::state::switches;
 use crate::control::state::tests::Scratch;
 use crate::control::systemd::Notifier;
 use crate::model::output::OutputId;
@@ -26,13 +27,17 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
     let current = current_of(TEXT);
     let plan = &current.plan;
     let plane = Arc::new(Plane::new(1, 10));
-    for (output, switch) in folder.iter().flat_map(|folder| orders::read(folder, plan)) {
-        plane.set_switch(output, switch, |_| {});
+    let known: Vec<_> = folder
+        .iter()
+        .flat_map(|folder| orders::read(folder, plan))
+        .collect();
+    for ordered in &known {
+        plane.set_switch(ordered.output, ordered.switch, |_| {});
     }
     let hub = Arc::new(Hub::new(1).unwrap());
     let limits = Limits::default();
     let shared = Arc::new(Shared::new(Arc::clone(&plane), hub, current, limits));
-    let orders = Arc::new(Orders::new(Arc::clone(&shared), folder));
+    let orders = Arc::new(Orders::new(Arc::clone(&shared), folder, &known));
     let reloader = Reloader::new(reload::Setup {
         shared: Arc::clone(&shared),
         source: Arc::new(|| Err(vec!["f:1:1: no file".to_owned()])),
@@ -218,20 +223,34 @@ fn orders_outlive_a_restart() {
     assert_eq!(second.plane.switch(out(1)), Switch::Enabled);
     drop(second);
     // Another address is another output.
-    let text = scratch
-        .text("switches")
-        .replace("10.0.0.2:82", "10.0.0.3:82");
-    let (body, _) = text.split_once("sum").unwrap();
-    let lines = body
-        .lines()
-        .skip(1)
-        .map(|line| line.rsplit_once(' ').unwrap());
-    let moved = lines
-        .map(|(name, _)| (name.to_owned(), Switch::Disabled))
-        .collect();
-    let bytes = crate::control::state::switches::encode(&moved);
-    std::fs::write(scratch.0.join("switches"), bytes).unwrap();
+    let mut saved = switches::decode(scratch.text("switches").as_bytes()).unwrap();
+    for kept in &mut saved {
+        kept.name = kept.name.replace("10.0.0.2:82", "10.0.0.3:82");
+        kept.switch = Switch::Disabled;
+    }
+    std::fs::write(scratch.0.join("switches"), switches::encode(&saved)).unwrap();
     let third = rig(folder());
     assert_eq!(third.plane.switch(out(3)), Switch::Enabled);
     assert_eq!(third.plane.switch(out(9)), Switch::Disabled);
+}
+
+#[test]
+fn an_order_is_later_than_those_from_before_a_restart() {
+    let scratch = Scratch::new();
+    let folder = || Some(Arc::new(Folder::open(&scratch.0).unwrap()));
+    let stamps = |rig: &Rig| {
+        let ordered = rig.ctl.orders.ordered();
+        ordered.iter().map(|one| one.stamp).collect::<Vec<_>>()
+    };
+    let first = rig(folder());
+    first.get("/api/disable?channel=out3");
+    first.get("/api/disable?channel=out1");
+    first.get("/api/enable?channel=out1");
+    let before = stamps(&first);
+    assert!(before[0] > before[2], "also of one that is enabled again");
+    drop(first);
+    let second = rig(folder());
+    assert_eq!(stamps(&second), before);
+    second.get("/api/disable?channel=out2");
+    assert!(stamps(&second)[1] > before[0]);
 }

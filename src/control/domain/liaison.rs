@@ -30,6 +30,7 @@ use crate::pair::action::Note;
 use crate::pair::action::Outcome;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
+use crate::pair::state::State;
 use crate::standby::domain::Setting;
 use crate::standby::handle::Given;
 use crate::standby::handle::Handle;
@@ -43,17 +44,19 @@ const LOOK: Duration = Duration::from_millis(500);
 /// The pair thread, as control has it.
 pub struct Liaison {
     handle: Arc<Handle>,
-    /// Who waits for the answer to which order.
-    waiting: Mutex<BTreeMap<u32, oneshot::Sender<Outcome>>>,
+    /// Who waits for the answer to which order; `None`: nobody hears answers any more.
+    waiting: Mutex<Option<Waiting>>,
     /// Whether this process can hold addresses at all: that is decided at its start.
     has_warden: bool,
 }
+
+type Waiting = BTreeMap<u32, oneshot::Sender<Outcome>>;
 
 impl Liaison {
     pub fn new(handle: Arc<Handle>, has_warden: bool) -> Liaison {
         Liaison {
             handle,
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Some(Waiting::new())),
             has_warden,
         }
     }
@@ -66,6 +69,7 @@ impl Liaison {
             if let Err(error) = liaison.listen(&its).await {
                 log::event("pair_unheard", &[("cause", &error)]);
             }
+            *liaison.lock() = None;
         });
         tasks.spawn(links::watch(Arc::clone(&shared), Arc::clone(&domain)));
         let its = Arc::clone(&shared);
@@ -79,8 +83,16 @@ impl Liaison {
         let mut bell = UnixStream::from_std(self.handle.bell()?)?;
         let mut rings = [0; 64];
         let mut lost = 0;
+        let mut was_active = false;
         loop {
             while let Some(told) = self.handle.take() {
+                if let Told::Note(note) = &told {
+                    let is_active = note.state == State::Active;
+                    if is_active && !was_active {
+                        shared.took_service.notify_one();
+                    }
+                    was_active = is_active;
+                }
                 self.on(told, shared);
             }
             let now = self.handle.lost();
@@ -88,6 +100,10 @@ impl Liaison {
                 let text = format!("{} events of the pair were never written down", now - lost);
                 shared.journal.note("pair", None, text);
                 lost = now;
+                // An answer may have been among them: who waits is told that none comes.
+                if let Some(waiting) = self.lock().as_mut() {
+                    waiting.clear();
+                }
             }
             if bell.read(&mut rings).await? == 0 {
                 return Ok(());
@@ -102,7 +118,7 @@ impl Liaison {
                 shared.journal.note("pair", None, text);
             }
             Told::Answer(number, outcome) => {
-                if let Some(waits) = self.lock().remove(&number) {
+                if let Some(waits) = self.forget(number) {
                     // Who has gone meanwhile does not want to know.
                     let _ = waits.send(outcome);
                 }
@@ -144,7 +160,11 @@ impl Liaison {
         self.handle.set(Box::new(setting))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, oneshot::Sender<Outcome>>> {
+    fn forget(&self, number: u32) -> Option<oneshot::Sender<Outcome>> {
+        self.lock().as_mut()?.remove(&number)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,16 +183,32 @@ impl Pair for Liaison {
     fn order(&self, order: Order) -> Later<'_, Option<Outcome>> {
         let (waits, answer) = oneshot::channel();
         let number = self.handle.number();
-        self.lock().insert(number, waits);
+        if let Some(waiting) = self.lock().as_mut() {
+            waiting.insert(number, waits);
+        }
+        let ordered = Ordered {
+            liaison: self,
+            number,
+        };
         let event = Event::Order(order);
         let given = self.handle.give(Given { number, event });
         Box::pin(async move {
-            if given.is_err() {
-                self.lock().remove(&number);
-                return None;
-            }
+            let _ordered = ordered;
+            given.ok()?;
             answer.await.ok()
         })
+    }
+}
+
+/// An order under way. When it is dropped nobody waits for its answer any more: also because whoever gave it has gone.
+struct Ordered<'l> {
+    liaison: &'l Liaison,
+    number: u32,
+}
+
+impl Drop for Ordered<'_> {
+    fn drop(&mut self) {
+        self.liaison.forget(self.number);
     }
 }
 
@@ -211,3 +247,6 @@ fn any_up(shared: &Shared) -> bool {
         .peekable();
     able.peek().is_none() || able.any(|output| shared.plane.health(output.id) == Health::Up)
 }
+
+#[cfg(test)]
+mod tests;

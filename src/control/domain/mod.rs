@@ -4,11 +4,13 @@
 //! - `stream`: encrypted streams to the other servers; `joined`: to which; `mirror`: what goes over them to whoever
 //!   stands by
 //! - `file`: the domain file and its way to all servers; `diff`: what two servers' files say otherwise
-//! - `report`: how the domain stands, for people and programs; `links`: which paths are silent
+//! - `report`: how the domain stands, for people and programs; `links`: which paths are silent; `failure`: what somebody
+//!   has reported, remembered
 //!
 //! Built at start where the configuration has a `[domain]`, and carried by [`Shared`](super::shared::Shared) from then on.
 
 pub mod diff;
+pub mod failure;
 pub mod file;
 pub mod joined;
 pub mod liaison;
@@ -23,6 +25,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::control::domain::failure::Failure;
 use crate::control::domain::file::DomainFile;
 use crate::control::domain::mirror::view::View;
 use crate::control::domain::readiness::Parts;
@@ -52,6 +55,8 @@ pub struct Domain {
     pub mirror: Arc<View>,
     /// The domain file, once control runs.
     pub file: OnceLock<Arc<DomainFile>>,
+    /// What was reported on this server, once control runs.
+    pub failure: OnceLock<Failure>,
 }
 
 /// The pair thread. A trait so that tests need no thread.
@@ -126,6 +131,7 @@ impl Domain {
             peers: OnceLock::new(),
             mirror: Arc::default(),
             file: OnceLock::new(),
+            failure: OnceLock::new(),
         }
     }
 

@@ -166,8 +166,8 @@ fn said(value: &mut Value, advert: &Advert) {
     let holding = all.into_iter().filter(|(_, holds)| *holds);
     let holding: Vec<&str> = holding.map(|(word, _)| word).collect();
     value["state"] = json!(advert.state.word());
-    value["conditions"] = json!(holding);
     value["term"] = json!(advert.term.number);
+    value["conditions"] = json!(holding);
     value["holds"] = json!(advert.holds);
     value["ready"] = json!(advert.ready);
     value["reaches_ping"] = json!(advert.reaches_ping);

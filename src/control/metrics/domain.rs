@@ -44,6 +44,7 @@ fn own(text: &mut Text, domain: &Value) {
 
 fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
     let servers: Vec<&Value> = servers.collect();
+    // Nobody knows anything before the pair thread has begun.
     let known = || servers.iter().filter(|server| server["alive"].is_boolean());
     let mut family = text.gauge(
         "halb_domain_state",
@@ -51,7 +52,11 @@ fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
     );
     for server in known() {
         let name = word(&server["name"]);
-        family.state(&[("node", name)], "state", &STATES, word(&server["state"]));
+        let state = match server["alive"].as_bool() {
+            Some(true) => word(&server["state"]),
+            _ => "",
+        };
+        family.state(&[("node", name)], "state", &STATES, state);
     }
     let mut family = text.gauge(
         "halb_domain_condition",
@@ -71,8 +76,8 @@ fn servers<'v>(text: &mut Text, servers: impl Iterator<Item = &'v Value>) {
         "Whether each server of the domain could take over at once; one that is not heard could not.",
     );
     for server in known() {
-        let ready = server["ready"].as_bool().map(u8::from);
-        family.maybe(&[("node", word(&server["name"]))], ready);
+        let ready = server["ready"].as_bool() == Some(true);
+        family.sample(&[("node", word(&server["name"]))], u8::from(ready));
     }
 }
 

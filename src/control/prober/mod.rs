@@ -130,6 +130,7 @@ impl Prober {
                 }
                 // What was rung for shows in the counts, whoever is heard first.
                 () = shared.rung.notified() => {}
+                () = shared.took_service.notified() => self.look_again(),
                 (name, resolved) = self.names.answer() => self.on_name(&name, &resolved),
                 () = sleep(next.since(now)) => {}
             }
@@ -180,6 +181,14 @@ impl Prober {
             if std::mem::replace(&mut watched.suspicions, count) != count {
                 watched.machine.on_suspicion(now);
             }
+        }
+    }
+
+    /// What a server that stood by has found down may be up: at its start, or when its own cable was out, it was the cause.
+    fn look_again(&mut self) {
+        let now = clock::read().now;
+        for watched in self.watched.iter_mut().flatten() {
+            watched.machine.on_doubt(now);
         }
     }
 

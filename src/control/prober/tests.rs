@@ -248,6 +248,21 @@ fn an_output_that_dies_and_comes_back_is_counted_and_told() {
 }
 
 #[test]
+fn whoever_takes_the_service_looks_again_at_what_is_down() {
+    let port = Port::new();
+    let mut rig = Rig::new(&format!(
+        "out1 = '{}'\nhealthcheck_interval = 86400\nhealthcheck_rise = 3",
+        port.address()
+    ));
+    assert_eq!(rig.event(), "out1 down: connection refused");
+    let _listener = port.listen();
+    rig.shared.took_service.notify_one();
+    let up = rig.event();
+    assert!(up.starts_with("out1 up: connected after "), "{up}");
+    assert_eq!(rig.health(1), Health::Up);
+}
+
+#[test]
 fn a_reload_changes_who_is_probed_and_what_is_asked() {
     let ((one, first), (two, second)) = (server(GOOD), server(GOOD));
     let properties = "healthcheck_method = 'http_get'\nhealthcheck_interval = 86400";

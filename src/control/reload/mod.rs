@@ -155,6 +155,11 @@ impl Reloader {
 
     /// One reload, after those that were asked for before it. When it returns, every worker has taken it up.
     pub async fn reload(&self) -> Reloaded {
+        self.take(self.read()).await
+    }
+
+    /// The same by what `read` gives when its turn has come, in place of what is in the file.
+    pub async fn take(&self, read: impl Future<Output = Result<Loaded, Vec<String>>>) -> Reloaded {
         let _turn = self.turn.lock().await;
         let Setup {
             shared, notifier, ..
@@ -164,7 +169,7 @@ impl Reloader {
             return Reloaded::Finishing;
         }
         notifier.reloading();
-        let (reloaded, text) = match self.attempt().await {
+        let (reloaded, text) = match self.attempt(read).await {
             Ok(report) => {
                 let text = report.sentence();
                 for warning in &report.warnings {
@@ -193,9 +198,12 @@ impl Reloader {
         self.prepare(&before, config).map(drop)
     }
 
-    async fn attempt(&self) -> Result<Report, Vec<String>> {
+    async fn attempt(
+        &self,
+        read: impl Future<Output = Result<Loaded, Vec<String>>>,
+    ) -> Result<Report, Vec<String>> {
         let shared = &self.setup.shared;
-        let loaded = self.read().await?;
+        let loaded = read.await?;
         let mut config = loaded.config;
         let before = shared.current();
         let restart = changes::hold_back(&before.config, &mut config);

@@ -67,7 +67,7 @@ fn rig(folder: Option<Arc<Folder>>) -> Rig {
     let reloader = Reloader::new(Setup {
         shared: Arc::clone(&shared),
         source: Arc::new(move || load_text(&source.lock().unwrap())),
-        orders: Arc::new(Orders::new(Arc::clone(&shared), folder.clone())),
+        orders: Arc::new(Orders::new(Arc::clone(&shared), folder.clone(), &[])),
         parts: vec![
             Box::new(Counting(Arc::clone(&carried_out))),
             Box::new(terminal),
@@ -246,11 +246,13 @@ fn orders_stay_with_the_outputs_they_were_given_for() {
         "nobody waits for one that is gone"
     );
     let saved = scratch.text("switches");
-    assert!(saved.contains("out1 10.0.0.1:80 disabled\n"));
+    assert!(saved.contains("out1 10.0.0.1:80 disabled 0 other 1\n"));
+    let renewed = "out2 10.0.0.9:80 enabled 0 other 4\n";
     assert!(
-        !saved.contains("out2") && !saved.contains("out3"),
-        "{saved}"
+        saved.contains(renewed),
+        "later than what was ordered: {saved}"
     );
+    assert!(!saved.contains("out3"), "{saved}");
 }
 
 #[test]

@@ -25,13 +25,14 @@ const TEXT: &str = "out1 = '10.0.0.1'";
 fn what_is_put_in_force_reaches_workers_and_followers() {
     let shared = shared_of(TEXT);
     let (mut follower, mut seen) = (shared.follow(), 0);
-    assert!(shared.plane.plans().take_up(&mut seen).is_none());
+    let (plans, mut taken) = (shared.plane.plans(), Arc::new(Plan::empty()));
+    assert!(plans.take_up(0, &mut seen, &mut taken).is_none());
     shared.put_in_force(|_| None);
-    assert!(shared.plane.plans().take_up(&mut seen).is_none());
+    assert!(plans.take_up(0, &mut seen, &mut taken).is_none());
     shared.put_in_force(|_| Some(current_of(TEXT)));
     let plan = Arc::clone(&shared.current().plan);
     assert_eq!(plan.number, 1);
-    let taken = shared.plane.plans().take_up(&mut seen).unwrap();
+    assert!(plans.take_up(0, &mut seen, &mut taken).is_some());
     assert!(Arc::ptr_eq(&taken, &plan));
     assert!(follower.has_changed().unwrap());
     assert!(Arc::ptr_eq(&follower.borrow_and_update().plan, &plan));

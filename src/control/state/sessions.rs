@@ -22,7 +22,7 @@ use crate::ring::clock;
 
 pub const FILE: &str = "sessions";
 
-/// A crash loses what was learned since the last save (SPEC 4).
+/// A crash loses what was learned since the last save.
 const INTERVAL: Duration = Duration::from_secs(30);
 
 /// What an earlier process knew.

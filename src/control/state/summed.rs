@@ -1,9 +1,7 @@
 //! A small text that a person can read and that no damage goes unseen in: its first line says what it is, its last one
-//! is a sum. The sum is SipHash-2-4 of all before its line: against damage, not against somebody.
+//! is a sum, the fingerprint of all before its line.
 
-use std::hash::Hasher;
-
-use siphasher::sip::SipHasher24;
+use crate::model::fingerprint::fingerprint;
 
 /// Why bytes are no such text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +19,7 @@ pub enum Unreadable {
 /// `kind` and `version` are the first line; each line of `body` ends.
 pub fn write(kind: &str, version: u32, body: &str) -> Vec<u8> {
     let mut text = format!("{kind}{version}\n{body}");
-    let sum = checksum(text.as_bytes());
+    let sum = fingerprint(text.as_bytes());
     text.push_str(&format!("sum {sum:016x}\n"));
     text.into_bytes()
 }
@@ -42,15 +40,23 @@ pub fn read<'b>(
     let body = text.strip_suffix('\n').ok_or(Unreadable::Damaged)?;
     let (_, last) = body.rsplit_once('\n').ok_or(Unreadable::Damaged)?;
     let summed = &body[..body.len() - last.len()];
-    if last != format!("sum {:016x}", checksum(summed.as_bytes())) {
+    if last != format!("sum {:016x}", fingerprint(summed.as_bytes())) {
         return Err(Unreadable::Damaged);
     }
     Ok(summed.lines().skip(1))
 }
 
-/// Of the same bytes the same on every machine and in every release.
-pub fn checksum(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(bytes);
-    hasher.finish()
+#[cfg(test)]
+pub mod tests {
+    /// Bytes that end early, or of which one bit is another, are refused.
+    pub fn show_all_damage(whole: &[u8], is_refused: impl Fn(&[u8]) -> bool) {
+        for end in 0..whole.len() {
+            assert!(is_refused(&whole[..end]), "{end} bytes");
+        }
+        for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut damaged = whole.to_vec();
+            damaged[at] ^= 1 << bit;
+            assert!(is_refused(&damaged), "bit {bit} of byte {at}");
+        }
+    }
 }

@@ -1,28 +1,39 @@
 //! What operators ordered, as a file that a person can read:
 //!
 //! ```text
-//! HALB switches 1
-//! out3 10.0.0.23:80 disabled
-//! out5 web5:8080 draining
+//! HALB switches 2
+//! out3 10.0.0.23:80 disabled 7 main 12
+//! out5 web5:8080 enabled 7 main 13
 //! sum 0f3a…
 //! ```
 //!
-//! Outputs that are not named are enabled. The sum is SipHash-2-4 of all before its line: against damage, not
-//! against somebody.
+//! The twelfth order was given under term 7, which main had claimed: in a domain the later of two orders holds, also
+//! after a restart. Outputs that are not named are enabled, and nobody has ever ordered that. Version 1 had no orders'
+//! numbers, and named only outputs that were not enabled: what it says counts as older than any order.
 
 use std::fmt;
 
+use crate::control::domain::mirror::orders::Stamp;
 use crate::control::state::summed;
 use crate::control::state::summed::Unreadable;
 use crate::model::standing::Switch;
+use crate::pair::term::Term;
 
 pub const FILE: &str = "switches";
 
 const KIND: &str = "HALB switches ";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// What releases wrote that did not know when an order was given.
+const UNSTAMPED: u32 = 1;
 
-/// Outputs, by the name that [`super::name`] gives them, that are not enabled.
-pub type Switches = Vec<(String, Switch)>;
+/// What holds for one output, and since which order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// As [`super::name`] gives it.
+    pub name: String,
+    pub switch: Switch,
+    pub stamp: Stamp,
+}
 
 /// Why bytes are not switches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +45,7 @@ impl fmt::Display for NoSwitches {
             Unreadable::Foreign => f.write_str("these are no switches"),
             Unreadable::Version(version) => write!(
                 f,
-                "they are of version {version}; this release reads version {VERSION}"
+                "they are of version {version}; this release reads {UNSTAMPED} to {VERSION}"
             ),
             Unreadable::Damaged => f.write_str("they are damaged: the checksum is another"),
             Unreadable::Nonsense => f.write_str("they say what cannot be"),
@@ -42,22 +53,20 @@ impl fmt::Display for NoSwitches {
     }
 }
 
-pub fn encode(switches: &Switches) -> Vec<u8> {
-    let line = |(name, switch): &(String, Switch)| format!("{name} {}\n", word(*switch));
-    summed::write(
-        KIND,
-        VERSION,
-        &switches.iter().map(line).collect::<String>(),
-    )
+pub fn encode(switches: &[Kept]) -> Vec<u8> {
+    let body: String = switches.iter().map(line).collect();
+    summed::write(KIND, VERSION, &body)
 }
 
-pub fn decode(bytes: &[u8]) -> Result<Switches, NoSwitches> {
-    let mut lines = summed::read(bytes, KIND, VERSION).map_err(NoSwitches)?;
-    let nonsense = NoSwitches(Unreadable::Nonsense);
-    lines.try_fold(Vec::new(), |mut switches, line| {
-        switches.push(read(line).ok_or(nonsense)?);
-        Ok(switches)
-    })
+pub fn decode(bytes: &[u8]) -> Result<Vec<Kept>, NoSwitches> {
+    let switches: Option<Vec<Kept>> = match summed::read(bytes, KIND, VERSION) {
+        Err(Unreadable::Version(UNSTAMPED)) => {
+            let lines = summed::read(bytes, KIND, UNSTAMPED).map_err(NoSwitches)?;
+            lines.map(unstamped).collect()
+        }
+        read => read.map_err(NoSwitches)?.map(stamped).collect(),
+    };
+    switches.ok_or(NoSwitches(Unreadable::Nonsense))
 }
 
 /// What a switch is called, here and by `ctl`.
@@ -69,21 +78,51 @@ pub fn word(switch: Switch) -> &'static str {
     }
 }
 
-fn read(line: &str) -> Option<(String, Switch)> {
+fn line(kept: &Kept) -> String {
+    let Stamp { term, sequence } = kept.stamp;
+    let (name, switch) = (&kept.name, word(kept.switch));
+    format!("{name} {switch} {} {sequence}\n", term.text())
+}
+
+fn stamped(line: &str) -> Option<Kept> {
+    let (line, sequence) = line.rsplit_once(' ')?;
+    // A term is two words.
+    let (at, _) = line.rmatch_indices(' ').nth(1)?;
+    let term = Term::from_text(&line[at + 1..])?;
+    Some(Kept {
+        stamp: Stamp::read(term, sequence.parse().ok()?)?,
+        ..unstamped(&line[..at])?
+    })
+}
+
+fn unstamped(line: &str) -> Option<Kept> {
     let (name, said) = line.rsplit_once(' ')?;
     let known = [Switch::Enabled, Switch::Draining, Switch::Disabled];
-    let switch = known.into_iter().find(|switch| word(*switch) == said)?;
-    Some((name.to_owned(), switch))
+    Some(Kept {
+        name: name.to_owned(),
+        switch: known.into_iter().find(|switch| word(*switch) == said)?,
+        stamp: Stamp::default(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::state::summed::tests::show_all_damage;
 
-    fn some() -> Switches {
+    fn some() -> Vec<Kept> {
+        let kept = |name: &str, switch, number, main, sequence| Kept {
+            name: name.to_owned(),
+            switch,
+            stamp: Stamp {
+                term: Term { number, main },
+                sequence,
+            },
+        };
         vec![
-            ("out3 10.0.0.23:80".to_owned(), Switch::Disabled),
-            ("out5 [2001:db8::5]:8080".to_owned(), Switch::Draining),
+            kept("out3 10.0.0.23:80", Switch::Disabled, 7, true, 12),
+            kept("out5 [2001:db8::5]:8080", Switch::Draining, 8, false, 13),
+            kept("out6 web6:80", Switch::Enabled, 0, false, 1),
         ]
     }
 
@@ -96,32 +135,49 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[..2],
-            ["HALB switches 1", "out3 10.0.0.23:80 disabled"]
+            ["HALB switches 2", "out3 10.0.0.23:80 disabled 7 main 12"]
         );
-        assert_eq!(lines.len(), 4);
+        assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_is_older_than_any_order() {
+        let body = "out3 10.0.0.23:80 disabled\nout5 web5:80 draining\n";
+        let read = decode(&summed::write(KIND, UNSTAMPED, body)).unwrap();
+        let told: Vec<_> = read
+            .iter()
+            .map(|kept| (kept.name.as_str(), kept.switch))
+            .collect();
+        let expected = [
+            ("out3 10.0.0.23:80", Switch::Disabled),
+            ("out5 web5:80", Switch::Draining),
+        ];
+        assert_eq!(told, expected);
+        assert!(read.iter().all(|kept| kept.stamp == Stamp::default()));
     }
 
     #[test]
     fn no_damage_goes_unseen() {
         let whole = encode(&some());
-        for end in 0..whole.len() {
-            assert!(decode(&whole[..end]).is_err(), "{end} bytes");
-        }
-        for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1 << bit;
-            assert!(decode(&damaged).is_err(), "bit {bit} of byte {at}");
-        }
-        let longer = [&whole[..], b"out1 a:80 disabled\n"].concat();
+        show_all_damage(&whole, |bytes| decode(bytes).is_err());
+        let longer = [&whole[..], b"out1 a:80 disabled 1 main 1\n"].concat();
         assert_eq!(decode(&longer), Err(NoSwitches(Unreadable::Damaged)));
         assert_eq!(
-            decode(b"HALB switches 2\n"),
-            Err(NoSwitches(Unreadable::Version(2)))
+            decode(b"HALB switches 3\n"),
+            Err(NoSwitches(Unreadable::Version(3)))
         );
         assert_eq!(decode(b"something"), Err(NoSwitches(Unreadable::Foreign)));
-        let mut nonsense = b"HALB switches 1\nout1 a:80 asleep\n".to_vec();
-        let sum = summed::checksum(&nonsense);
-        nonsense.extend(format!("sum {sum:016x}\n").bytes());
-        assert_eq!(decode(&nonsense), Err(NoSwitches(Unreadable::Nonsense)));
+        for line in [
+            "out1 a:80 asleep 1 main 1",
+            "out1 a:80 disabled",
+            "out1 a:80 disabled 1 main -1",
+            "out1 a:80 disabled 1 main 18446744073709551615",
+            "out1 a:80 disabled 1 backup 1",
+            "out1 a:80 disabled x other 1",
+        ] {
+            let nonsense = summed::write(KIND, VERSION, &format!("{line}\n"));
+            let read = decode(&nonsense);
+            assert_eq!(read, Err(NoSwitches(Unreadable::Nonsense)), "{line}");
+        }
     }
 }

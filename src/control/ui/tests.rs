@@ -15,7 +15,7 @@ const AUTHORIZATION: (&str, &str) = ("authorization", "Basic YWRtaW46c2VjcmV0");
 
 fn ui(text: &str) -> Ui {
     let shared = shared_of(text);
-    let orders = Arc::new(Orders::new(Arc::clone(&shared), None));
+    let orders = Arc::new(Orders::new(Arc::clone(&shared), None, &[]));
     let recorder = Arc::new(Recorder::new(Arc::clone(&shared)));
     Ui::new(
         shared,

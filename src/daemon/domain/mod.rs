@@ -19,11 +19,12 @@ use crate::daemon::EXIT_FAILURE;
 use crate::daemon::args::DomainVerb;
 use crate::daemon::args::Options;
 use crate::daemon::check;
-use crate::daemon::check::Unusable;
 use crate::model::config::Config;
 
-/// A planned switch takes `switch_grace` at most, a change of the file fifteen seconds; longer than both.
+/// A change of the file takes fifteen seconds at most …
 const PATIENCE: Duration = Duration::from_secs(70);
+/// … and a planned switch so much longer than `switch_grace`.
+const SWITCH_SLACK: Duration = Duration::from_secs(10);
 
 /// The verb.
 pub fn verb(options: &Options, verb: &DomainVerb) -> ExitCode {
@@ -34,33 +35,14 @@ pub fn verb(options: &Options, verb: &DomainVerb) -> ExitCode {
     let asked = options.node.clone();
     let mut own = options.clone();
     own.node = None;
-    match check::configuration(&own) {
-        Ok(loaded) => carry_out(&loaded.config, asked.as_deref(), verb),
-        Err(unusable) => match without_file(&own, &unusable) {
-            Some(config) => carry_out(&config, asked.as_deref(), verb),
-            None => {
-                check::say(&unusable.listing());
-                ExitCode::from(EXIT_FAILURE)
-            }
-        },
-    }
-}
-
-/// Where the file has mistakes the HALB that runs goes by what was there before, and how that stands is wanted then above
-/// all.
-fn without_file(options: &Options, unusable: &Unusable) -> Option<Config> {
-    let Unusable::Mistakes(_) = unusable else {
-        return None;
-    };
-    let config = check::without_file(options)?;
-    check::say(
-        "the configuration has mistakes, which `halb check` lists; this is of the HALB that runs\n",
-    );
-    Some(config)
+    // A file with mistakes, or without a [domain], may be the very one that somebody has to be asked about.
+    let (config, said) = check::legible(&own);
+    check::say(&said);
+    carry_out(&config, asked.as_deref(), verb)
 }
 
 fn carry_out(config: &Config, node: Option<&str>, verb: &DomainVerb) -> ExitCode {
-    let reply = match ask_running(config, &target(node, verb), PATIENCE) {
+    let reply = match ask_running(config, &target(node, verb), patience(config)) {
         Ok(reply) => reply,
         Err(unanswered) => return fail(&unanswered.to_string()),
     };
@@ -77,6 +59,11 @@ fn carry_out(config: &Config, node: Option<&str>, verb: &DomainVerb) -> ExitCode
         _ if reply.message.is_empty() => check::put("done\n"),
         _ => check::put(&format!("{}\n", reply.message)),
     }
+}
+
+fn patience(config: &Config) -> Duration {
+    let switch = config.domain.as_ref().map(|domain| domain.switch_grace);
+    switch.map_or(PATIENCE, |grace| PATIENCE.max(grace + SWITCH_SLACK))
 }
 
 /// What `ctl` is asked.

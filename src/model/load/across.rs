@@ -326,6 +326,40 @@ impl Across<'_, '_> {
                 self.mistake("domain.ping_addresses", message);
             }
         }
+        if self.sound(&["domain.virtual_addresses"]) {
+            self.virtual_addresses(domain, &seen);
+        }
+    }
+
+    /// What moves can be nobody's own address, and who has it answers a ping to it by itself.
+    fn virtual_addresses(&mut self, domain: &Domain, owned: &BTreeMap<SocketAddr, &str>) {
+        let name = "domain.virtual_addresses";
+        let addresses = || domain.virtual_addresses.iter().map(|one| one.address);
+        for (number, address) in addresses().enumerate() {
+            if addresses().take(number).any(|earlier| earlier == address) {
+                self.mistake(name, format!("{name}: {address} is given twice"));
+                continue;
+            }
+            if let Some((_, owner)) = owned.iter().find(|(own, _)| own.ip() == address) {
+                let message = format!(
+                    "{name}: {address} is an address of {owner}; a virtual address is nobody's own"
+                );
+                self.mistake(name, message);
+            }
+            if domain.ping_addresses.contains(&address) {
+                let message = format!(
+                    "domain.ping_addresses: {address} is a virtual address; a third network entity is needed"
+                );
+                self.mistake("domain.ping_addresses", message);
+            }
+            let hears = |socket: &SocketAddr| {
+                let any = is_any(socket.ip()) && socket.is_ipv4() == address.is_ipv4();
+                any || socket.ip() == address
+            };
+            if self.sound(&["in"]) && !self.config().r#in.iter().any(hears) {
+                self.warn(name, format!("{name}: nothing listens at {address} (in)"));
+            }
+        }
     }
 }
 
@@ -344,6 +378,57 @@ fn is_any(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::model::load::sample::load_text;
+
+    #[test]
+    fn what_moves_is_nobodys_own() {
+        let with = |more: &str| {
+            let text = format!(
+                "out1 = 'a'\n{more}\nname = 'd'\nmain = 's1'\nbackup = 's2'\nkey_file = '/k'\n\
+                 [domain.servers.s1]\naddresses = '10.0.0.11'\ninterface = 'eth0'\n\
+                 [domain.servers.s2]\naddresses = '10.0.0.12'\ninterface = 'eth0'\n"
+            );
+            load_text(&text, b"")
+        };
+        let mistakes = |more: &str| {
+            let refused = with(more).unwrap_err();
+            refused
+                .mistakes
+                .into_iter()
+                .map(|one| one.message)
+                .collect::<Vec<String>>()
+        };
+        let virtuals = |list: &str| {
+            format!("[domain]\nvirtual_addresses = [{list}]\nping_addresses = '10.0.0.1'")
+        };
+        for (list, part) in [
+            ("'10.0.0.12/24'", "10.0.0.12 is an address of s2"),
+            (
+                "'10.0.0.100/24', '10.0.0.100/32'",
+                "10.0.0.100 is given twice",
+            ),
+            (
+                "'10.0.0.1/24'",
+                "domain.ping_addresses: 10.0.0.1 is a virtual address",
+            ),
+        ] {
+            let said = mistakes(&virtuals(list));
+            assert!(said.len() == 1 && said[0].contains(part), "{said:?}");
+        }
+        let warnings = |door: &str| {
+            let list = virtuals("'10.0.0.100/24', '2001:db8::100/64'");
+            let loaded = with(&format!("in = {door}\n{list}")).unwrap();
+            let messages = loaded.warnings.into_iter().map(|one| one.message);
+            let of_them = messages.filter(|text| text.starts_with("domain.virtual_addresses"));
+            of_them.collect::<Vec<String>>()
+        };
+        let silent =
+            |address: &str| format!("domain.virtual_addresses: nothing listens at {address} (in)");
+        let (four, six) = (silent("10.0.0.100"), silent("2001:db8::100"));
+        assert_eq!(warnings("['0.0.0.0:80', '[2001:db8::100]:80']"), [""; 0]);
+        assert_eq!(warnings("'0.0.0.0:80'"), [six.as_str()]);
+        assert_eq!(warnings("'[::]:80'"), [four.as_str()]);
+        assert_eq!(warnings("'10.0.0.11:80'"), [four, six]);
+    }
 
     #[test]
     fn a_domain_has_a_size() {

@@ -74,6 +74,8 @@ pub struct Loaded {
 /// A configuration with at least one mistake.
 #[derive(Clone, Debug)]
 pub struct Refused {
+    /// As far as it could be read: for whoever looks for the HALB that runs, and for nothing else.
+    pub legible: Box<Config>,
     pub mistakes: Vec<Finding>,
     pub warnings: Vec<Finding>,
 }
@@ -109,7 +111,11 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Refused> {
             text: sources.file.map_or(Vec::new(), |file| file.bytes.to_vec()),
         })
     } else {
-        Err(Refused { mistakes, warnings })
+        Err(Refused {
+            legible: Box::new(loader.config),
+            mistakes,
+            warnings,
+        })
     }
 }
 

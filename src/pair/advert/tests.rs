@@ -33,6 +33,31 @@ fn file() -> impl Strategy<Value = FileVersion> {
     })
 }
 
+/// Of a sound server that says nothing in particular.
+pub fn plain(from: NodeId, state: State, term: Term) -> Advert {
+    Advert {
+        from,
+        boot: 1,
+        protocol: PROTOCOL,
+        release: 1,
+        term,
+        state,
+        conditions: Conditions::default(),
+        holds: state == State::Active,
+        released: None,
+        reaches_ping: true,
+        able: true,
+        ready: true,
+        starting: false,
+        wish: Wish::None,
+        handing: None,
+        vote: None,
+        stamp: 0,
+        heeds: None,
+        file: FileVersion::default(),
+    }
+}
+
 pub fn advert() -> impl Strategy<Value = Advert> {
     let who = (node(), any::<u64>(), any::<u32>(), term(), state(), wish());
     let options = (

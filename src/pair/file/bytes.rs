@@ -11,8 +11,8 @@ use crate::pair::term::Term;
 
 /// The form of what follows.
 const FORM: u8 = 1;
-/// More than any configuration needs; what a file may have here, too.
-pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// More than any configuration needs, and half of what may wait for one server: the mirror goes the same way.
+pub const TEXT_BYTES_MAX: usize = 512 << 10;
 /// More than anybody reads.
 const SENTENCE_BYTES_MAX: usize = 64 << 10;
 /// Far more files than a configuration names.

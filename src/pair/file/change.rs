@@ -1,8 +1,8 @@
 //! The side of the keeper on which a change is wanted: asks everybody, and takes it when all can.
 
+use crate::model::fingerprint::fingerprint;
 use crate::model::time::Instant;
 use crate::pair::advert::FileVersion;
-use crate::pair::file::head::fingerprint;
 use crate::pair::file::keeper::ANSWER_WITHIN;
 use crate::pair::file::keeper::Because;
 use crate::pair::file::keeper::Doing;
@@ -70,7 +70,7 @@ impl Keeper {
         self.decide();
     }
 
-    pub(super) fn prepared(&mut self, from: NodeId, version: FileVersion, _now: Instant) {
+    pub(super) fn prepared(&mut self, from: NodeId, version: FileVersion) {
         if let Doing::Proposing {
             head,
             waiting,
@@ -111,17 +111,18 @@ impl Keeper {
         }
     }
 
-    /// Gives a change of our own up for the moment, in favour of another server's.
+    /// Gives a change of our own up for the moment, in favour of another server's. Where a later wish waits already, it
+    /// is given up for good.
     pub(super) fn give_way(&mut self, now: Instant) {
-        if let Some(wanted) = self.call_off(None)
-            && self.wanted.is_none()
-        {
-            self.postpone(wanted, now);
+        match self.call_off(None) {
+            Some(wanted) if self.wanted.is_none() => self.postpone(wanted, now),
+            Some(_) => self.report(Report::Late),
+            None => {}
         }
     }
 
     /// Another server's stream has ended: it need not be waited for.
-    pub(super) fn unlinked(&mut self, node: NodeId, now: Instant) {
+    pub(super) fn unlinked(&mut self, node: NodeId) {
         if let Some(other) = self.others.get_mut(&node) {
             other.linked = false;
             other.unfit = None;
@@ -138,7 +139,7 @@ impl Keeper {
                 let version = *version;
                 self.applied(node, version, Err(Refusal::Silent));
             }
-            _ => self.lost(node, now),
+            _ => self.lost(node),
         }
     }
 

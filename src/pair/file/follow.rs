@@ -1,10 +1,10 @@
 //! The side of the keeper on which another server's file is taken: because it is proposed, or because it is the later.
 
+use crate::model::fingerprint::fingerprint;
 use crate::model::time::Instant;
 use crate::pair::advert::FileVersion;
 use crate::pair::file::head::Head;
 use crate::pair::file::head::Relation;
-use crate::pair::file::head::fingerprint;
 use crate::pair::file::keeper::ANSWER_WITHIN;
 use crate::pair::file::keeper::Because;
 use crate::pair::file::keeper::Doing;
@@ -29,7 +29,9 @@ impl Keeper {
         }
         let why = match self.doing {
             _ if fingerprint(&text) != version.hash => Refusal::Mistaken("damaged".to_owned()),
-            Doing::Idle if head.includes(self.head.version) => {
+            // What went its own way and is to be taken here is no less welcome: this may be the correction of a text that
+            // this server could not take.
+            Doing::Idle if self.is_to_be_taken(&head) => {
                 let number = self.check(&text);
                 self.doing = Doing::Weighing {
                     number,
@@ -168,7 +170,7 @@ impl Keeper {
 
     /// Whoever we followed is gone. What it proposed may have been taken by it and others: then we are behind, and
     /// catch up.
-    pub(super) fn lost(&mut self, node: NodeId, _now: Instant) {
+    pub(super) fn lost(&mut self, node: NodeId) {
         match &self.doing {
             Doing::Weighing { from: by, .. }
             | Doing::Promised { to: by, .. }

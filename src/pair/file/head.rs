@@ -1,10 +1,7 @@
 //! Versions of the domain file. Each knows what it came from, so that two servers that meet can tell whether one of them
 //! was merely away or whether both went on without each other.
 
-use std::hash::Hasher;
-
-use siphasher::sip::SipHasher24;
-
+use crate::model::fingerprint::fingerprint;
 use crate::pair::advert::FileVersion;
 use crate::pair::term::Term;
 
@@ -36,14 +33,6 @@ pub enum Relation {
     WeWin,
     /// Both went on without each other, and theirs is to be taken.
     TheyWin,
-}
-
-/// SipHash-2-4 of a text: against damage and confusion, not against somebody. Who has the domain's key may write the
-/// file anyway.
-pub fn fingerprint(text: &[u8]) -> u64 {
-    let mut hasher = SipHasher24::new();
-    hasher.write(text);
-    hasher.finish()
 }
 
 impl Head {

@@ -158,7 +158,7 @@ impl Keeper {
         match event {
             Event::Tick => {}
             Event::Linked(node) => self.linked(node),
-            Event::Unlinked(node) => self.unlinked(node, now),
+            Event::Unlinked(node) => self.unlinked(node),
             Event::Silent(silent) => self.silent(&silent),
             Event::Heard { from, message } => self.heard(from, message, now),
             Event::Wanted { base, text } => self.want(base, text, now),
@@ -253,7 +253,7 @@ impl Keeper {
             ),
             Message::Given { head, text } => self.given(from, head, text),
             Message::Propose { head, text } => self.proposed(from, head, text, now),
-            Message::Prepared { version } => self.prepared(from, version, now),
+            Message::Prepared { version } => self.prepared(from, version),
             Message::Refused { version, why } => self.refused(from, version, why, now),
             Message::Commit { version } => self.commit(from, version),
             Message::Abort { version } => self.abort(from, version),

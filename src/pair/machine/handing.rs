@@ -22,13 +22,14 @@ use crate::pair::term::Term;
 #[derive(Debug, Default)]
 pub(super) struct Serving {
     pub(super) term: Term,
+    /// What was silent before is judged anew by an active.
     since: Instant,
     /// How long this server was not run before the present event.
     pub(super) stood: Duration,
     /// A domain that has just begun to vote has until then to confirm.
     pub(super) grace_until: Instant,
     pub(super) handing: Option<Handing>,
-    /// No switch is begun before, unless it has to be.
+    /// No planned switch is begun before, unless it has to be.
     again_at: Instant,
     /// Since when the file wants it in maintenance.
     pub(super) unwanted_since: Option<Instant>,
@@ -79,7 +80,7 @@ impl Serving {
 impl Machine {
     pub(super) fn finding_of_active(&self) -> Finding {
         if let Some(other) = self.peers.active(self.now)
-            && (other.term, other.from) > (self.serving.term, self.domain.me)
+            && other.claim() > self.claim_served()
         {
             let why = Why::HigherTerm { term: other.term };
             let other = other.from;
@@ -103,9 +104,22 @@ impl Machine {
         if self.serving.handing.is_some() {
             return Finding::Nothing; // see `watch_handing`
         }
-        self.fault()
-            .or_else(|| self.plan())
-            .unwrap_or(Finding::Nothing)
+        if self.own.forsaken {
+            // Until then whoever asks is answered by the kernel, so nobody else serves: it goes on.
+            return match self.own.may_hold(self.now) {
+                true => Finding::Nothing,
+                false => Finding::Expired,
+            };
+        }
+        if let Some((why, successor)) = self.fault() {
+            return Finding::Fault { why, successor };
+        }
+        self.plan().unwrap_or(Finding::Nothing)
+    }
+
+    /// The claim by which this server serves, as others compare it.
+    fn claim_served(&self) -> (Term, NodeId) {
+        (self.serving.term, self.domain.me)
     }
 
     /// Why it cannot be sure that nobody else serves.
@@ -137,11 +151,8 @@ impl Machine {
         }
     }
 
-    /// Another server could serve, this one cannot, or not well.
-    fn fault(&self) -> Option<Finding> {
-        if self.now < self.serving.again_at {
-            return None;
-        }
+    /// Another server could serve, this one cannot, or not well: why, and which one.
+    fn fault(&self) -> Option<(Why, NodeId)> {
         let silent = self.now.since(self.own.reached_at.max(self.serving.since));
         let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
         let lacks = self.domain.has_addresses
@@ -159,7 +170,7 @@ impl Machine {
             return None;
         };
         let successor = self.successor(false, needs_ping)?.from;
-        Some(Finding::Fault { why, successor })
+        Some((why, successor))
     }
 
     /// Somebody wants the service to change hands.
@@ -258,16 +269,21 @@ impl Machine {
         };
         let cut = drain.unwrap_or(true);
         self.serving.handing = Some(Handing { to, cut, stage });
+        self.keep_away(why);
+        if let Some(peer) = self.peers.all_mut().find(|peer| peer.node == to) {
+            peer.wish_done = true;
+        }
+        self.note(why, Some(to));
+    }
+
+    /// Who gives the service away because of its network is not taken for sound for a while.
+    fn keep_away(&mut self, why: Why) {
         if matches!(
             why,
             Why::CarrierLost | Why::PingLost { .. } | Why::CannotHold
         ) {
             self.own.away_until = Some(self.now + limits::KEPT_AWAY);
         }
-        if let Some(peer) = self.peers.all_mut().find(|peer| peer.node == to) {
-            peer.wish_done = true;
-        }
-        self.note(why, Some(to));
     }
 
     fn releasing(&self, drained: bool) -> Stage {
@@ -306,12 +322,20 @@ impl Machine {
             .find(handing.to)
             .and_then(|peer| peer.word(self.now));
         let is_lost = !to.is_some_and(is_sound);
+        let fault = self.fault();
         let stage = match handing.stage {
             Stage::Releasing { .. } => return,
             Stage::Draining { .. } | Stage::Cutting { .. } if is_lost => {
                 return self.call_off(Why::SuccessorLost);
             }
-            Stage::Draining { .. } | Stage::Cutting { .. } if !self.own.is_able() => {
+            // Nobody is served any more who could be waited for.
+            Stage::Draining { .. } | Stage::Cutting { .. }
+                if fault.is_some() || !self.own.can_go_on() =>
+            {
+                if let Some((why, _)) = fault {
+                    self.keep_away(why);
+                    self.note(why, Some(handing.to));
+                }
                 self.releasing(false)
             }
             Stage::Draining { until } if self.now >= until && !handing.cut => {
@@ -322,7 +346,8 @@ impl Machine {
             Stage::Draining { until } if self.now >= until => Stage::Cutting {
                 until: self.now + limits::CUT_WAIT,
             },
-            Stage::Cutting { until } if self.now >= until => self.releasing(true),
+            // A worker that has not come round to it by now still has to: with the addresses its clients lose every sign.
+            Stage::Cutting { until } if self.now >= until => self.releasing(false),
             Stage::Draining { .. } | Stage::Cutting { .. } => return,
         };
         self.serving.handing = Some(Handing { stage, ..handing });
@@ -365,6 +390,14 @@ impl Machine {
         self.note(why, about);
     }
 
+    /// The kernel has taken the addresses away. Whoever is there may claim at once where that has been seen, and asks
+    /// where it is only known how long the kernel keeps them.
+    pub(super) fn let_go_of_what_is_gone(&mut self) {
+        let term = self.serving.term;
+        self.release_at_once(Why::Expired, None);
+        self.waiting.released = self.own.left_until.is_none().then_some(term);
+    }
+
     /// In maintenance by force: nobody serves then.
     pub(super) fn let_go_alone(&mut self) {
         self.release_at_once(Why::MaintenanceForced, None);
@@ -373,7 +406,9 @@ impl Machine {
     /// Nobody could take the service, or somebody has, or had the time to.
     pub(super) fn may_leave(&self) -> bool {
         if self.state == State::Active {
-            return self.serving.handing.is_none() && self.successor(false, false).is_none();
+            let serves_on = self.own.forsaken && self.own.may_hold(self.now);
+            let nobody = || self.successor(false, false).is_none();
+            return self.serving.handing.is_none() && !serves_on && nobody();
         }
         let yielded = self.waiting.yielded;
         yielded.is_none_or(|yielded| self.now >= yielded.back_at)
@@ -402,8 +437,7 @@ impl Machine {
         if self.state != State::Active {
             return;
         }
-        if is_active && !is_rival && (other.term, other.from) < (self.serving.term, self.domain.me)
-        {
+        if is_active && !is_rival && other.claim() < self.claim_served() {
             self.serving.rival = Some(other.from);
             self.told.announce = true;
             self.note(Why::LowerTerm { term: other.term }, Some(other.from));

@@ -250,7 +250,8 @@ impl Machine {
 
     /// What its host holds, it holds by its own will, while its workers serve.
     fn wants_hold(&self) -> bool {
-        self.state == State::Active && !self.own.broken && !self.serving.is_releasing()
+        let can = !self.own.broken && !self.own.forsaken;
+        self.state == State::Active && can && !self.serving.is_releasing()
     }
 
     fn note(&mut self, why: Why, about: Option<NodeId>) {

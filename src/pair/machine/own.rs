@@ -1,5 +1,7 @@
 //! What this server knows of itself: its host, its workers, its warden, its file.
 
+use std::time::Duration;
+
 use crate::model::time::Instant;
 use crate::pair::event::FromWarden;
 use crate::pair::event::Readiness;
@@ -23,6 +25,8 @@ pub(super) struct Own {
     pub(super) lacks_since: Instant,
     /// The warden that held them has died; the next one says when they are gone.
     died: bool,
+    /// There will be none any more: this process can hold nothing again.
+    pub(super) forsaken: bool,
     /// It has said so: nobody will add them unless he is told to.
     pub(super) bereft: bool,
     /// What a warden that died may have left in the kernel is gone then.
@@ -44,6 +48,7 @@ impl Own {
             holds_since: None,
             lacks_since: now,
             died: false,
+            forsaken: false,
             bereft: false,
             left_until: None,
             away_until: None,
@@ -52,6 +57,11 @@ impl Own {
 
     /// Whether it could serve at all.
     pub(super) fn is_able(&self) -> bool {
+        self.carrier && !self.broken && !self.forsaken
+    }
+
+    /// Whether it can go on with what it serves.
+    pub(super) fn can_go_on(&self) -> bool {
         self.carrier && !self.broken
     }
 
@@ -69,13 +79,13 @@ impl Own {
     }
 
     /// Takes the warden's word of the host. Answers to questions are not for here.
-    pub(super) fn on_warden(&mut self, said: FromWarden, now: Instant) {
+    pub(super) fn on_warden(&mut self, said: FromWarden, lease: Duration, now: Instant) {
         match said {
             FromWarden::Holds(holds) => {
                 self.set_holds(holds, now);
                 self.bereft = !holds && (self.bereft || self.died);
-                if std::mem::take(&mut self.died) {
-                    // It begins with taking away what it finds, and says no when that is gone.
+                if std::mem::take(&mut self.died) || self.forsaken {
+                    // It begins with taking away what it finds, and says no when that is gone; or somebody has looked.
                     self.left_until = None;
                 }
             }
@@ -84,12 +94,13 @@ impl Own {
                 self.reached_at = now;
             }
             FromWarden::Carrier(carrier) => self.carrier = carrier,
-            FromWarden::Lost => {
+            FromWarden::Lost | FromWarden::Ended => {
                 if self.holds {
                     self.died = true;
-                    self.left_until = Some(now + limits::WARDEN_LEASE);
+                    self.left_until = Some(now + lease + limits::LEASE_LATE);
                 }
                 self.set_holds(false, now);
+                self.forsaken |= said == FromWarden::Ended;
             }
             FromWarden::Answered { .. } => {}
         }

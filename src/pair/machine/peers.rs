@@ -179,7 +179,7 @@ impl Peers {
     pub(super) fn active(&self, now: Instant) -> Option<&Advert> {
         self.words(now)
             .filter(|advert| advert.state == State::Active)
-            .max_by_key(|advert| (advert.term, advert.from))
+            .max_by_key(|advert| advert.claim())
     }
 
     /// The highest term that anybody ever told of.

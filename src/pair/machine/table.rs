@@ -71,6 +71,8 @@ pub(super) enum Finding {
     },
     /// It has to let go, and nobody can take the service.
     NobodyTakes,
+    /// Nothing holds the addresses any more, and the kernel has them no longer either.
+    Expired,
     Nothing,
 }
 
@@ -164,6 +166,7 @@ impl Machine {
                 },
             ) => self.hand_over(why, successor, Some(cut)),
             (Active, F::NobodyTakes) => self.let_go_alone(),
+            (Active, F::Expired) => self.let_go_of_what_is_gone(),
 
             // An idle server that may take part again starts as one that has just begun.
             (Maintenance, F::MayServe { .. }) => self.become_standby_again(Why::MaintenanceOff),
@@ -177,7 +180,8 @@ impl Machine {
                 | F::HandedOver
                 | F::Fault { .. }
                 | F::Planned { .. }
-                | F::NobodyTakes,
+                | F::NobodyTakes
+                | F::Expired,
             )
             | (
                 Active,
@@ -273,9 +277,13 @@ impl Machine {
             FromWarden::Holds(false) if self.own.holds && self.wants_hold() => {
                 self.note(Why::WardenLetGo, None);
             }
+            FromWarden::Ended => {
+                self.question.close();
+                self.note(Why::WardenEnded, None);
+            }
             FromWarden::Holds(_) | FromWarden::Reached | FromWarden::Carrier(_) => {}
         }
-        self.own.on_warden(said, self.now);
+        self.own.on_warden(said, self.domain.lease, self.now);
         match (had, self.own.carrier) {
             (true, false) => self.note(Why::CarrierLost, None),
             (false, true) => self.note(Why::CarrierBack, None),
@@ -351,7 +359,6 @@ impl Machine {
         self.told.cut_until = None;
         self.own.lacks_since = self.now;
         self.own.bereft = false;
-        // What was silent before is judged anew by an active.
         self.note(why, about);
     }
 }

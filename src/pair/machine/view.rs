@@ -108,7 +108,8 @@ impl Machine {
         self.now.since(self.own.reached_at)
     }
 
-    /// Neither a ping address nor a peer is heard, and a peer that could take over exists. Votes replace this rule.
+    /// Neither a ping address nor a peer is heard, and a peer that could take over exists. Votes replace this rule. Without
+    /// a warden nobody asks.
     pub(super) fn is_isolated(&self) -> bool {
         let born = self.born;
         let is_silent =
@@ -117,6 +118,7 @@ impl Machine {
         self.domain.has_ping
             && self.has_rivals()
             && !self.is_voting()
+            && !self.own.forsaken
             && self.ping_silent() >= limits::ISOLATED
             && declared.all(|peer| is_silent(peer.heard_at))
     }
@@ -176,8 +178,8 @@ impl Machine {
             claim,
             yielded.map(|yielded| yielded.back_at),
             yielded.map(|yielded| yielded.over_at),
-            self.waiting.claiming_since.and(self.question.due_at()),
             self.question.due_at(),
+            self.own.left_until,
             self.serving.stage_until(),
             self.told.cut_until,
             self.ballots.again_at,

@@ -166,6 +166,20 @@ fn nothing_counts_twice() {
     assert_eq!(two.other.open(&second, two.now), Err(Refused::Replayed));
 }
 
+/// The domain file names the other server no longer, and then again: the key is the same as before.
+#[test]
+fn a_channel_that_is_made_again_repeats_no_number() {
+    let mut two = Two::met();
+    let said: Vec<_> = (0..100).map(|_| two.one_sends()).collect();
+    two.later(1);
+    let peer = NodeId::of("lb2");
+    two.one = Channel::new(&KEY_OF_ALL, NodeId::of("lb1"), 11, peer, two.now);
+    let number = |datagram: &[u8]| Head::read(datagram).map(|head| head.number);
+    let again = two.one_sends();
+    assert!(said.iter().all(|old| number(old) < number(&again)));
+    assert!(two.other.open(&again, two.now).is_ok());
+}
+
 #[test]
 fn an_older_boot_never_comes_back() {
     let mut two = Two::met();

@@ -42,7 +42,7 @@ fn line_up(places: &OutputPlaces, waiter: Waiter, wants: OutputSet) -> WaitTicke
 /// What worker `worker` is told: of which slot, and what.
 fn told(places: &OutputPlaces, worker: usize) -> Vec<(u32, What)> {
     let mut calls = Vec::new();
-    places.collect(worker, &mut calls);
+    places.collect(worker, &mut calls, |_| {});
     assert!(!places.has_calls(worker));
     let each = calls.iter().map(|call| (call.waiter.slot, call.what));
     each.collect()
@@ -51,8 +51,8 @@ fn told(places: &OutputPlaces, worker: usize) -> Vec<(u32, What)> {
 #[test]
 fn a_place_given_back_goes_to_the_earliest_who_wants_it() {
     let places = OutputPlaces::new(2, 2, 10);
-    places.set_maximum(output(0), 2, nobody);
-    places.set_maximum(output(1), 1, nobody);
+    places.set_maximum(output(0), 2);
+    places.set_maximum(output(1), 1);
     assert!(places.try_take(output(0)) && places.try_take(output(0)));
     assert!(places.try_take(output(1)));
     assert!(!places.try_take(output(0)) && !places.has_place(output(1)));
@@ -79,7 +79,7 @@ fn a_place_given_back_goes_to_the_earliest_who_wants_it() {
 #[test]
 fn a_place_that_came_free_before_lining_up_is_taken_at_once() {
     let places = OutputPlaces::new(1, 2, 10);
-    places.set_maximum(output(1), 1, nobody);
+    places.set_maximum(output(1), 1);
     assert!(places.try_take(output(1)));
     assert!(!places.try_take(output(1)));
     places.give_back(output(1), nobody);
@@ -93,7 +93,7 @@ fn a_place_that_came_free_before_lining_up_is_taken_at_once() {
 #[test]
 fn who_gives_up_is_passed_over_or_has_a_place_to_give_back() {
     let places = OutputPlaces::new(1, 1, 10);
-    places.set_maximum(output(0), 1, nobody);
+    places.set_maximum(output(0), 1);
     assert!(places.try_take(output(0)));
     let first = line_up(&places, waiter(0, 1), only(0));
     let second = line_up(&places, waiter(0, 2), only(0));
@@ -111,7 +111,7 @@ fn who_gives_up_is_passed_over_or_has_a_place_to_give_back() {
 fn a_full_queue_refuses_and_leaves_no_mark() {
     let places = OutputPlaces::new(1, 2, 1);
     for index in [0, 1] {
-        places.set_maximum(output(index), 1, nobody);
+        places.set_maximum(output(index), 1);
         assert!(places.try_take(output(index)));
     }
     line_up(&places, waiter(0, 1), only(0));
@@ -121,22 +121,33 @@ fn a_full_queue_refuses_and_leaves_no_mark() {
     assert!(places.try_take(output(1)));
 }
 
+/// All who wait, at worker 0, choose again, and the first output; how many were asked to.
+fn all_choose(places: &OutputPlaces, tickets: &[WaitTicket], epoch: Epoch) -> usize {
+    places.reexamine(epoch, |_| {});
+    let asked = told(places, 0);
+    assert!(asked.iter().all(|(_, what)| *what == What::ChooseAgain));
+    for ticket in tickets {
+        places.choose(*ticket, only(0), epoch, |_| {});
+    }
+    asked.len()
+}
+
 #[test]
 fn a_raised_maximum_lets_in_and_a_lowered_one_sends_nobody_out() {
     let places = OutputPlaces::new(1, 1, 10);
-    places.set_maximum(output(0), 1, nobody);
+    places.set_maximum(output(0), 1);
     assert!(places.try_take(output(0)));
-    for slot in 0..3 {
-        line_up(&places, waiter(0, slot), only(0));
-    }
-    places.set_maximum(output(0), 3, |_| {});
+    let tickets = [0, 1, 2].map(|slot| line_up(&places, waiter(0, slot), only(0)));
+    places.set_maximum(output(0), 3);
     let granted = What::Granted(output(0));
+    assert_eq!(all_choose(&places, &tickets, Epoch(1)), 3);
     assert_eq!(told(&places, 0), [(0, granted), (1, granted)]);
-    places.set_maximum(output(0), 1, nobody);
+    places.set_maximum(output(0), 1);
     places.give_back(output(0), nobody);
     places.give_back(output(0), nobody);
     assert_eq!((places.taken(output(0)), told(&places, 0)), (1, vec![]));
-    places.set_maximum(output(0), 0, |_| {});
+    places.set_maximum(output(0), 0);
+    assert_eq!(all_choose(&places, &tickets[2..], Epoch(2)), 1);
     assert_eq!(told(&places, 0), [(2, granted)]);
     assert_eq!(places.maximum(output(0)), 0);
 }
@@ -149,7 +160,7 @@ fn a_change_lets_all_choose_again_and_keeps_their_order() {
         .map(|slot| line_up(&places, waiter(slot as usize % 2, slot), nothing))
         .collect();
     assert!(places.has_place(output(1)), "nobody wants it yet");
-    places.set_maximum(output(1), 1, nobody);
+    places.set_maximum(output(1), 1);
     let mut woken = Vec::new();
     places.reexamine(Epoch(1), |worker| woken.push(worker));
     assert_eq!(woken, [0, 1]);
@@ -186,7 +197,7 @@ fn who_gives_up_instead_of_choosing_lets_the_next_in() {
 #[test]
 fn who_lines_up_by_an_old_standing_chooses_again() {
     let places = OutputPlaces::new(1, 1, 10);
-    places.reexamine(Epoch(3), nobody);
+    places.reexamine(Epoch(3), |_| {});
     let mut woken = 0;
     let waited = places.wait(waiter(0, 5), OutputSet::EMPTY, Epoch(2), |_| woken += 1);
     let Ok(Waited::Waits(ticket)) = waited else {
@@ -197,13 +208,36 @@ fn who_lines_up_by_an_old_standing_chooses_again() {
     assert_eq!(told(&places, 0), [(5, What::Granted(output(0)))]);
 }
 
+/// Control's marks are taken away by the first who comes, also when those whom they were for have gone.
+#[test]
+fn a_change_that_nobody_waits_for_any_longer_leaves_no_mark() {
+    let places = OutputPlaces::new(1, 1, 10);
+    let ticket = line_up(&places, waiter(0, 1), OutputSet::EMPTY);
+    places.reexamine(Epoch(1), |_| {});
+    assert!(!places.has_place(output(0)));
+    assert_eq!(places.cancel(ticket, nobody), Cancelled::Gone);
+    assert!(places.has_place(output(0)));
+    assert_eq!(told(&places, 0), []);
+}
+
+#[test]
+fn each_worker_is_woken_once_until_it_has_looked() {
+    let places = OutputPlaces::new(2, 1, 10);
+    let mut woken = Vec::new();
+    places.reexamine(Epoch(1), |worker| woken.push(worker));
+    assert_eq!(told(&places, 1), []);
+    places.reexamine(Epoch(2), |worker| woken.push(worker));
+    assert_eq!(woken, [0, 1, 1]);
+    assert!(places.has_calls(0) && places.has_calls(1));
+}
+
 #[test]
 fn nothing_is_allocated_once_the_queue_stands() {
     let places = OutputPlaces::new(2, 64, 100);
     let mut calls = Vec::with_capacity(100);
     let cost = allocation_counter::measure(|| {
         for index in 7..15 {
-            places.set_maximum(output(index), 1, nobody);
+            places.set_maximum(output(index), 1);
             assert!(places.try_take(output(index)));
         }
         for slot in 0..100 {
@@ -217,7 +251,7 @@ fn nothing_is_allocated_once_the_queue_stands() {
     assert_eq!(cost.count_total, 0);
     let cost = allocation_counter::measure(|| {
         places.reexamine(Epoch(1), |_| {});
-        places.collect(1, &mut calls);
+        places.collect(1, &mut calls, |_| {});
     });
     assert_eq!((cost.count_total, calls.len()), (0, 100));
 }
@@ -258,15 +292,18 @@ impl World {
                 }
             }
             Op::Collect(worker) => self.collect(worker),
-            Op::Change => {
-                self.epoch = Epoch(self.epoch.0 + 1);
-                self.places.reexamine(self.epoch, |_| {});
-            }
+            Op::Change => self.change(),
             Op::Limit(index, maximum) => {
-                self.places.set_maximum(output(index), maximum, |_| {});
+                self.places.set_maximum(output(index), maximum);
+                self.change();
             }
             Op::Leave(_) | Op::GiveUp(_) => {}
         }
+    }
+
+    fn change(&mut self) {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.places.reexamine(self.epoch, |_| {});
     }
 
     fn come(&mut self, worker: usize, which: usize) {
@@ -286,7 +323,7 @@ impl World {
 
     fn collect(&mut self, worker: usize) {
         let mut calls: Vec<Call> = Vec::new();
-        self.places.collect(worker, &mut calls);
+        self.places.collect(worker, &mut calls, |_| {});
         for call in calls {
             match call.what {
                 What::Granted(output) => {
@@ -330,7 +367,7 @@ proptest! {
             next_slot: 0,
         };
         for index in [0, 1] {
-            world.places.set_maximum(output(index), 2, nobody);
+            world.places.set_maximum(output(index), 2);
         }
         for op in &ops {
             world.play(op);

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use crate::model::output::OutputId;
 use crate::model::output::OutputSet;
 use crate::plane::queue::Call;
 use crate::plane::queue::Cancelled;
+use crate::plane::queue::Depths;
 use crate::plane::queue::Earliest;
 use crate::plane::queue::Queue;
 use crate::plane::queue::WaitTicket;
@@ -196,17 +199,18 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 proptest! {
     #[test]
     fn it_is_the_plain_list(ops in ops()) {
-        let mut queue = Queue::new(WORKERS, CAPACITY);
+        let depths = Arc::new(Depths::new(OUTPUTS));
+        let mut queue = Queue::new(WORKERS, CAPACITY, Arc::clone(&depths));
         let mut plain = Plain::default();
         for op in &ops {
             play(&mut queue, &mut plain, op);
             for output in (0..OUTPUTS).map(output) {
                 prop_assert_eq!(queue.earliest(output), plain.earliest(output));
                 let wait = plain.waiting().filter(|k| k.wants.contains(output)).count();
-                prop_assert_eq!(queue.depth_of(output).now, wait as u64);
+                prop_assert_eq!(depths.of(output).now, wait as u64);
             }
-            prop_assert_eq!(queue.depth().now, plain.waiting().count() as u64);
-            prop_assert_eq!(queue.depth().most, plain.most);
+            prop_assert_eq!(depths.all().now, plain.waiting().count() as u64);
+            prop_assert_eq!(depths.all().most, plain.most);
             prop_assert_eq!(queue.has_unsure(), plain.waiting().any(|k| k.unsure));
             for worker in 0..WORKERS {
                 let of = |t: &WaitTicket| plain.all.iter().any(|k| k.ticket == *t && k.worker == worker);

@@ -21,6 +21,7 @@ fn running(health: Health, against: u64) -> Machine {
     Machine {
         health,
         against,
+        doubted: false,
         probe,
     }
 }
@@ -106,6 +107,54 @@ fn nobody_hurries_for_an_output_that_is_down() {
         Some(ms(100_200)),
         "but for a new question one does"
     );
+}
+
+#[test]
+fn a_doubt_has_one_that_is_down_probed_at_once_and_one_result_decides() {
+    let mut machine = running(Health::Down, 0);
+    machine.on_result(false, ms(100_000), &PACE);
+    machine.on_doubt(ms(102_000));
+    assert_eq!(machine.due(), Some(ms(102_000)));
+    let mut unlucky = machine.clone();
+    for (machine, good) in [(&mut machine, true), (&mut unlucky, false)] {
+        machine.begin(ms(102_000));
+        let begins = machine.on_result(good, ms(102_001), &PACE);
+        assert_eq!(begins, good.then_some(Health::Up));
+        // Only that one: the next result against it counts as any other does.
+        machine.begin(ms(103_000));
+        assert_eq!(machine.on_result(!good, ms(103_001), &PACE), None);
+    }
+}
+
+#[test]
+fn a_doubt_during_a_probe_asks_for_another_that_decides() {
+    let mut machine = running(Health::Down, 0);
+    machine.on_doubt(ms(100_001));
+    let mut lucky = machine.clone();
+    assert_eq!(machine.on_result(false, ms(100_002), &PACE), None);
+    assert_eq!(machine.due(), Some(ms(100_102)));
+    machine.begin(ms(100_102));
+    assert_eq!(
+        machine.on_result(true, ms(100_103), &PACE),
+        Some(Health::Up)
+    );
+    assert_eq!(lucky.on_result(true, ms(100_002), &PACE), Some(Health::Up));
+    lucky.begin(ms(100_102));
+    assert_eq!(
+        lucky.on_result(false, ms(100_103), &PACE),
+        None,
+        "it is up now"
+    );
+}
+
+#[test]
+fn a_doubt_is_nothing_to_one_that_is_up_or_checking() {
+    for health in [Health::Up, Health::Checking] {
+        let mut machine = running(health, 0);
+        let before = machine.clone();
+        machine.on_doubt(ms(100_001));
+        assert_eq!(machine, before);
+    }
 }
 
 #[test]

@@ -62,6 +62,14 @@ fn the_last_one_is_found_again() {
     assert_eq!(held.found(), Some(ballot(10)), "after another start, too");
 }
 
+/// It ended before there was anything to write down.
+#[test]
+fn a_server_that_never_had_a_ballot_has_a_whole_file() {
+    let held = Held::new("never");
+    drop(Store::open(&held.0).unwrap());
+    assert_eq!(held.found(), Some(Ballot::default()));
+}
+
 /// The process is killed, or the power is cut, after so many bytes of the write.
 #[test]
 fn a_write_that_is_cut_off_leaves_the_one_before() {
@@ -70,10 +78,10 @@ fn a_write_that_is_cut_off_leaves_the_one_before() {
     store.put(ballot(1)).unwrap();
     store.put(ballot(2)).unwrap();
     let before = fs::read(&held.0).unwrap();
-    let after = encode(3, ballot(3));
+    let after = encode(4, ballot(3)); // a new file has the first one already
     for written in 0..=SLOT {
         let mut torn = before.clone();
-        let start = offset(3) as usize;
+        let start = offset(4) as usize;
         torn[start..start + written].copy_from_slice(&after[..written]);
         fs::write(&held.0, &torn).unwrap();
         let (mut store, found) = Store::open(&held.0).unwrap();

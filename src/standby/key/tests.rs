@@ -1,5 +1,6 @@
 //! What is a key file and what is not.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -63,8 +64,9 @@ fn anything_else_is_refused_with_a_sentence() {
 #[test]
 fn each_use_has_a_key_of_its_own() {
     let key = Key([7; LENGTH]);
-    let all = [Use::Adverts, Use::Stream, Use::Sessions].map(|purpose| key.derive(purpose));
-    assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+    let uses = [Use::Adverts, Use::Stream, Use::Sessions, Use::Comparison];
+    let all = uses.map(|purpose| key.derive(purpose));
+    assert_eq!(BTreeSet::from(all).len(), uses.len());
     assert!(all.iter().all(|derived| *derived != key.0));
     assert_eq!(all[0], Key([7; LENGTH]).derive(Use::Adverts), "everywhere");
     assert_eq!(format!("{key:?}"), "Key", "it is never printed");

@@ -44,6 +44,8 @@ struct Link {
     address: SocketAddr,
     socket: Option<UdpSocket>,
     retry: Instant,
+    /// What is wrong with it has been said.
+    is_told: bool,
 }
 
 struct Peer {
@@ -66,7 +68,7 @@ impl Links {
         links
     }
 
-    /// The domain file says otherwise now. Who stays is known as before.
+    /// The domain file says otherwise now. Who stays is known as before; new links are opened by [`Links::open`].
     pub fn set(&mut self, setting: &Setting, now: Instant) {
         let mut before = std::mem::take(&mut self.links);
         let mut open = |address: &SocketAddr| {
@@ -76,6 +78,7 @@ impl Links {
                     address: *address,
                     socket: None,
                     retry: now,
+                    is_told: false,
                 },
                 |known| before.swap_remove(known),
             )
@@ -97,16 +100,25 @@ impl Links {
             };
             self.peers.push(peer);
         }
-        drop(before); // these addresses are free from here on
-        self.open(now);
     }
 
     /// Opens what is closed and due. What is wrong with a link is said once, until it works.
-    pub fn open(&mut self, now: Instant) {
+    pub fn open(&mut self, now: Instant, trouble: &mut impl FnMut(String)) {
         for link in &mut self.links {
-            if link.socket.is_none() && link.retry <= now {
-                link.retry = now + RETRY;
-                link.socket = open(link.address).ok();
+            if link.socket.is_some() || link.retry > now {
+                continue;
+            }
+            link.retry = now + RETRY;
+            match open(link.address) {
+                Ok(socket) => {
+                    link.socket = Some(socket);
+                    link.is_told = false;
+                }
+                Err(error) if !std::mem::replace(&mut link.is_told, true) => trouble(format!(
+                    "no adverts by {}, which is tried again every second: {error}",
+                    link.address
+                )),
+                Err(_) => {}
             }
         }
     }

@@ -21,6 +21,8 @@ use std::thread::Builder;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::model::time::Instant;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Action;
@@ -38,9 +40,11 @@ use crate::ring::inbox::Hub;
 use crate::ring::thread::block_signals;
 use crate::ring::thread::go_first;
 use crate::standby::domain::Setting;
+use crate::standby::handle::GIVEN_MOST;
 use crate::standby::handle::Given;
 use crate::standby::handle::Inside;
 use crate::standby::handle::Told;
+use crate::standby::scribe::Answer;
 use crate::standby::scribe::Scribe;
 use crate::standby::thread::links::Links;
 use crate::standby::thread::post::Heard;
@@ -80,9 +84,11 @@ pub struct Setup {
     pub warden: Option<OwnedFd>,
     pub plane: Arc<Plane>,
     pub hub: Arc<Hub>,
+    /// Has the process end. Called once there will be no warden any more; it must not wait.
+    pub end: fn(),
 }
 
-/// Starts it. It ends when the handle says so, or is gone.
+/// Starts it. It ends when the handle says so.
 pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("halb-pair".to_owned());
     builder.spawn(move || {
@@ -101,7 +107,10 @@ struct Pair {
     post: Option<Post>,
     pulse: Pulse,
     scribe: Scribe,
+    /// Why the disk did not take the last ballot.
+    refused: Option<Errno>,
     inside: Inside,
+    end: fn(),
     /// What the machine wants of the warden.
     hold: bool,
     /// The data plane, as the machine knows it.
@@ -128,7 +137,9 @@ impl Pair {
             post: setup.warden.map(|pipe| Post::new(pipe, warden)),
             pulse: Pulse::new(setup.plane, setup.hub, now),
             scribe: setup.scribe,
+            refused: None,
             inside,
+            end: setup.end,
             hold: false,
             plane: PlaneWord::Serves,
             beat: now,
@@ -139,7 +150,9 @@ impl Pair {
     }
 
     fn run(mut self) {
-        self.carry_out(clock::read().now);
+        let now = clock::read().now;
+        self.open_links(now);
+        self.carry_out(now);
         while self.turn() {}
     }
 
@@ -158,8 +171,9 @@ impl Pair {
         }
         if self.beat <= now {
             self.tell_warden(now);
+            self.watch_what_is_left(now);
         }
-        self.links.open(now);
+        self.open_links(now);
         self.show(now);
         true
     }
@@ -182,7 +196,8 @@ impl Pair {
         }
         if ready.scribe() {
             while let Some(answer) = self.scribe.answer() {
-                self.on(answer, now);
+                let event = self.heard_of_disk(answer);
+                self.on(event, now);
             }
         }
         if ready.control() {
@@ -196,6 +211,23 @@ impl Pair {
                 return;
             };
             self.on(event, now);
+        }
+    }
+
+    /// Why a ballot is not on the disk is said once, although it is tried again and again.
+    fn heard_of_disk(&mut self, answer: Answer) -> Event {
+        match answer {
+            Answer::Stored(ballot) => {
+                self.refused = None;
+                Event::Stored(ballot)
+            }
+            Answer::Refused(errno) => {
+                if self.refused.replace(errno) != Some(errno) {
+                    let sentence = format!("the ballot in state_dir cannot be written: {errno}");
+                    self.inside.tell(Told::Trouble(sentence));
+                }
+                Event::NotStored
+            }
         }
     }
 
@@ -220,10 +252,9 @@ impl Pair {
                     FromWarden::Lost
                 }
                 Heard::Closed => {
-                    let sentence = "the warden has ended and will not come back: this server can \
-                                    hold no address until it is started again";
-                    self.inside.tell(Told::Trouble(sentence.to_owned()));
-                    FromWarden::Lost
+                    self.inside.forsake();
+                    (self.end)();
+                    FromWarden::Ended
                 }
             };
             self.on(Event::Warden(event), now);
@@ -231,43 +262,51 @@ impl Pair {
     }
 
     fn read_control(&mut self, now: Instant) {
-        while let Ok(setting) = self.inside.settings.try_recv() {
+        while let Some(setting) = self.inside.setting() {
             self.links.set(&setting, now);
+            self.open_links(now);
             if let Some(post) = &mut self.post {
                 post.set(&setting.warden);
             }
             self.on(Event::Domain(setting.domain), now);
         }
-        while let Ok(Given { number, event }) = self.inside.given.try_recv() {
-            if let Event::Order(order) = event
-                && order != Order::Leave
-                && self.orders.len() < ORDERS_MOST
-            {
-                self.orders.push((order, number));
+        for _ in 0..GIVEN_MOST {
+            match self.inside.given() {
+                Some(given) => self.on_given(given, now),
+                None => return,
             }
-            match event {
-                Event::Crashed { .. } if self.crashes.len() < SERVERS_MAX => {
-                    self.crashes.push((event, now + CRASH_SETTLES));
-                }
-                _ => self.on(event, now),
+        }
+        // Who gives without end waits for a turn like everybody else.
+        self.inside.come_back();
+    }
+
+    fn on_given(&mut self, Given { number, event }: Given, now: Instant) {
+        if let Event::Order(order) = event
+            && order != Order::Leave
+            && self.orders.len() < ORDERS_MOST
+        {
+            self.orders.push((order, number));
+        }
+        match event {
+            Event::Crashed { .. } if self.crashes.len() < SERVERS_MAX => {
+                self.crashes.push((event, now + CRASH_SETTLES));
             }
+            _ => self.on(event, now),
         }
     }
 
     /// Crashes that have settled.
     fn hear_crashes(&mut self, now: Instant) {
-        while let Some((event, _)) = self.crashes.pop_if(|(_, due)| *due <= now) {
+        let is_due = |(_, due): &(Event, Instant)| *due <= now;
+        while let Some(first) = self.crashes.iter().position(is_due) {
+            let (event, _) = self.crashes.remove(first);
             self.on(event, now);
         }
     }
 
     /// How the data plane is.
     fn look(&mut self, now: Instant) {
-        let plane = match &self.post {
-            // It can serve nobody.
-            Some(post) if !post.is_open() => PlaneWord::Broken,
-            _ => self.pulse.look(now),
-        };
+        let plane = self.pulse.look(now);
         if plane != self.plane {
             self.plane = plane;
             self.on(Event::Plane(plane), now);
@@ -321,7 +360,8 @@ impl Pair {
             }
             Action::Workers(handover) => self.pulse.hand_over(handover),
             Action::Answer(order, outcome) => {
-                let known = self.orders.iter().position(|(given, _)| *given == order);
+                // A second one like it is refused at once, while the first one waits: the latest is answered first.
+                let known = self.orders.iter().rposition(|(given, _)| *given == order);
                 if let Some(known) = known {
                     let (_, number) = self.orders.remove(known);
                     self.inside.tell(Told::Answer(number, outcome));
@@ -344,14 +384,26 @@ impl Pair {
         };
         post.beat(hold, now);
         if post.replace(hold, now) {
-            let sentence = "the warden holds addresses and has said nothing for 500 ms: it is killed, and \
+            let sentence = "the warden owes a word and has said nothing for 500 ms: it is killed, and \
                             another one is started";
             self.inside.tell(Told::Trouble(sentence.to_owned()));
         }
     }
 
+    /// The addresses of a warden that nobody replaces.
+    fn watch_what_is_left(&mut self, now: Instant) {
+        if self.post.as_mut().is_some_and(Post::sees_the_end) {
+            self.on(Event::Warden(FromWarden::Holds(false)), now);
+        }
+    }
+
     fn ask_warden(&mut self, told: &ToWarden) -> bool {
         self.post.as_mut().is_some_and(|post| post.tell(told))
+    }
+
+    fn open_links(&mut self, now: Instant) {
+        let Pair { links, inside, .. } = self;
+        links.open(now, &mut |sentence| inside.tell(Told::Trouble(sentence)));
     }
 
     fn show(&mut self, now: Instant) {

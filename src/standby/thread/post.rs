@@ -1,5 +1,8 @@
 //! The pipe to the warden. Nothing here waits: what does not go into the pipe is said again soon, or was not worth it.
 
+use std::io;
+use std::net::IpAddr;
+use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
@@ -35,10 +38,16 @@ pub struct Post {
     warden: Option<Process>,
     /// Its last word about the addresses.
     holds: bool,
+    /// It has been asked something and has not answered.
+    is_asked: bool,
+    /// It leaves so much unread that nothing more goes into the pipe.
+    is_full: bool,
     /// It has said something since [`Post::replace`] looked.
     spoke: bool,
     silent_since: Instant,
     looked: Instant,
+    /// The last warden has died, and what it held may still be there.
+    left: bool,
     outgoing: Vec<u8>,
     incoming: Box<[u8; MESSAGE_MAX]>,
 }
@@ -62,17 +71,23 @@ impl Post {
             wardens: 0,
             warden: None,
             holds: false,
+            is_asked: false,
+            is_full: false,
             spoke: false,
             silent_since: Instant::ZERO,
             looked: Instant::ZERO,
+            left: false,
             outgoing: Vec::with_capacity(MESSAGE_MAX),
             incoming: Box::new([0; MESSAGE_MAX]),
         }
     }
 
-    /// Whether there is, or will be, a warden.
-    pub fn is_open(&self) -> bool {
-        self.pipe.is_some()
+    /// Whether what the last of all wardens left in the kernel is gone; once. To be called with each beat.
+    pub fn sees_the_end(&mut self) -> bool {
+        let addresses = || self.setup.addresses.iter().map(|one| one.address);
+        let end = self.left && !addresses().any(may_be_here);
+        self.left &= !end;
+        end
     }
 
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -96,12 +111,16 @@ impl Post {
         self.tell(&Told::Beat { hold, at });
     }
 
-    /// Kills a warden that holds addresses, or is to, and says nothing any more; its keeper starts another one. Whether it
-    /// has. To be called with each beat, after everything has been heard.
+    /// Kills a warden that owes a word and says nothing any more; its keeper starts another one. Whether it has. To be
+    /// called with each beat, after everything has been heard.
+    ///
+    /// One that holds addresses, or is to, owes a word, and one that is asked; and nobody's pipe is full who reads. So a
+    /// standby, too, has one that can help it to the addresses.
     pub fn replace(&mut self, hold: bool, now: Instant) -> bool {
         let stood = now.since(self.looked) > STOPPED;
         self.looked = now;
-        let owes = (hold || self.holds) && !self.setup.addresses.is_empty();
+        let holds = (hold || self.holds) && !self.setup.addresses.is_empty();
+        let owes = holds || self.is_asked || self.is_full;
         if std::mem::take(&mut self.spoke) || stood || !owes {
             self.silent_since = now;
         }
@@ -114,7 +133,9 @@ impl Post {
     /// `false`: it did not go into the pipe.
     pub fn tell(&mut self, told: &Told) -> bool {
         told.encode(&mut self.outgoing);
-        self.send()
+        let is_sent = self.send();
+        self.is_asked |= is_sent && matches!(told, Told::Ask { .. });
+        is_sent
     }
 
     /// The next thing that came; what is no message is passed over.
@@ -128,6 +149,7 @@ impl Post {
                 // The end, or a pipe that is broken (ECONNRESET).
                 Ok(_) | Err(_) => {
                     self.pipe = None;
+                    self.left = true;
                     return Some(Heard::Closed);
                 }
             };
@@ -139,6 +161,7 @@ impl Post {
                     self.wardens += 1;
                     self.is_due = true;
                     self.holds = false;
+                    self.is_asked = false;
                     // Without it a stuck warden stays, and the lease of the kernel is what is left.
                     self.warden = Process::open(process).ok();
                     if self.wardens > 1 {
@@ -146,8 +169,10 @@ impl Post {
                     }
                 }
                 Some(said) => {
-                    if let Said::Holds(holds) = said {
-                        self.holds = holds;
+                    match said {
+                        Said::Holds(holds) => self.holds = holds,
+                        Said::Answered { .. } => self.is_asked = false,
+                        _ => {}
                     }
                     return Some(Heard::Said(said));
                 }
@@ -155,14 +180,23 @@ impl Post {
         }
     }
 
-    fn send(&self) -> bool {
+    fn send(&mut self) -> bool {
         let Some(pipe) = &self.pipe else {
             return false;
         };
         // That it is closed is seen when it is read.
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        send(pipe.as_raw_fd(), &self.outgoing, flags).is_ok()
+        let sent = send(pipe.as_raw_fd(), &self.outgoing, flags);
+        self.is_full = sent == Err(Errno::EAGAIN);
+        sent.is_ok()
     }
+}
+
+/// Whether this host has an address: only then a socket can have it. Where anything may be bound
+/// (`net.ipv4.ip_nonlocal_bind`), or no socket can be had, nothing is known, and the lease alone counts.
+fn may_be_here(address: IpAddr) -> bool {
+    let bound = UdpSocket::bind((address, 0));
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
 #[cfg(test)]
@@ -227,9 +261,30 @@ mod tests {
         post.beat(true, at);
         assert_eq!(warden.told(), Some(setup));
         drop(warden);
+        assert!(!post.sees_the_end(), "that one holds, or another one will");
         assert_eq!(post.hear(), Some(Heard::Closed));
         assert_eq!(post.hear(), None);
-        assert!(!post.is_open() && !post.tell(&Told::Announce));
+        assert!(!post.tell(&Told::Announce));
+    }
+
+    /// Loopback has every address of its network; that of a document (RFC 5737) is nobody's.
+    #[test]
+    fn what_the_last_warden_left_is_seen_to_be_gone_once() {
+        let here = |address: &str| {
+            let (mut post, warden) = both();
+            for own in &mut post.setup.addresses {
+                own.address = address.parse().unwrap();
+            }
+            drop(warden);
+            assert_eq!(post.hear(), Some(Heard::Closed));
+            post
+        };
+        let mut left = here("127.0.0.9");
+        assert!(!left.sees_the_end());
+        left.setup.addresses[0].address = "192.0.2.9".parse().unwrap();
+        assert!(left.sees_the_end());
+        assert!(!left.sees_the_end(), "once");
+        assert!(here("2001:db8::9").sees_the_end());
     }
 
     #[test]
@@ -259,6 +314,46 @@ mod tests {
         assert_eq!(look(true, 5000, 8000), Some(5500));
         assert_eq!(process.wait().unwrap().signal(), Some(9));
         assert_eq!(look(true, 8000, 9000), None);
+    }
+
+    /// A standby's holds nothing, and is needed all the same.
+    #[test]
+    fn a_warden_that_does_not_answer_or_read_is_killed() {
+        for is_asked in [true, false] {
+            let (mut post, warden) = both();
+            let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
+            let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+            warden.say(&Said::Started {
+                process: process.id(),
+            });
+            assert_eq!(post.hear(), None);
+            let mut turn = |ms: u64| {
+                post.beat(false, at(ms));
+                while warden.told().is_some() {}
+                post.replace(false, at(ms))
+            };
+            assert_eq!((0..2000).step_by(20).find(|ms| turn(*ms)), None);
+            let number = 7;
+            let reply = crate::pair::event::Reply::Silence;
+            assert!(post.tell(&Told::Ask { number }));
+            warden.say(&Said::Answered { number, reply });
+            assert!(post.hear().is_some());
+            if is_asked {
+                assert!(post.tell(&Told::Ask { number }));
+            } else {
+                while post.tell(&Told::Announce) {}
+            }
+            let mut turn = |ms: u64| {
+                post.beat(false, at(ms));
+                post.replace(false, at(ms))
+            };
+            assert_eq!(
+                (2000..4000).step_by(20).find(|ms| turn(*ms)),
+                Some(2500),
+                "{is_asked}"
+            );
+            assert_eq!(process.wait().unwrap().signal(), Some(9));
+        }
     }
 
     #[test]

@@ -11,11 +11,13 @@ use nix::poll::poll;
 
 use super::*;
 use crate::pair::action::Outcome;
+use crate::pair::action::Why;
 use crate::pair::event::Domain;
 use crate::pair::event::Member;
 use crate::pair::event::Readiness;
 use crate::pair::node::NodeId;
 use crate::pair::state::State;
+use crate::standby::ballot::Store;
 use crate::standby::domain::Paths;
 use crate::standby::handle::Handle;
 use crate::standby::handle::Standing;
@@ -83,16 +85,24 @@ impl Server {
     }
 
     fn answer_to(&self, number: u32) -> Outcome {
+        self.told("an answer", |told| match told {
+            Told::Answer(to, outcome) if to == number => Some(outcome),
+            _ => None,
+        })
+    }
+
+    /// The next thing told that is wanted.
+    fn told<T>(&self, what: &str, wanted: impl Fn(Told) -> Option<T>) -> T {
         let begin = clock::read().now;
         loop {
-            match self.handle.take() {
-                Some(Told::Answer(to, outcome)) if to == number => return outcome,
-                Some(_) => {}
+            match self.handle.take().map(&wanted) {
+                Some(Some(told)) => return told,
+                Some(None) => {}
                 None => drop(poll(&mut [], 2_u8)),
             }
             assert!(
                 clock::read().now.since(begin) < PATIENCE,
-                "no answer to {number}"
+                "never told: {what}"
             );
         }
     }
@@ -128,6 +138,7 @@ fn parts(index: usize, port: u16) -> (Handle, Inside, Setup, PathBuf) {
         // Without workers all of them make turns.
         plane: Arc::new(Plane::new(0, 10)),
         hub: Arc::new(Hub::new(0).unwrap()),
+        end: || panic!("no warden, no death of one"),
     };
     (handle, inside, setup, ballot)
 }
@@ -155,6 +166,7 @@ fn setting(index: usize, port: u16) -> Setting {
             has_ping: false,
             activate_backup_on_local_failure: true,
             switch_grace: Duration::from_secs(1),
+            lease: Duration::from_secs(1),
         },
         own: addresses(index).collect(),
         peers: vec![Paths {
@@ -204,7 +216,7 @@ fn an_active_leaves_when_the_other_one_serves() {
         peer.is_some_and(|peer| peer.advert.ready)
     });
     assert!(!main.handle.await_leave(Duration::ZERO), "nobody asked");
-    main.handle.order(Order::Leave).unwrap();
+    main.handle.leave().unwrap();
     assert!(main.handle.await_leave(PATIENCE));
     backup.until("the backup serves", is(State::Active));
 }
@@ -260,38 +272,117 @@ fn a_link_that_cannot_be_opened_is_tried_again() {
     };
     let seen = backup.until("the other link works", heard(1));
     assert!(!heard(0)(&seen), "that one does not");
+    let trouble = backup.told("what is wrong with it", |told| match told {
+        Told::Trouble(sentence) => Some(sentence),
+        _ => None,
+    });
+    let shown = address(1, 0, port).to_string();
+    assert!(
+        trouble.contains(&shown) && trouble.contains("in use"),
+        "{trouble}"
+    );
     drop(taken);
     backup.until("it is up", heard(0));
 }
 
-/// Both servers in one thread, so that what it allocates can be counted.
+/// As where the file system became read-only.
 #[test]
-fn nothing_is_allocated_in_the_steady_state() {
+fn why_the_disk_refuses_is_told() {
     let port = port();
-    let mut both: Vec<_> = (0..2)
-        .map(|index| {
+    let (handle, inside, mut setup, ballot) = parts(0, port);
+    let only_to_read = std::fs::File::open(&ballot).unwrap();
+    setup.scribe = Scribe::of(Store::of(only_to_read)).unwrap();
+    let main = Server {
+        thread: Some(start(setup, inside).unwrap()),
+        handle,
+        ballot,
+    };
+    let backup = Server::start(1, port);
+    let said = main.told("why", |told| match told {
+        Told::Trouble(sentence) => Some(sentence),
+        _ => None,
+    });
+    assert!(said.contains("cannot be written: EBADF"), "{said}");
+    backup.until("the other one serves", is(State::Active));
+}
+
+/// Both servers in one thread, one turn after the other.
+struct Beside(Vec<(Handle, Pair, PathBuf)>);
+
+impl Beside {
+    /// The first one serves, and the other one is ready to.
+    fn serving() -> Beside {
+        let port = port();
+        let begun = (0..2).map(|index| {
             let (handle, inside, setup, ballot) = parts(index, port);
             (handle, Pair::new(setup, inside, clock::read().now), ballot)
+        });
+        let mut both = Beside(begun.collect());
+        both.until(|both| {
+            let follows = |standing: &Standing| {
+                let peer = standing.peers.iter().flatten().next();
+                standing.own.ready && peer.is_some_and(|peer| peer.advert.state == State::Active)
+            };
+            both.handle(1).standing().as_ref().is_some_and(follows)
+        });
+        for (handle, _, _) in &both.0 {
+            while handle.take().is_some() {}
+        }
+        both
+    }
+
+    fn handle(&self, index: usize) -> &Handle {
+        &self.0[index].0
+    }
+
+    fn turn(&mut self) {
+        for (_, pair, _) in &mut self.0 {
+            assert!(pair.turn());
+        }
+    }
+
+    fn until(&mut self, is_so: impl Fn(&Beside) -> bool) {
+        let begin = clock::read().now;
+        while !is_so(self) {
+            self.turn();
+            assert!(clock::read().now.since(begin) < PATIENCE);
+        }
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        for (_, _, ballot) in &self.0 {
+            let _ = std::fs::remove_file(ballot);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_allocated_in_the_steady_state() {
+    let mut both = Beside::serving();
+    let counted = allocation_counter::measure(|| (0..100).for_each(|_| both.turn()));
+    assert_eq!(counted.count_total, 0);
+}
+
+/// Two operators want the same: who comes second is refused, and who came first hears what becomes of it.
+#[test]
+fn each_order_has_its_own_answer() {
+    let mut both = Beside::serving();
+    let order = Order::Activate { cut: true };
+    let [first, second] = [(); 2].map(|()| both.handle(1).order(order).unwrap());
+    let serves = |both: &Beside| {
+        let standing = both.handle(1).standing();
+        standing.as_ref().is_some_and(is(State::Active))
+    };
+    both.until(serves);
+    let told = std::iter::from_fn(|| both.handle(1).take());
+    let answers: Vec<_> = told
+        .filter_map(|told| match told {
+            Told::Answer(number, outcome) => Some((number, outcome)),
+            _ => None,
         })
         .collect();
-    let begin = clock::read().now;
-    let serves = |handle: &Handle| handle.standing().is_some_and(|s| is(State::Active)(&s));
-    while !serves(&both[0].0) {
-        both.iter_mut()
-            .for_each(|(_, pair, _)| assert!(pair.turn()));
-        assert!(clock::read().now.since(begin) < PATIENCE);
-    }
-    for (handle, _, _) in &both {
-        while handle.take().is_some() {}
-    }
-    let counted = allocation_counter::measure(|| {
-        for _ in 0..100 {
-            both.iter_mut()
-                .for_each(|(_, pair, _)| assert!(pair.turn()));
-        }
-    });
-    assert_eq!(counted.count_total, 0);
-    for (_, _, ballot) in &both {
-        std::fs::remove_file(ballot).unwrap();
-    }
+    let refused = Outcome::Refused(Why::AlreadySwitching);
+    assert_eq!(answers, [(second, refused), (first, Outcome::Done)]);
 }

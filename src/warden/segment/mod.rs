@@ -148,26 +148,21 @@ impl Segment {
         }
     }
 
-    /// Reads what has come.
-    pub fn hear(&self, mut heard: impl FnMut(Heard)) {
+    /// Reads what has come; `false`: not all of it.
+    pub fn hear(&self, mut heard: impl FnMut(Heard)) -> bool {
         let mut bytes = [0; PACKET_BYTES];
-        if let Some(arp) = &self.arp {
-            for _ in 0..AT_ONCE {
-                let Ok(count) = recv(arp.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) else {
-                    break;
-                };
-                let claim = frame::read_arp(&bytes[..count]);
-                if let Some(claim) = claim.filter(|claim| claim.hardware != self.hardware) {
-                    heard(Heard::Owner(claim.address.into()));
-                }
+        let arp = for_each_frame(&self.arp, &mut bytes, |frame| {
+            let claim = frame::read_arp(frame);
+            if let Some(claim) = claim.filter(|claim| claim.hardware != self.hardware) {
+                heard(Heard::Owner(claim.address.into()));
             }
-        }
-        for_each(&self.echo4, &mut bytes, |from, packet| {
+        });
+        let echo4 = for_each(&self.echo4, &mut bytes, |from, packet| {
             if echo::answers(self.mark, packet) {
                 heard(Heard::Echo(from));
             }
         });
-        for_each6(&self.echo6, &mut bytes, |from, hop_limit, message| {
+        let echo6 = for_each6(&self.echo6, &mut bytes, |from, hop_limit, message| {
             if echo::answers6(self.mark, message) {
                 heard(Heard::Echo(from));
             } else if hop_limit == Some(frame::HOP_LIMIT)
@@ -177,6 +172,7 @@ impl Segment {
                 heard(Heard::Owner(claim.address.into()));
             }
         });
+        arp && echo4 && echo6
     }
 
     fn emit(&self, frame: &[u8]) -> bool {
@@ -186,18 +182,39 @@ impl Segment {
     }
 }
 
-fn for_each(socket: &Option<UdpSocket>, bytes: &mut [u8], mut each: impl FnMut(IpAddr, &[u8])) {
+/// As all three of these: `false` when there was more than is read at once.
+fn for_each_frame(socket: &Option<OwnedFd>, bytes: &mut [u8], mut each: impl FnMut(&[u8])) -> bool {
     let Some(socket) = socket else {
-        return;
+        return true;
+    };
+    for _ in 0..AT_ONCE {
+        match recv(socket.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT) {
+            Ok(count) => each(&bytes[..count]),
+            Err(Errno::EAGAIN) => return true,
+            // That the interface was down is told once and taken away by that.
+            Err(_) => {}
+        }
+    }
+    false
+}
+
+fn for_each(
+    socket: &Option<UdpSocket>,
+    bytes: &mut [u8],
+    mut each: impl FnMut(IpAddr, &[u8]),
+) -> bool {
+    let Some(socket) = socket else {
+        return true;
     };
     for _ in 0..AT_ONCE {
         match socket.recv_from(bytes) {
             Ok((count, from)) => each(from.ip(), &bytes[..count]),
             // What an earlier packet met, such as an unreachable network, is told once and taken away by that.
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
-            Err(_) => break,
+            Err(_) => return true,
         }
     }
+    false
 }
 
 /// With the hop limit, which says whether the sender is on this network.
@@ -205,9 +222,9 @@ fn for_each6(
     socket: &Option<UdpSocket>,
     bytes: &mut [u8],
     mut each: impl FnMut(IpAddr, Option<u8>, &[u8]),
-) {
+) -> bool {
     let Some(socket) = socket else {
-        return;
+        return true;
     };
     let mut control = nix::cmsg_space!(i32);
     for _ in 0..AT_ONCE {
@@ -217,13 +234,14 @@ fn for_each6(
             recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags);
         let (count, from, hop_limit) = match received {
             Ok(received) => (received.bytes, received.address, hop_limit(&received)),
-            Err(Errno::EAGAIN) => break,
+            Err(Errno::EAGAIN) => return true,
             Err(_) => continue,
         };
         if let Some(from) = from {
             each(from.ip().into(), hop_limit, &bytes[..count]);
         }
     }
+    false
 }
 
 fn hop_limit(received: &RecvMsg<'_, '_, SockaddrIn6>) -> Option<u8> {

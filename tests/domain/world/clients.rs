@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio::time::timeout;
 
+use super::record::Entry;
 use super::record::PATIENCE;
 use super::record::Record;
 use super::space::Space;
@@ -120,31 +121,24 @@ impl Clients {
         assert!(passed.is_some(), "nobody asks any more");
     }
 
-    /// Every request since `mark` got a connection and its response.
+    /// Every request that has ended since `mark` got a connection and its response.
     pub fn all_went_well_after(&self, mark: usize) {
-        self.had_none(mark, |ended| {
-            matches!(ended, Ended::NotConnected(_) | Ended::Failed(_))
-        });
+        none_went_wrong(&self.attempts.all()[mark..]);
     }
 
-    fn had_none(&self, mark: usize, is_bad: impl Fn(&Ended) -> bool) {
-        let all = self.attempts.all();
-        let bad = all
-            .iter()
-            .skip(mark)
-            .filter(|entry| is_bad(&entry.what.ended));
-        let bad: Vec<String> = bad
-            .map(|entry| {
-                let took = entry.at.since(entry.what.began);
-                format!("{:?} after {took:?}", entry.what.ended)
-            })
-            .collect();
-        let count = bad.len();
-        assert!(
-            bad.is_empty(),
-            "{count} went wrong, first {:?}",
-            bad.first()
-        );
+    /// The same of those that began then or later: one that began before may still wait for a server that is gone.
+    pub fn all_went_well_since(&self, begin: Instant) {
+        let mut attempts = self.attempts.all();
+        attempts.retain(|entry| entry.what.began >= begin);
+        none_went_wrong(&attempts);
+    }
+
+    /// The same of those alone that ended so long before `until`; there were some.
+    pub fn all_went_well_between(&self, mark: usize, until: Instant, before: Duration) {
+        let mut all = self.attempts.all().split_off(mark);
+        all.retain(|entry| until.since(entry.at) >= before);
+        assert!(!all.is_empty(), "nobody has asked");
+        none_went_wrong(&all);
     }
 
     /// Waits until one that began only now got no connection.
@@ -178,6 +172,24 @@ impl Attempt {
     pub fn is_by(&self, server: IpAddr) -> bool {
         matches!(self.ended, Ended::Served { by, .. } if by == server)
     }
+}
+
+fn none_went_wrong(attempts: &[Entry<Attempt>]) {
+    let is_bad = |ended: &Ended| matches!(ended, Ended::NotConnected(_) | Ended::Failed(_));
+    let bad: Vec<String> = attempts
+        .iter()
+        .filter(|entry| is_bad(&entry.what.ended))
+        .map(|entry| {
+            let took = entry.at.since(entry.what.began);
+            format!("{:?} after {took:?}", entry.what.ended)
+        })
+        .collect();
+    let count = bad.len();
+    assert!(
+        bad.is_empty(),
+        "{count} went wrong, first {:?}",
+        bad.first()
+    );
 }
 
 async fn ask(habit: Habit, record: &Record<Attempt>, ended: watch::Receiver<()>) {

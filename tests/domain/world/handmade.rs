@@ -10,12 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use halb::pair::advert::Advert;
-use halb::pair::advert::FileVersion;
-use halb::pair::advert::Wish;
 use halb::pair::node::NodeId;
 use halb::pair::seal::Channel;
 use halb::pair::seal::DATAGRAM_MAX;
-use halb::pair::state::Conditions;
 use halb::pair::state::State;
 use halb::pair::term::Term;
 use halb::ring::clock;
@@ -46,19 +43,11 @@ pub fn active(name: &str, protocol: u16) -> Advert {
             main: false,
         },
         state: State::Active,
-        conditions: Conditions::default(),
         holds: true,
-        released: None,
         reaches_ping: true,
         able: true,
         ready: true,
-        starting: false,
-        wish: Wish::None,
-        handing: None,
-        vote: None,
-        stamp: 0,
-        heeds: None,
-        file: FileVersion::default(),
+        ..Advert::default()
     }
 }
 

@@ -12,12 +12,15 @@ pub mod record;
 pub mod replay;
 pub mod server;
 pub mod space;
+pub mod terms;
+pub mod verbs;
 pub mod watch;
 
 use std::any::type_name;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -34,6 +37,7 @@ use clients::Clients;
 use clients::Habit;
 use key::write_key;
 use network::Cable;
+use network::Family;
 use network::Network;
 use outputs::Outputs;
 use record::PATIENCE;
@@ -41,16 +45,24 @@ use server::Server;
 use space::Space;
 use watch::Watch;
 
-/// As outputs see the servers.
+/// As outputs see the servers, where there is IPv4.
 pub const LB1: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 11));
 pub const LB2: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 12));
+pub const LB3: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 13));
 /// Where the service is.
 pub const SERVICE: SocketAddr = SocketAddr::new(VIRTUAL, 80);
+pub const SERVICE_6: SocketAddr = SocketAddr::new(VIRTUAL_6, 80);
 const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100));
-const OUTPUTS: [SocketAddr; 2] = [
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 21)), 8080),
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 22)), 8080),
-];
+const VIRTUAL_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100));
+/// The numbers of hosts in their addresses; those of servers follow on each other.
+const GATEWAY: u8 = 1;
+const SERVERS: u8 = 11;
+const OUTPUTS: [u8; 2] = [21, 22];
+const CLIENT: u8 = 50;
+/// Of servers on the direct link.
+const DIRECT: u8 = 1;
+/// A SYN that is lost is sent again after a second.
+const PATIENT: Duration = Duration::from_secs(10);
 const NAMES: [&str; 3] = ["lb1", "lb2", "lb3"];
 /// Set in the process that a test runs itself in where it has no privileges of its own.
 const INSIDE: &str = "DOMAIN_TEST_INSIDE";
@@ -63,6 +75,9 @@ pub struct Layout {
     pub direct: bool,
     /// Whether the gateway is a ping address.
     pub ping: bool,
+    /// Hosts, and the service, have addresses of each of them; servers, the gateway and outputs are spoken to by the
+    /// first.
+    pub families: &'static [Family],
     /// More lines at the top of the file.
     pub properties: &'static str,
     /// More lines of `[domain]`.
@@ -73,15 +88,21 @@ pub const PAIR: Layout = Layout {
     servers: 2,
     direct: true,
     ping: true,
+    families: &[Family::V4],
     properties: "",
     domain: "",
 };
+
+/// The third is neither main nor backup.
+pub const THREE: Layout = Layout { servers: 3, ..PAIR };
 
 /// Everything is gone when it is dropped.
 pub struct World {
     pub lb1: Server,
     pub lb2: Server,
     pub lb3: Option<Server>,
+    /// Where clients ask that are not told otherwise.
+    service: SocketAddr,
     pub network: Network,
     pub client: Space,
     _gateway: Space,
@@ -125,43 +146,41 @@ fn again_as_root(closure: &str) {
 
 impl World {
     fn new(layout: Layout) -> Result<World, Errno> {
-        let network = Network::new()?;
-        let host = |name: &str, addresses: &[&str]| {
+        let network = Network::new(layout.families)?;
+        let host = |name: &str, numbers: &[u8]| {
             let space = Space::new()?;
-            network.plug(name, &space, Cable::Service, addresses[0]);
-            for more in &addresses[1..] {
-                space.ip(&format!("addr add {more} dev eth0"));
-            }
+            network.plug(name, &space, Cable::Service, numbers);
             Ok::<Space, Errno>(space)
         };
-        let client = host("client", &["10.0.0.50/24"])?;
-        let gateway = host("gateway", &["10.0.0.1/24"])?;
-        let backends = host("outputs", &["10.0.0.21/24", "10.0.0.22/24"])?;
+        let client = host("client", &[CLIENT])?;
+        let gateway = host("gateway", &[GATEWAY])?;
+        let backends = host("outputs", &OUTPUTS)?;
         let folder = Folder::new();
         let mut servers = (0u8..).zip(NAMES).take(layout.servers);
         let mut server = || -> Result<Option<Server>, Errno> {
             let Some((index, name)) = servers.next() else {
                 return Ok(None);
             };
-            let space = host(name, &[&format!("10.0.0.{}/24", 11 + index)])?;
+            let space = host(name, &[SERVERS + index])?;
             if layout.direct {
-                let address = format!("192.168.77.{}/24", 1 + index);
-                network.plug(name, &space, Cable::Direct, &address);
+                network.plug(name, &space, Cable::Direct, &[DIRECT + index]);
             }
             let file = folder.write(name, &text(layout, &folder.0));
             let state = folder.0.join(name).join("state");
-            let link = SocketAddr::new([10, 0, 0, 11 + index].into(), 7400);
+            let link = layout.links(index)[0];
             Ok(Some(Server::new(name, space, file, state, link)))
         };
         let (lb1, lb2, lb3) = (server()?.unwrap(), server()?.unwrap(), server()?);
         let all = [Some(&lb1), Some(&lb2), lb3.as_ref()];
         let ears = all.iter().flatten().map(|server| server.ear()).collect();
+        let services = layout.families.iter().map(|family| service(*family).ip());
         Ok(World {
-            _watch: Watch::new(ears, VIRTUAL),
+            _watch: Watch::new(ears, services.collect()),
             lb1,
             lb2,
             lb3,
-            _outputs: Outputs::start(&backends, &OUTPUTS),
+            service: service(layout.families[0]),
+            _outputs: Outputs::start(&backends, &layout.outputs()),
             network,
             client,
             _gateway: gateway,
@@ -170,16 +189,29 @@ impl World {
         })
     }
 
-    /// Starts both servers at once; returns when lb1 serves and lb2 could take over, as both know. Both have probed the
-    /// outputs by then: until control has, requests wait.
+    /// Starts all servers; returns when lb1 serves and lb2 could take over, as both know, and a third one is heard by
+    /// both. Both have probed the outputs by then: until control has, requests wait.
     pub fn up(&mut self) {
         self.lb1.start();
+        // On a busy machine main may come so late that the backup has begun to serve.
+        self.lb1.says(&["event=listening in="]);
         self.lb2.start();
         self.lb1.serves();
         self.lb1.is_ready();
         self.lb2.follows(&self.lb1);
         self.lb2.is_ready();
         self.lb1.sees_ready(&self.lb2);
+        // Of three, any two may begin without the third.
+        if let Some(lb3) = &mut self.lb3 {
+            lb3.start();
+            lb3.says(&["event=pair", "text=\"inactive"]);
+            self.lb1.hears(lb3);
+            self.lb2.hears(lb3);
+        }
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &Server> {
+        [&self.lb1, &self.lb2].into_iter().chain(&self.lb3)
     }
 
     /// The domain's.
@@ -189,16 +221,14 @@ impl World {
 
     /// Waits until the logs have all the lines that `docs/faults.md` shows under that heading.
     pub fn logs_are_as_shown(&self, heading: &str) {
-        let servers = [Some(&self.lb1), Some(&self.lb2), self.lb3.as_ref()];
         for line in faults::lines(heading) {
-            let mut named = servers.into_iter().flatten();
-            let server = named.find(|server| server.name == line.server);
+            let server = self.servers().find(|server| server.name == line.server);
             let server = server.unwrap_or_else(|| panic!("{heading}: {line:?}"));
             let said = server.log.wait(PATIENCE, |entries| {
                 let mut entries = entries.iter();
                 entries.any(|entry| line.is(&entry.what)).then_some(())
             });
-            let histories = || servers.into_iter().flatten().map(Server::history);
+            let histories = || self.servers().map(Server::history);
             assert!(
                 said.is_some(),
                 "{line:?}\n{}",
@@ -207,11 +237,10 @@ impl World {
         }
     }
 
-    /// The longest time for which two servers had the address at once.
+    /// The longest time for which two servers had addresses of the service at once.
     pub fn overlap(&self) -> Duration {
-        let servers = [Some(&self.lb1), Some(&self.lb2), self.lb3.as_ref()];
         let mut changes: Vec<(Instant, bool)> = Vec::new();
-        for server in servers.into_iter().flatten() {
+        for server in self.servers() {
             let held = server.held.all().into_iter();
             changes.extend(held.map(|entry| (entry.at, entry.what)));
         }
@@ -239,11 +268,11 @@ impl World {
 
     pub fn was_served_twice_at_most(&self, allowed: Duration) {
         let overlap = self.overlap();
+        let histories = || self.servers().map(Server::history).collect::<String>();
         assert!(
             overlap <= allowed,
-            "two had the address for {overlap:?}\n{}{}",
-            self.lb1.history(),
-            self.lb2.history()
+            "two had the address for {overlap:?}\n{}",
+            histories()
         );
     }
 
@@ -254,7 +283,7 @@ impl World {
 
     pub fn clients(&self, change: impl FnOnce(Habit) -> Habit) -> Clients {
         let habit = change(Habit {
-            target: SERVICE,
+            target: self.service,
             path: "/",
             every: Duration::from_millis(5),
             connects_within: Duration::from_millis(100),
@@ -262,40 +291,96 @@ impl World {
         });
         Clients::start(&self.client, habit)
     }
+
+    /// Clients with new connections, such that keep theirs, and such that are always under way when a switch begins.
+    pub fn load(&self, target: SocketAddr) -> [Clients; 3] {
+        let clients = |change: fn(&mut Habit)| {
+            self.clients(|mut habit| {
+                habit.target = target;
+                habit.connects_within = PATIENT;
+                change(&mut habit);
+                habit
+            })
+        };
+        [
+            clients(|_| {}),
+            clients(|habit| habit.kept = 8),
+            clients(|habit| {
+                habit.every = Duration::from_millis(50);
+                habit.path = "/slow/200";
+            }),
+        ]
+    }
+}
+
+impl Layout {
+    /// Every path to the server with that index.
+    fn links(&self, index: u8) -> Vec<SocketAddr> {
+        let family = self.families[0];
+        let mut addresses = vec![Cable::Service.address(family, SERVERS + index)];
+        if self.direct {
+            addresses.push(Cable::Direct.address(family, DIRECT + index));
+        }
+        let links = addresses.into_iter().map(|address| (address, 7400).into());
+        links.collect()
+    }
+
+    fn outputs(&self) -> Vec<SocketAddr> {
+        let address = |number| Cable::Service.address(self.families[0], number);
+        let outputs = OUTPUTS.map(|number| (address(number), 8080).into());
+        outputs.to_vec()
+    }
+}
+
+fn service(family: Family) -> SocketAddr {
+    match family {
+        Family::V4 => SERVICE,
+        Family::V6 => SERVICE_6,
+    }
 }
 
 /// The domain file; the same for all servers.
 fn text(layout: Layout, folder: &Path) -> String {
-    let names = &NAMES[..layout.servers];
+    let services = layout.families.iter().map(|family| service(*family));
+    let networks = layout.families.iter().map(|family| {
+        let (address, length) = (service(*family).ip(), family.prefix_length());
+        format!("{address}/{length}")
+    });
     let mut text = format!(
-        "in = \"{SERVICE}\"\nworkers = 1\nresources = {{ memory = \"96MB\" }}\n{}\n",
+        "in = {}\nworkers = 1\nresources = {{ memory = \"96MB\" }}\n{}\n",
+        list(services),
         layout.properties
     );
-    for (number, output) in (1..).zip(OUTPUTS) {
-        // Writing to a String cannot fail.
+    // Writing to a String cannot fail.
+    for (number, output) in (1..).zip(layout.outputs()) {
         let _ = writeln!(text, "out{number} = \"{output}\"");
     }
     let _ = write!(
         text,
         "[domain]\nname = \"shop\"\nmain = \"lb1\"\nbackup = \"lb2\"\n\
-         virtual_addresses = [\"{VIRTUAL}/24\"]\nkey_file = \"{}\"\n{}\n",
+         virtual_addresses = {}\nkey_file = \"{}\"\n{}\n",
+        list(networks),
         folder.join("domain.key").display(),
         layout.domain
     );
     if layout.ping {
-        text.push_str("ping_addresses = [\"10.0.0.1\"]\n");
+        let gateway = Cable::Service.address(layout.families[0], GATEWAY);
+        let _ = writeln!(text, "ping_addresses = [\"{gateway}\"]");
     }
-    for (index, name) in names.iter().enumerate() {
-        let mut addresses = format!("\"10.0.0.{}:7400\"", 11 + index);
-        if layout.direct {
-            let _ = write!(addresses, ", \"192.168.77.{}:7400\"", 1 + index);
-        }
+    for (index, name) in (0u8..).zip(NAMES).take(layout.servers) {
         let _ = write!(
             text,
-            "[domain.servers.{name}]\naddresses = [{addresses}]\ninterface = \"eth0\"\n"
+            "[domain.servers.{name}]\naddresses = {}\ninterface = \"eth0\"\n",
+            list(layout.links(index).into_iter())
         );
     }
     text
+}
+
+/// As the file has it.
+fn list(all: impl Iterator<Item = impl ToString>) -> String {
+    let quoted = all.map(|one| format!("\"{}\"", one.to_string()));
+    format!("[{}]", quoted.collect::<Vec<String>>().join(", "))
 }
 
 /// Of one test, removed with all that is in it.

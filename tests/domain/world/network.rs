@@ -2,10 +2,18 @@
 //! servers, and what can happen to their cables.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use nix::errno::Errno;
 
 use super::space::Space;
+
+/// Which kind of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    V4,
+    V6,
+}
 
 /// Which of the two networks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +36,12 @@ pub enum Way {
 /// The switches in the middle.
 pub struct Network {
     middle: Space,
+    families: &'static [Family],
 }
 
 impl Network {
-    pub fn new() -> Result<Network, Errno> {
+    /// Every host has addresses of these families.
+    pub fn new(families: &'static [Family]) -> Result<Network, Errno> {
         let middle = Space::new()?;
         let mut lines = String::new();
         for cable in [Cable::Service, Cable::Direct] {
@@ -44,22 +54,31 @@ impl Network {
             );
         }
         middle.ip(&lines);
-        Ok(Network { middle })
+        Ok(Network { middle, families })
     }
 
-    /// A cable from `host`, where it is an interface with that address, to the switch.
-    pub fn plug(&self, host: &str, space: &Space, cable: Cable, address: &str) {
+    /// A cable from `host`, where it is an interface with the addresses of these numbers, to the switch.
+    pub fn plug(&self, host: &str, space: &Space, cable: Cable, numbers: &[u8]) {
         let (port, bridge) = (cable.port(host), cable.bridge());
         let interface = cable.interface();
-        let hardware = format!("02:00:00:00:00:{:02x}", number(address));
+        let hardware = hardware(numbers[0]);
         self.middle.ip(&format!(
             "link add {port} type veth peer name {interface} address {hardware} netns {}\n\
              link set {port} master {bridge} up",
             space.path()
         ));
-        space.ip(&format!(
-            "addr add {address} dev {interface}\nlink set {interface} up"
-        ));
+        let mut lines = String::new();
+        for family in self.families {
+            for number in numbers {
+                let (address, length) = (cable.address(*family, *number), family.prefix_length());
+                let at_once = family.at_once();
+                let _ = writeln!(
+                    lines,
+                    "addr add {address}/{length} dev {interface}{at_once}"
+                );
+            }
+        }
+        space.ip(&format!("{lines}link set {interface} up"));
         self.middle.tc(&format!("qdisc add dev {port} clsact"));
     }
 
@@ -111,13 +130,46 @@ impl Network {
     }
 }
 
+/// What a host's network card is called, which has that number in its address, too.
+pub fn hardware(number: u8) -> String {
+    format!("02:00:00:00:00:{number:02x}")
+}
+
 /// The last number of an IPv4 address: by it a host is known in frames, too.
 fn number(address: &str) -> u8 {
-    let address = address.split('/').next().unwrap();
     address.rsplit('.').next().unwrap().parse().unwrap()
 }
 
+impl Family {
+    /// Of the networks that hosts are in.
+    pub fn prefix_length(self) -> u8 {
+        match self {
+            Family::V4 => 24,
+            Family::V6 => 64,
+        }
+    }
+
+    /// What makes an address usable as soon as it is there: IPv6 looks for a second whether anybody else has it.
+    fn at_once(self) -> &'static str {
+        match self {
+            Family::V4 => "",
+            Family::V6 => " nodad",
+        }
+    }
+}
+
 impl Cable {
+    /// Of a host on that network. In IPv6 the number has the same digits: 11 is `::11`.
+    pub fn address(self, family: Family, number: u8) -> IpAddr {
+        let network = match (self, family) {
+            (Cable::Service, Family::V4) => "10.0.0.",
+            (Cable::Direct, Family::V4) => "192.168.77.",
+            (Cable::Service, Family::V6) => "2001:db8::",
+            (Cable::Direct, Family::V6) => "2001:db8:77::",
+        };
+        format!("{network}{number}").parse().unwrap()
+    }
+
     fn bridge(self) -> &'static str {
         match self {
             Cable::Service => "service",

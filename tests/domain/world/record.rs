@@ -84,13 +84,20 @@ impl<T: Clone> Record<T> {
 
 /// Waits for something that tells nobody when it comes, such as the content of a file.
 pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    assert!(comes_true(is_so), "never: {what}");
+}
+
+/// The same; false when that takes too long.
+pub fn comes_true(is_so: impl Fn() -> bool) -> bool {
     let nothing = Record::<()>::new();
     let begin = clock::read().now;
     while !is_so() {
-        let waited = clock::read().now.since(begin);
-        assert!(waited < PATIENCE, "never: {what}");
+        if clock::read().now.since(begin) >= PATIENCE {
+            return false;
+        }
         nothing.wait(GLANCE, |_| None::<()>);
     }
+    true
 }
 
 /// How often it is looked at.

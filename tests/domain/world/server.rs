@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use serde_json::json;
 use super::processes;
 use super::record::PATIENCE;
 use super::record::Record;
-use super::record::eventually;
+use super::record::comes_true;
 use super::space::Space;
 use super::watch::Ear;
 
@@ -37,6 +38,8 @@ const CTL: &str = "127.0.0.1:8081";
 pub struct Server {
     pub name: &'static str,
     pub space: Space,
+    /// HALB itself: a test may put another release in its place before a start.
+    pub program: PathBuf,
     /// The domain file as this server has it.
     pub file: PathBuf,
     /// Everything it has said, over all its starts.
@@ -65,6 +68,7 @@ impl Server {
     ) -> Server {
         Server {
             name,
+            program: env!("CARGO_BIN_EXE_halb").into(),
             file,
             log: Record::new(),
             held: Record::new(),
@@ -87,6 +91,11 @@ impl Server {
         self.link
     }
 
+    /// As outputs see it.
+    pub fn address(&self) -> IpAddr {
+        self.link.ip()
+    }
+
     /// Its domain file.
     pub fn text(&self) -> String {
         std::fs::read_to_string(&self.file).unwrap()
@@ -107,7 +116,7 @@ impl Server {
         // Should this process be killed, HALB ends as well.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]);
-        command.arg(env!("CARGO_BIN_EXE_halb")).arg("run");
+        command.arg(&self.program).arg("run");
         self.complete(&mut command);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -119,10 +128,11 @@ impl Server {
         self.child = Some(child);
     }
 
-    fn complete(&self, command: &mut Command) {
+    /// What makes a verb one of this server.
+    pub(super) fn complete(&self, command: &mut Command) {
         command.arg("-f").arg(&self.file);
-        command.args(["--node", self.name]);
         command.env_clear();
+        command.env("HALB_NODE", self.name);
         command.env("HALB_STATE_DIR", &self.state);
     }
 
@@ -183,22 +193,27 @@ impl Server {
 
     /// Waits until it could take over at once.
     pub fn is_ready(&self) {
-        eventually(&format!("{} is ready", self.name), || {
-            self.is("ready", &json!(true))
-        });
+        self.comes_to("be ready", || self.is("ready", &json!(true)));
     }
 
     /// Waits until it knows of another one that could take over at once: only then it may be told to go.
     pub fn sees_ready(&self, other: &Server) {
-        eventually(&format!("{} sees {} ready", self.name, other.name), || {
+        self.comes_to(&format!("see {} ready", other.name), || {
             self.says_of(other.name, "ready", &json!(true))
+        });
+    }
+
+    /// Waits until the other one is alive, as far as it knows.
+    pub fn hears(&self, other: &Server) {
+        self.comes_to(&format!("hear {}", other.name), || {
+            self.says_of(other.name, "alive", &json!(true))
         });
     }
 
     /// Waits until there is a stream to the other one and all has come over it that the other one has learned: before
     /// the stream is up, nothing is missing as far as anybody knows.
     pub fn follows(&self, other: &Server) {
-        eventually(&format!("{} follows {}", self.name, other.name), || {
+        self.comes_to(&format!("follow {}", other.name), || {
             let Ok(report) = self.asks("/api/domain/status") else {
                 return false; // it is just starting, perhaps
             };
@@ -207,12 +222,23 @@ impl Server {
         });
     }
 
+    pub(super) fn comes_to(&self, what: &str, is_so: impl Fn() -> bool) {
+        let comes = comes_true(is_so);
+        assert!(
+            comes,
+            "{} never comes to {what}\n{}",
+            self.name,
+            self.history()
+        );
+    }
+
     /// Whether that stands in what it says of itself.
     pub fn is(&self, word: &str, value: &Value) -> bool {
         self.says_of(self.name, word, value)
     }
 
-    fn says_of(&self, name: &str, word: &str, value: &Value) -> bool {
+    /// Whether that stands in what it says of a server that it hears.
+    pub fn says_of(&self, name: &str, word: &str, value: &Value) -> bool {
         let Ok(report) = self.asks("/api/domain/status") else {
             return false; // it is just starting, perhaps
         };
@@ -226,17 +252,22 @@ impl Server {
 
     /// What `ctl` answers to an operator on this host.
     pub fn asks(&self, path: &str) -> io::Result<Value> {
-        let answer = self.space.within(|| {
-            let mut stream = TcpStream::connect(CTL)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            let head = format!("GET {path} HTTP/1.1\r\nHost: {CTL}\r\nConnection: close\r\n\r\n");
-            stream.write_all(head.as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok::<String, io::Error>(answer)
-        })?;
+        let answer = self.gets(CTL, path)?;
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         serde_json::from_str(body).map_err(|_| io::Error::other(answer.clone()))
+    }
+
+    /// The whole response of one of its terminals, which are on its loopback.
+    pub(super) fn gets(&self, terminal: &str, path: &str) -> io::Result<String> {
+        self.space.within(|| {
+            let mut stream = TcpStream::connect(terminal)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            let fields = format!("Host: {terminal}\r\nConnection: close\r\n");
+            stream.write_all(format!("GET {path} HTTP/1.1\r\n{fields}\r\n").as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        })
     }
 
     /// An order that has to be carried out; what was answered.

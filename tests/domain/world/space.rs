@@ -59,6 +59,15 @@ impl Space {
         self.feed("ip", lines);
     }
 
+    /// What `ip` shows here.
+    pub fn shows(&self, arguments: &str) -> String {
+        let mut command = Command::new("ip");
+        command.args(arguments.split(' '));
+        let output = self.within(|| command.output().unwrap());
+        assert!(output.status.success(), "ip {arguments}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn tc(&self, lines: &str) {
         self.feed("tc", lines);
     }

@@ -1,5 +1,7 @@
-//! Sees an address come and go on all hosts, as their kernels tell it, in the order in which it happens.
+//! Sees addresses come and go on all hosts, as their kernels tell it, in the order in which it happens.
 
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -34,16 +36,20 @@ const GLANCE_MS: u16 = 50;
 /// Of one host.
 pub struct Ear {
     socket: Socket,
+    /// Those that are there, by what has been read.
+    there: BTreeSet<IpAddr>,
+    /// What has been read and not been told: whether it has any of them.
+    news: Vec<bool>,
     held: Record<bool>,
-    holds: bool,
 }
 
 impl Ear {
-    /// Records when the address is there and when it is gone; a renewal is no news.
+    /// Records when the first of the addresses is there and when the last is gone; a renewal is no news.
     pub fn new(space: &Space, held: Record<bool>) -> Ear {
         let socket = space.within(|| {
             let mut socket = Socket::new(NETLINK_ROUTE).unwrap();
             socket.bind(&SocketAddr::new(0, 0)).unwrap();
+            socket.set_non_blocking(true).unwrap();
             for group in GROUPS {
                 socket.add_membership(group).unwrap();
             }
@@ -51,18 +57,39 @@ impl Ear {
         });
         Ear {
             socket,
+            there: BTreeSet::new(),
+            news: Vec::new(),
             held,
-            holds: false,
         }
     }
 
-    fn hear(&mut self, address: IpAddr, at: Instant) {
-        let (bytes, _) = self.socket.recv_from_full().unwrap();
-        for now in changes(&bytes, address) {
-            if now != self.holds {
-                self.held.push_at(at, now);
-                self.holds = now;
+    /// Reads all that the kernel has said; how much there is to tell.
+    fn read(&mut self, addresses: &[IpAddr]) -> usize {
+        loop {
+            let bytes = match self.socket.recv_from_full() {
+                Ok((bytes, _)) => bytes,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.news.len(),
+                Err(error) => panic!("the kernel tells nothing any more: {error}"),
+            };
+            for (address, is_there) in changes(&bytes, addresses) {
+                let held = !self.there.is_empty();
+                match is_there {
+                    true => self.there.insert(address),
+                    false => self.there.remove(&address),
+                };
+                let holds = !self.there.is_empty();
+                if holds != held {
+                    self.news.push(holds);
+                }
             }
+        }
+    }
+
+    /// Tells the first `count` news, and the release behind them, if there is one.
+    fn tell(&mut self, count: usize, at: Instant) {
+        let releases = self.news.get(count) == Some(&false);
+        for holds in self.news.drain(..count + usize::from(releases)) {
+            self.held.push_at(at, holds);
         }
     }
 }
@@ -74,12 +101,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(mut ears: Vec<Ear>, address: IpAddr) -> Watch {
+    pub fn new(mut ears: Vec<Ear>, addresses: Vec<IpAddr>) -> Watch {
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let thread = thread::spawn(move || {
             while !end.load(Ordering::Relaxed) {
-                listen(&mut ears, address);
+                listen(&mut ears, &addresses);
             }
         });
         Watch {
@@ -98,53 +125,46 @@ impl Drop for Watch {
     }
 }
 
-/// One thread hears all hosts, and what it finds at once it says at once: so an address that left one host before it
-/// came to another is never seen on both, however late this thread runs.
-fn listen(ears: &mut [Ear], address: IpAddr) {
-    if readable(ears, GLANCE_MS).is_empty() {
-        return;
+/// One thread hears all hosts, and what it finds at once it says at once. Everything is read twice, and of what only the
+/// second time brings, just releases are told: whatever came before something that the first time brought is there by
+/// the second. So addresses that left one host before they came to another are never seen on both, however late this
+/// thread runs.
+fn listen(ears: &mut [Ear], addresses: &[IpAddr]) {
+    if ears.iter().all(|ear| ear.news.is_empty()) {
+        wait(ears);
     }
-    // Once more: a host that was looked at first may have spoken before one that was looked at last.
-    let speaking = readable(ears, 0);
+    let counts: Vec<usize> = ears.iter_mut().map(|ear| ear.read(addresses)).collect();
+    for ear in &mut *ears {
+        ear.read(addresses);
+    }
     let at = clock::read().now;
-    for index in speaking {
-        ears[index].hear(address, at);
+    for (ear, count) in ears.iter_mut().zip(counts) {
+        ear.tell(count, at);
     }
 }
 
-fn readable(ears: &[Ear], wait_ms: u16) -> Vec<usize> {
-    let polled = |ear| PollFd::new(Socket::as_fd(ear), PollFlags::POLLIN);
-    let mut polled: Vec<PollFd<'_>> = ears.iter().map(|ear| polled(&ear.socket)).collect();
-    if poll(&mut polled, PollTimeout::from(wait_ms)).is_err() {
-        return Vec::new(); // interrupted
-    }
-    let any = polled.iter().map(|polled| polled.any() == Some(true));
-    let numbered = any.enumerate();
-    numbered
-        .filter_map(|(index, any)| any.then_some(index))
-        .collect()
+fn wait(ears: &[Ear]) {
+    let polled = ears.iter().map(|ear| ear.socket.as_fd());
+    let mut polled: Vec<PollFd<'_>> = polled
+        .map(|socket| PollFd::new(socket, PollFlags::POLLIN))
+        .collect();
+    let _ = poll(&mut polled, PollTimeout::from(GLANCE_MS)); // interrupted: then it looks a little early
 }
 
-/// What messages say about one address: that it is there, or gone.
-fn changes(mut bytes: &[u8], address: IpAddr) -> Vec<bool> {
+/// What messages say about the addresses: that one is there, or gone.
+fn changes(mut bytes: &[u8], addresses: &[IpAddr]) -> Vec<(IpAddr, bool)> {
     let mut changes = Vec::new();
     while !bytes.is_empty() {
         let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).unwrap();
         let length = usize::try_from(message.header.length).unwrap().max(1);
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        match message.payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(news))
-                if is(&news, address) =>
-            {
-                changes.push(true);
-            }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(news))
-                if is(&news, address) =>
-            {
-                changes.push(false);
-            }
-            _ => {}
-        }
+        let (news, is_there) = match message.payload {
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(news)) => (news, true),
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(news)) => (news, false),
+            _ => continue,
+        };
+        let named = addresses.iter().filter(|address| is(&news, **address));
+        changes.extend(named.map(|address| (*address, is_there)));
     }
     changes
 }

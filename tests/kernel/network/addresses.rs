@@ -11,7 +11,7 @@ use halb::warden::netlink::Kernel;
 use super::VIRTUAL;
 use super::VIRTUAL6;
 use super::host::Host;
-use super::wait_for;
+use super::host::wait_for;
 
 #[test]
 fn an_address_with_a_lifetime_goes_by_itself() {

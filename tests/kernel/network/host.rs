@@ -6,10 +6,15 @@ use std::sync::mpsc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use halb::ring::clock;
 use nix::sched::CloneFlags;
 use nix::sched::unshare;
 use nix::unistd::gettid;
+
+/// Longer than anything here takes, also on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -121,5 +126,18 @@ impl Drop for Host {
         if let Some(joined) = self.joined.take() {
             let _ = joined.join();
         }
+    }
+}
+
+/// Waits until it is so, and how long that took. A deadline makes a broken test fail.
+pub fn wait_for(so: impl Fn() -> bool) -> Duration {
+    let begun = clock::read().now;
+    loop {
+        let passed = clock::read().now.since(begun);
+        if so() {
+            return passed;
+        }
+        assert!(passed < PATIENCE, "it never is so");
+        thread::yield_now();
     }
 }

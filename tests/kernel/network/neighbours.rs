@@ -16,7 +16,7 @@ use nix::sys::socket::send;
 use super::VIRTUAL;
 use super::VIRTUAL6;
 use super::host::Host;
-use super::wait_for;
+use super::host::wait_for;
 
 /// Whom nobody knows yet.
 const STRANGER: &str = "02:00:00:00:00:99";

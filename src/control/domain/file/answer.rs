@@ -20,8 +20,8 @@ pub enum Answered {
     },
     /// Nobody has taken it: who refused it, and why.
     Refused(Vec<(String, String)>),
-    /// The file is not whole yet; a sentence.
-    Unfinished(String),
+    /// The file cannot be taken as it is, or not be read: a sentence.
+    Unusable(String),
     /// It waits for a word; why.
     Asks(Vec<String>),
     /// Another server's change came first.
@@ -50,7 +50,7 @@ impl Answered {
                 let why: Vec<String> = why.collect();
                 format!("refused, nothing is changed on any server: {}", why.join("; "))
             }
-            Answered::Unfinished(sentence) => sentence.clone(),
+            Answered::Unusable(sentence) => sentence.clone(),
             Answered::Asks(reasons) => format!(
                 "waits, nothing is changed: {}: `halb domain apply --yes` takes it all the same",
                 reasons.join("; ")
@@ -91,7 +91,7 @@ impl Answered {
                 let message = "refused, nothing is changed on any server";
                 Err(Answer::failed(message, more))
             }
-            Answered::Unfinished(_) | Answered::Asks(_) | Answered::Late | Answered::Ended => {
+            Answered::Unusable(_) | Answered::Asks(_) | Answered::Late | Answered::Ended => {
                 Err(Answer::not_done(&sentence))
             }
         }

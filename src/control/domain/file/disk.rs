@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::fs::Permissions;
 use std::io;
 use std::io::Read;
+use std::iter::once;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
@@ -21,8 +22,15 @@ use nix::unistd::access;
 use crate::control::state::write::Disk;
 use crate::control::state::write::Kernel;
 use crate::control::state::write::replace;
+use crate::model::fingerprint::fingerprint;
 use crate::pair::file::bytes::TEXT_BYTES_MAX;
-use crate::pair::file::head::fingerprint;
+
+/// Of a file that does not go to other servers.
+pub const TOO_LONG: &str = "it is longer than 512 KiB, which is the most a domain file may have";
+const _: () = assert!(TEXT_BYTES_MAX == 512 << 10);
+
+/// Files of one generation that are kept under names of their own. Nobody has so many people.
+const KEPT_MOST: u32 = 100;
 
 /// Where the domain file is.
 #[derive(Clone, Debug)]
@@ -79,7 +87,7 @@ impl Place {
             .take(most)
             .read_to_end(&mut bytes)?;
         match bytes.len() > TEXT_BYTES_MAX {
-            true => Err(io::Error::other("it is longer than 1 MiB")),
+            true => Err(io::Error::other(TOO_LONG)),
             false => Ok(bytes),
         }
     }
@@ -96,9 +104,19 @@ impl Place {
         what: &Replacement<'_>,
     ) -> io::Result<Vec<String>> {
         let mut kept = Vec::new();
-        let there = self.read().ok();
+        let there = match self.read() {
+            Ok(there) => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Then it could not be kept.
+            Err(error) => {
+                return Err(io::Error::new(
+                    error.kind(),
+                    format!("what is there cannot be read: {error}"),
+                ));
+            }
+        };
         let mut keep = |disk: &mut D, called: &str, text: &[u8]| {
-            let name = format!("{}.conflict-{called}", self.name);
+            let name = self.free_name(called, text);
             replace(disk, &self.folder, &name, text)?;
             kept.push(name);
             io::Result::Ok(())
@@ -107,7 +125,10 @@ impl Place {
             keep(disk, &what.was_called, what.was)?;
         }
         match &there {
-            Some(there) if **there == *what.is => return Ok(kept),
+            Some(there) if **there == *what.is => {
+                self.settle(disk)?;
+                return Ok(kept);
+            }
             Some(there) if fingerprint(there) != fingerprint(what.was) && !there.is_empty() => {
                 keep(disk, &what.edit_called, there)?;
             }
@@ -117,6 +138,25 @@ impl Place {
         let mut as_it_was = AsItWas { disk, metadata };
         replace(&mut as_it_was, &self.folder, &self.name, what.is)?;
         Ok(kept)
+    }
+
+    /// The name of a file that is to keep `text`: one that keeps nothing else.
+    fn free_name(&self, called: &str, text: &[u8]) -> String {
+        let name = format!("{}.conflict-{called}", self.name);
+        let more = (2..=KEPT_MOST).map(|number| format!("{name}-{number}"));
+        let is_free = |name: &String| match fs::read(self.folder.join(name)) {
+            Ok(there) => there == text,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        let free = once(name.clone()).chain(more).find(is_free);
+        free.unwrap_or(name)
+    }
+
+    /// Whoever wrote what is there may not have waited for the disk. It counts as taken from now on: a power cut must not
+    /// bring back what was there before, which would look like a later change then.
+    pub fn settle<D: Disk>(&self, disk: &mut D) -> io::Result<()> {
+        File::open(self.path())?.sync_all()?;
+        disk.sync_folder(&self.folder)
     }
 }
 
@@ -135,8 +175,11 @@ impl<D: Disk> Disk for AsItWas<'_, D> {
             let mut options = OpenOptions::new();
             options.write(true).custom_flags(nix::libc::O_NOFOLLOW);
             let new = options.open(path)?;
-            // Only root gives files away; who runs as another user has it belong to that one.
-            let _ = fchown(&new, Some(metadata.uid()), Some(metadata.gid()));
+            // Only root gives files away: else it belongs to whom HALB runs as, and still to a group of that user's.
+            let (owner, group) = (Some(metadata.uid()), Some(metadata.gid()));
+            if fchown(&new, owner, group).is_err() {
+                let _ = fchown(&new, None, group);
+            }
             new.set_permissions(Permissions::from_mode(metadata.mode() & 0o7777))?;
         }
         Ok(file)

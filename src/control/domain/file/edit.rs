@@ -1,6 +1,10 @@
 //! Changes one word of the domain file's text and leaves everything else, comments and layout included, as it is.
 
+use std::borrow::Cow;
+
 use toml::Spanned;
+use toml::de::DeTable;
+use toml::de::DeValue;
 
 /// Why it cannot be changed: a sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,26 +17,21 @@ pub fn maintenance(text: &str, node: &str, on: bool) -> Result<String, Unchanged
             "domain.servers.{node} is not found in the domain file"
         ))
     };
-    let document = toml::de::DeTable::parse(text);
+    let document = DeTable::parse(text);
     let document = document.map_err(|error| Unchanged(error.message().to_owned()))?;
-    let mut table = document.get_ref();
-    for key in ["domain", "servers"] {
-        table = inner(table, key).ok_or_else(lost)?;
-    }
-    let server = table.iter().find(|(name, _)| name.get_ref() == node);
-    let (name, server) = server.ok_or_else(lost)?;
+    let (name, server) = server(document.get_ref(), node).ok_or_else(lost)?;
     let members = server.get_ref().as_table().ok_or_else(lost)?;
-    let given = members
-        .iter()
-        .find(|(key, _)| key.get_ref() == "maintenance");
-    if let Some((_, value)) = given {
-        let span = value.span();
-        return Ok(format!("{}{on}{}", &text[..span.start], &text[span.end..]));
-    }
-    if !on {
-        return Ok(text.to_owned());
-    }
-    insert(text, name, server).ok_or_else(|| {
+    let edited = match (given(members), on) {
+        (Some(value), _) => {
+            let span = value.span();
+            Some(format!("{}{on}{}", &text[..span.start], &text[span.end..]))
+        }
+        (None, false) => Some(text.to_owned()),
+        (None, true) => insert(text, name, server),
+    };
+    // There are more ways to write a table than anybody thinks of.
+    let edited = edited.filter(|edited| reads(edited, node) == on);
+    edited.ok_or_else(|| {
         Unchanged(format!(
             "write maintenance = {on} into domain.servers.{node} yourself: it is written in a way that is not edited \
              here"
@@ -40,17 +39,37 @@ pub fn maintenance(text: &str, node: &str, on: bool) -> Result<String, Unchanged
     })
 }
 
-fn inner<'a, 'i>(table: &'a toml::de::DeTable<'i>, key: &str) -> Option<&'a toml::de::DeTable<'i>> {
+/// What a text says.
+fn reads(text: &str, node: &str) -> bool {
+    let said = || {
+        let document = DeTable::parse(text).ok()?;
+        let (_, server) = server(document.get_ref(), node)?;
+        given(server.get_ref().as_table()?)?.get_ref().as_bool()
+    };
+    said().unwrap_or(false)
+}
+
+type Name<'i> = Spanned<Cow<'i, str>>;
+type Place<'i> = Spanned<DeValue<'i>>;
+
+fn server<'a, 'i>(document: &'a DeTable<'i>, node: &str) -> Option<(&'a Name<'i>, &'a Place<'i>)> {
+    let servers = inner(inner(document, "domain")?, "servers")?;
+    servers.iter().find(|(name, _)| name.get_ref() == node)
+}
+
+fn given<'a, 'i>(server: &'a DeTable<'i>) -> Option<&'a Place<'i>> {
+    let mut members = server.iter();
+    let found = members.find(|(key, _)| key.get_ref() == "maintenance");
+    found.map(|(_, value)| value)
+}
+
+fn inner<'a, 'i>(table: &'a DeTable<'i>, key: &str) -> Option<&'a DeTable<'i>> {
     let (_, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
     value.get_ref().as_table()
 }
 
 /// Where nothing was said: a line behind the header, or a first member of an inline table.
-fn insert(
-    text: &str,
-    name: &Spanned<std::borrow::Cow<'_, str>>,
-    server: &Spanned<toml::de::DeValue<'_>>,
-) -> Option<String> {
+fn insert(text: &str, name: &Name<'_>, server: &Place<'_>) -> Option<String> {
     let header_end = name.span().end;
     let at = server.span().start;
     if text[at..].starts_with('{') {
@@ -83,16 +102,6 @@ mod tests {
                         [domain.servers.lb1]  # left\naddresses = '10.0.0.1'\n\
                         [domain.servers.lb2]\naddresses = '10.0.0.2'\nmaintenance = false # for now\n";
 
-    fn reads(text: &str, node: &str) -> Option<bool> {
-        let document = toml::de::DeTable::parse(text).unwrap();
-        let mut table = document.get_ref();
-        for key in ["domain", "servers", node] {
-            table = inner(table, key)?;
-        }
-        let given = table.iter().find(|(key, _)| key.get_ref() == "maintenance");
-        given?.1.get_ref().as_bool()
-    }
-
     #[test]
     fn one_word_changes_and_the_rest_stays() {
         let on = maintenance(FILE, "lb2", true).unwrap();
@@ -115,15 +124,20 @@ mod tests {
             "domain = { servers.lb1 = { addresses = 'a' } }",
         ] {
             let changed = maintenance(text, "lb1", true).unwrap();
-            assert_eq!(reads(&changed, "lb1"), Some(true), "{text} → {changed}");
+            assert!(reads(&changed, "lb1"), "{text} → {changed}");
         }
-        let dotted = "[domain]\nservers.lb1.addresses = 'a'\n";
-        assert!(
-            maintenance(dotted, "lb1", true)
-                .unwrap_err()
-                .0
-                .contains("yourself")
-        );
+        for text in [
+            "[domain]\nservers.lb1.addresses = 'a'\n",
+            "[domain.servers.lb1.set]\nui = '10.0.0.1'\n",
+            "[domain.servers.lb1.set]\nui = '10.0.0.1'\n[domain.servers.lb1]\naddresses = 'a'\n",
+        ] {
+            match maintenance(text, "lb1", true) {
+                Ok(changed) => assert!(reads(&changed, "lb1"), "{text} → {changed}"),
+                Err(Unchanged(why)) => assert!(why.contains("yourself"), "{why}"),
+            }
+        }
+        let windows = "[domain.servers.lb1]\r\naddresses = 'a'\r\n";
+        assert!(reads(&maintenance(windows, "lb1", true).unwrap(), "lb1"));
         assert!(maintenance("= 1", "lb1", true).is_err());
     }
 }

@@ -40,6 +40,7 @@ use crate::control::reload::Reloader;
 use crate::control::reload::Trial;
 use crate::control::shared::Shared;
 use crate::control::state::Folder;
+use crate::pair::advert::FileVersion;
 use crate::pair::file::bytes::decode;
 use crate::pair::file::message::Text;
 use crate::pair::file::words::Event;
@@ -70,29 +71,50 @@ enum Command {
     /// Somebody wants a change.
     Submit(Submission),
     /// It has been looked at.
-    Examined(Submission, Examined),
+    Examined(Examined),
     /// For the keeper.
     Happened(Event),
     /// The file was replaced; these keep what would have been lost.
     Kept(Vec<String>),
+    /// This server goes by what all have; or why not.
+    InForce(Result<(), String>),
+    /// The key that lies here for the next start: its file, and a hash by which it can be told from another.
+    Key(Option<(String, u64)>),
     /// Somebody has seen what was kept.
     Acknowledge(oneshot::Sender<Vec<String>>),
 }
 
 /// A change that somebody wants.
 struct Submission {
-    /// `None`: what is in the file now.
-    text: Option<Vec<u8>>,
-    /// All the same, whatever it does to this server.
-    yes: bool,
+    wish: Wish,
+    /// Another server's change came first, so that it is looked at again.
+    late: bool,
     /// Who wants to know; nobody does when the file was written.
     reply: Option<oneshot::Sender<Answered>>,
 }
 
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Wish {
+    what: What,
+    /// All the same, whatever it does to this server or to the service.
+    yes: bool,
+}
+
+/// What all servers are to have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum What {
+    /// What is in the file.
+    Written,
+    /// The same, but for one word: whether that server is in maintenance.
+    Maintenance { of: String, on: bool },
+}
+
 /// What was found out about it.
-enum Examined {
-    Fine(Arc<[u8]>),
-    No(Answered),
+struct Examined {
+    /// What all had before it was read.
+    base: FileVersion,
+    /// What is to be proposed; else what came of it.
+    result: Result<Text, Answered>,
 }
 
 impl DomainFile {
@@ -115,12 +137,13 @@ impl DomainFile {
     /// What is in the file is to be in force on all servers; where it says what is in force it is read again here.
     /// `yes`: also where this server would harm itself.
     pub async fn reload(&self, yes: bool) -> Answered {
-        self.submit(None, yes).await
+        self.submit(What::Written, yes).await
     }
 
-    /// This text is to be the file on all servers.
-    pub async fn change(&self, text: Vec<u8>) -> Answered {
-        self.submit(Some(text), false).await
+    /// Whether a server is in maintenance, and nothing else, is to be changed. `force`: also where that ends the service.
+    pub async fn maintenance(&self, of: &str, on: bool, force: bool) -> Answered {
+        let of = of.to_owned();
+        self.submit(What::Maintenance { of, on }, force).await
     }
 
     /// Somebody has seen the files that keep what was not taken: their names.
@@ -141,13 +164,15 @@ impl DomainFile {
         self.place.read()
     }
 
-    async fn submit(&self, text: Option<Vec<u8>>, yes: bool) -> Answered {
+    async fn submit(&self, what: What, yes: bool) -> Answered {
         let (reply, answer) = oneshot::channel();
-        let reply = Some(reply);
+        let submission = Submission {
+            wish: Wish { what, yes },
+            late: false,
+            reply: Some(reply),
+        };
         // Nobody receives it when the end has begun.
-        let _ = self
-            .commands
-            .send(Command::Submit(Submission { text, yes, reply }));
+        let _ = self.commands.send(Command::Submit(submission));
         answer.await.unwrap_or(Answered::Ended)
     }
 }

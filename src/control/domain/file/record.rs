@@ -61,8 +61,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
     } = &record.head;
     let mut text = line("head", *version);
     for (word, term) in [("served", served), ("own", own)] {
-        let role = if term.main { "main" } else { "other" };
-        text.push_str(&format!("{word} {} {role}\n", term.number));
+        text.push_str(&format!("{word} {}\n", term.text()));
     }
     for ancestor in ancestors {
         text.push_str(&line("ancestor", *ancestor));
@@ -102,8 +101,8 @@ fn read<'l>(lines: impl Iterator<Item = &'l str>) -> Option<Record> {
                 heads += 1;
                 record.head.version = self::version(said)?;
             }
-            "served" => record.head.served = term(said)?,
-            "own" => record.head.own = term(said)?,
+            "served" => record.head.served = Term::from_text(said)?,
+            "own" => record.head.own = Term::from_text(said)?,
             "ancestor" => record.head.ancestors.push(self::version(said)?),
             "conflict" => record.conflicts.push(said.to_owned()),
             _ => return None,
@@ -122,21 +121,10 @@ fn version(said: &str) -> Option<FileVersion> {
     words.next().is_none().then_some(version)
 }
 
-fn term(said: &str) -> Option<Term> {
-    let (number, role) = said.split_once(' ')?;
-    Some(Term {
-        number: number.parse().ok()?,
-        main: match role {
-            "main" => true,
-            "other" => false,
-            _ => return None,
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::state::summed::tests::show_all_damage;
 
     fn some() -> Record {
         let mut head = Head::first(b"a").child(3, b"b").child(3, b"c");
@@ -159,20 +147,8 @@ mod tests {
 
     #[test]
     fn no_damage_goes_unseen() {
-        let whole = encode(&some());
-        for end in 0..whole.len() {
-            assert!(decode(&whole[..end]).is_err(), "{end} bytes");
-        }
-        for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 1 << bit;
-            assert!(decode(&damaged).is_err(), "bit {bit} of byte {at}");
-        }
-        let nonsense = |body: &str| {
-            let text = format!("HALB domain file 1\n{body}");
-            let sum = summed::checksum(text.as_bytes());
-            decode(format!("{text}sum {sum:016x}\n").as_bytes())
-        };
+        show_all_damage(&encode(&some()), |bytes| decode(bytes).is_err());
+        let nonsense = |body: &str| decode(&summed::write(KIND, VERSION, body));
         for body in [
             "",
             "head 1 2\n",

@@ -17,6 +17,8 @@ use crate::control::domain::file::DomainFile;
 use crate::control::domain::file::Examined;
 use crate::control::domain::file::Setup;
 use crate::control::domain::file::Submission;
+use crate::control::domain::file::What;
+use crate::control::domain::file::Wish;
 use crate::control::domain::file::answer::Answered;
 use crate::control::domain::file::join;
 use crate::control::domain::file::record;
@@ -27,9 +29,10 @@ use crate::control::domain::file::watch::Watch;
 use crate::control::domain::file::work::Work;
 use crate::control::domain::name_of;
 use crate::control::log;
+use crate::control::state::write::Kernel;
+use crate::model::fingerprint::fingerprint;
 use crate::pair::file::bytes::encode;
 use crate::pair::file::head::Head;
-use crate::pair::file::head::fingerprint;
 use crate::pair::file::keeper::Keeper;
 use crate::pair::file::message::Text;
 use crate::pair::file::words::Action;
@@ -54,6 +57,10 @@ pub(super) struct Task {
     /// For [`View`].
     waiting: Vec<String>,
     trouble: Option<String>,
+    /// Why this server goes by something else than what all have, if it does.
+    not_in_force: Option<String>,
+    /// Told to the others with the files that the file names.
+    key: Option<(String, u64)>,
 }
 
 impl Task {
@@ -69,7 +76,10 @@ impl Task {
         let head = match known.head.version.hash == fingerprint(&text) {
             true => known.head,
             // Whoever changed it while nobody ran wants it so, and it is in force here.
-            false => known.head.child(known.head.version.term, &text),
+            false => {
+                let _ = file.place.settle(&mut Kernel); // a disk that fails now is heard of at the next write
+                known.head.child(known.head.version.term, &text)
+            }
         };
         let me = setup.domain.node;
         setup.domain.readiness.file(head.version);
@@ -83,8 +93,12 @@ impl Task {
             queue: VecDeque::new(),
             waiting: Vec::new(),
             trouble: None,
+            not_in_force: None,
+            key: None,
         };
         task.remember();
+        let work = Arc::clone(&task.work);
+        tokio::spawn(async move { work.read_key().await });
         if let Some(sentence) = task.file.place.unwritable() {
             task.note(sentence);
         }
@@ -119,19 +133,14 @@ impl Task {
     fn on(&mut self, command: Command) {
         match command {
             Command::Submit(submission) => self.queue.push_back(submission),
-            Command::Examined(submission, examined) => self.examined(submission, examined),
+            Command::Examined(examined) => self.examined(examined),
             Command::Happened(event) => self.event(event),
-            Command::Kept(names) => {
-                for name in &names {
-                    self.note(format!(
-                        "what was in the domain file of this server, and was not taken, is kept as {name}: look at it, \
-                         then `halb domain ack`"
-                    ));
-                }
-                self.conflicts.extend(names);
-                self.conflicts.sort();
-                self.conflicts.dedup();
+            Command::Kept(names) => self.kept(names),
+            Command::InForce(result) => {
+                self.not_in_force = result.err();
+                self.tell_version();
             }
+            Command::Key(key) => self.key = key,
             Command::Acknowledge(reply) => {
                 let seen = std::mem::take(&mut self.conflicts);
                 self.remember();
@@ -145,10 +154,7 @@ impl Task {
         self.keeper.on(event, clock::read().now);
         if self.keeper.head().version != was.version {
             self.trouble = None;
-            self.work
-                .domain()
-                .readiness
-                .file(self.keeper.head().version);
+            self.tell_version();
         }
         if *self.keeper.head() != was {
             self.remember();
@@ -156,6 +162,26 @@ impl Task {
         while let Some(action) = self.keeper.take() {
             self.act(action);
         }
+    }
+
+    /// The others are told by what this server goes.
+    fn tell_version(&self) {
+        if self.not_in_force.is_none() {
+            let version = self.keeper.head().version;
+            self.work.domain().readiness.file(version);
+        }
+    }
+
+    fn kept(&mut self, names: Vec<String>) {
+        for name in &names {
+            self.note(format!(
+                "what was in the domain file of this server, and was not taken, is kept as {name}: look at it, then \
+                 `halb domain ack`"
+            ));
+        }
+        self.conflicts.extend(names);
+        self.conflicts.sort();
+        self.conflicts.dedup();
     }
 
     fn act(&mut self, action: Action) {
@@ -174,7 +200,8 @@ impl Task {
                 let was = (self.keeper.head().version, self.keeper.text().clone());
                 tokio::spawn(async move { work.adopt(was, text, conflict).await });
             }
-            Action::Mark(_) => self.remember(),
+            // With every other change of the head.
+            Action::Mark(_) => {}
             Action::Report(report) => self.report(report),
             Action::Note(note) => self.on_note(note),
         }
@@ -185,37 +212,35 @@ impl Task {
         if self.current.is_some() {
             return;
         }
-        let Some(mut submission) = self.queue.pop_front() else {
+        let Some(submission) = self.queue.pop_front() else {
             return;
         };
-        let (reply, text, yes) = (
-            submission.reply.take(),
-            submission.text.take(),
-            submission.yes,
-        );
-        self.current = Some(Submission {
-            text: None,
-            yes,
-            reply,
-        });
-        let submission = Submission {
-            text,
-            yes,
-            reply: None,
-        };
-        let work = Arc::clone(&self.work);
-        let asked = self.current.as_ref().is_some_and(|one| one.reply.is_some());
-        let known = self.keeper.text().clone();
-        tokio::spawn(async move { work.examine(submission, known, asked).await });
+        let (work, wish) = (Arc::clone(&self.work), submission.wish.clone());
+        // From before it is read: what another server changes meanwhile is not to be undone.
+        let (base, known) = (self.keeper.head().version, self.keeper.text().clone());
+        let asked = submission.reply.is_some();
+        self.current = Some(submission);
+        tokio::spawn(async move { work.examine(wish, base, known, asked).await });
     }
 
-    fn examined(&mut self, _submission: Submission, examined: Examined) {
-        match examined {
-            Examined::Fine(text) => {
-                let base = self.keeper.head().version;
-                self.event(Event::Wanted { base, text });
-            }
-            Examined::No(answered) => self.conclude(answered),
+    fn examined(&mut self, Examined { base, result }: Examined) {
+        let was_put_aside = self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.late && current.wish.what == What::Written);
+        match result {
+            Ok(text) => self.event(Event::Wanted { base, text }),
+            Err(Answered::Same(_)) if was_put_aside => self.conclude(Answered::Late),
+            Err(answered) => self.conclude(answered),
+        }
+    }
+
+    /// Another server's change came first. What is in the file by now tells whether it was put aside for that, or may be
+    /// wanted all the same.
+    fn come_late(&mut self) {
+        if let Some(mut submission) = self.current.take() {
+            submission.late = true;
+            self.queue.push_front(submission);
         }
     }
 
@@ -233,7 +258,7 @@ impl Task {
                     .map(|(node, why)| (self.name(node), why.to_string()))
                     .collect(),
             ),
-            Report::Late => Answered::Late,
+            Report::Late => return self.come_late(),
             Report::Nothing => Answered::Same(crate::control::reload::Reloaded::Done(
                 crate::control::reload::Report::default(),
             )),
@@ -243,19 +268,25 @@ impl Task {
 
     /// What came of the submission that was under way: for whoever wanted it, and for everybody who looks.
     fn conclude(&mut self, answered: Answered) {
-        self.waiting.clear();
-        self.trouble = None;
-        match &answered {
-            Answered::Asks(reasons) => self.waiting.clone_from(reasons),
-            Answered::Refused(_) | Answered::Unfinished(_) | Answered::Late => {
-                self.trouble = Some(answered.sentence());
+        let Some(Submission { wish, reply, .. }) = self.current.take() else {
+            return;
+        };
+        // Else it tells nothing of what is in the file.
+        if wish.what == What::Written {
+            self.waiting.clear();
+            self.trouble = None;
+            match &answered {
+                Answered::Asks(reasons) => self.waiting.clone_from(reasons),
+                Answered::Refused(_) | Answered::Unusable(_) | Answered::Late => {
+                    self.trouble = Some(answered.sentence());
+                }
+                Answered::Same(_) | Answered::Taken { .. } | Answered::Ended => {}
             }
-            Answered::Same(_) | Answered::Taken { .. } | Answered::Ended => {}
         }
         if !matches!(answered, Answered::Same(_)) {
             self.note(answered.sentence());
         }
-        if let Some(reply) = self.current.take().and_then(|current| current.reply) {
+        if let Some(reply) = reply {
             let _ = reply.send(answered);
         }
     }
@@ -308,7 +339,8 @@ impl Task {
             let name = file.path.display().to_string();
             (name, fingerprint(&file.page.body))
         });
-        let aside = files.collect();
+        let aside = files.chain(self.key.clone());
+        let aside = aside.collect();
         self.event(Event::Aside(aside));
     }
 
@@ -339,7 +371,7 @@ impl Task {
             path: self.file.place.path().display().to_string(),
             head: self.keeper.head().clone(),
             waiting: self.waiting.clone(),
-            trouble: self.trouble.clone(),
+            trouble: self.shown_trouble(),
             conflicts: self.conflicts.clone(),
             others: others.collect(),
         };
@@ -349,6 +381,16 @@ impl Task {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *shown = view;
+    }
+
+    fn shown_trouble(&self) -> Option<String> {
+        match &self.not_in_force {
+            Some(why) => Some(format!(
+                "version {} is written here and not in force, because {why}: `halb reload` tries again",
+                record::shown(self.keeper.head().version)
+            )),
+            None => self.trouble.clone(),
+        }
     }
 
     fn remember(&self) {
@@ -377,8 +419,11 @@ async fn watch(file: Arc<DomainFile>) {
         let mut watch = Watch::on(&file.place)?;
         loop {
             let submission = Submission {
-                text: None,
-                yes: false,
+                wish: Wish {
+                    what: What::Written,
+                    yes: false,
+                },
+                late: false,
                 reply: None,
             };
             let _ = file.commands.send(Command::Submit(submission));

@@ -1,5 +1,8 @@
 //! What the terminals say of the file.
 
+mod keeping;
+mod rig;
+
 use crate::control::domain::file::answer::Answered;
 use crate::control::domain::file::view::OtherView;
 use crate::control::domain::file::view::View;
@@ -99,7 +102,7 @@ fn what_became_of_a_change_has_the_seeds_codes() {
     assert_eq!(refused, 100);
     assert_eq!(status["findings"][1], "lb2: f:2:1: b");
     for not_done in [
-        Answered::Unfinished("empty".to_owned()),
+        Answered::Unusable("empty".to_owned()),
         Answered::Asks(vec!["it has no [domain]".to_owned()]),
         Answered::Late,
         Answered::Ended,

@@ -1,4 +1,5 @@
-//! Notices when somebody has written the domain file: in place, or by putting another in its place as editors do.
+//! Notices when somebody has written the domain file: in place, or by putting another in its place as editors do. Also
+//! that it has gone.
 
 use std::ffi::OsStr;
 use std::future::poll_fn;
@@ -29,7 +30,10 @@ impl Watch {
     /// The folder is watched, since the file may be replaced.
     pub fn on(place: &Place) -> io::Result<Watch> {
         let inotify = Inotify::init()?;
-        let mask = WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO;
+        let mask = WatchMask::CLOSE_WRITE
+            | WatchMask::MOVED_TO
+            | WatchMask::MOVED_FROM
+            | WatchMask::DELETE;
         inotify.watches().add(&place.folder, mask)?;
         Ok(Watch {
             events: inotify.into_event_stream(vec![0; EVENTS_BYTES])?,
@@ -37,7 +41,7 @@ impl Watch {
         })
     }
 
-    /// Returns when the file was written and has been at rest since.
+    /// Returns when the file was written or taken away, and has been at rest since.
     pub async fn written(&mut self) -> io::Result<()> {
         self.touched().await?;
         while let Ok(touched) = timeout(REST, self.touched()).await {

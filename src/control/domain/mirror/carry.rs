@@ -68,7 +68,7 @@ impl Carry {
         to: Switch,
     ) -> Result<Answer, Answer> {
         let answer = orders.set_here(meant, to).await?;
-        let all = json!({"orders": orders::encode(&orders.ordered().await)}).to_string();
+        let all = json!({"orders": orders::encode(&orders.ordered())}).to_string();
         for node in standbys(standing) {
             let asked = self
                 .streams
@@ -101,7 +101,9 @@ impl Carry {
             Ok(answer) => serde_json::from_slice(&answer).unwrap_or(Value::Null),
             Err(unreachable) => return Err(not_done(&unreachable.to_string())),
         };
-        orders.merge(&orders::decode(&answer["orders"]), true).await;
+        if orders.merge(&orders::decode(&answer["orders"]), true) {
+            orders.save().await;
+        }
         let Some(code) = answer["code"].as_u64() else {
             return Err(not_done("its answer cannot be read"));
         };
@@ -133,9 +135,9 @@ pub async fn answer(
     let Some(meant) = asked["meant"].as_str() else {
         let active = standing.as_ref().and_then(active_peer);
         let ordered = orders::decode(&asked["orders"]);
-        orders
-            .merge(&ordered, !is_active && active == Some(from.node))
-            .await;
+        if orders.merge(&ordered, !is_active && active == Some(from.node)) {
+            orders.save().await;
+        }
         return Ok(b"{}".to_vec());
     };
     if !is_active {
@@ -151,7 +153,7 @@ pub async fn answer(
     let said = json!({
         "code": answer.code(),
         "message": answer.message(),
-        "orders": orders::encode(&orders.ordered().await),
+        "orders": orders::encode(&orders.ordered()),
     });
     Ok(said.to_string().into_bytes())
 }

@@ -5,30 +5,34 @@ use std::collections::VecDeque;
 use crate::plane::exchange::Exchange;
 use crate::plane::inbox::Entry;
 
-/// More than the largest table: then something is wrong with the workers, and everything is asked for again.
-const WAITING_MOST: usize = 4 << 20;
+/// So many may wait where tables are small: 8 MiB.
+const WAITING_LEAST: usize = 1 << 18;
 
 /// Entries that some worker has yet to get.
 pub struct Inflow {
     entries: VecDeque<Entry>,
     /// Of each worker: how many of `entries` it has.
     has: Vec<usize>,
+    most: usize,
 }
 
 impl Inflow {
-    pub fn new(workers: usize) -> Inflow {
+    /// A worker's table has `room` for so many. Where twice as many wait, something is wrong with the workers, and
+    /// everything is asked for again.
+    pub fn new(workers: usize, room: usize) -> Inflow {
         Inflow {
             entries: VecDeque::new(),
             has: vec![0; workers],
+            most: room.saturating_mul(2).max(WAITING_LEAST),
         }
     }
 
     /// `false`: too many wait.
     pub fn add(&mut self, entries: &[Entry]) -> bool {
         self.entries.extend(entries);
-        let fits = self.entries.len() <= WAITING_MOST;
+        let fits = self.entries.len() <= self.most;
         if !fits {
-            self.entries.clear();
+            self.entries = VecDeque::new();
             self.has.fill(0);
         }
         fits

@@ -17,17 +17,29 @@ pub struct Led {
     is_broken: bool,
     /// Messages that are on their way: their sequence, and since when somebody may have known what they say.
     sent: VecDeque<(u64, Instant)>,
-    lag: Option<Duration>,
+    /// What the last one took that was confirmed.
+    took: Option<Duration>,
+    lack: Option<Lack>,
+}
+
+/// It does not have everything, whatever it confirms meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Lack {
+    since: Instant,
+    /// With that message it has, once that is known.
+    until: Option<u64>,
 }
 
 impl Led {
-    pub fn new(number: u64) -> Led {
+    /// From `since` on it has had less than this server.
+    pub fn new(number: u64, since: Instant) -> Led {
         Led {
             number,
             next: 0,
             is_broken: false,
             sent: VecDeque::new(),
-            lag: None,
+            took: None,
+            lack: Some(Lack { since, until: None }),
         }
     }
 
@@ -40,11 +52,15 @@ impl Led {
         self.is_broken
     }
 
-    /// Something was lost on its way there.
-    pub fn broke(&mut self) {
+    /// Something that may have been known `since` then was lost on its way there.
+    pub fn broke(&mut self, since: Instant) {
         if !self.is_broken {
             self.is_broken = true;
             self.next += 1;
+            let since = self
+                .behind_since()
+                .map_or(since, |before| before.min(since));
+            self.lack = Some(Lack { since, until: None });
         }
     }
 
@@ -59,25 +75,40 @@ impl Led {
         sequence
     }
 
-    /// It has everything up to `sequence`. Gives how long each message took.
-    pub fn on_have(&mut self, number: u64, sequence: u64, now: Instant) -> Vec<Duration> {
-        let mut took = Vec::new();
-        if number != self.number {
-            return took;
+    /// With the last message it has everything that was known before it followed.
+    pub fn copied(&mut self) {
+        if let Some(lack) = self.lack.as_mut().filter(|_| !self.is_broken) {
+            lack.until = self.next.checked_sub(1);
         }
+    }
+
+    /// It has everything up to `sequence`.
+    pub fn on_have(&mut self, number: u64, sequence: u64, now: Instant) {
+        if number != self.number {
+            return;
+        }
+        let mut took = None;
         while let Some((sent, since)) = self.sent.front().copied()
             && sent <= sequence
         {
             self.sent.pop_front();
-            took.push(now.since(since));
+            took = took.max(Some(now.since(since)));
         }
-        self.lag = took.iter().max().copied().or(self.lag);
-        took
+        self.took = took.or(self.took);
+        let lacks = |lack: &Lack| lack.until.is_none_or(|until| sequence < until);
+        self.lack = self.lack.filter(lacks);
     }
 
-    /// How far it is behind: the age of what it has yet to confirm, or else the time that the last one took.
+    /// Since when there is something that it does not have, by all that is known.
+    pub fn behind_since(&self) -> Option<Instant> {
+        let waiting = self.sent.front().map(|(_, since)| *since);
+        let lacking = self.lack.map(|lack| lack.since);
+        waiting.into_iter().chain(lacking).min()
+    }
+
+    /// How far it is behind: the age of what it has yet to get, or else the time that the last message took.
     pub fn lag(&self, now: Instant) -> Duration {
-        let waiting = self.sent.front().map(|(_, since)| now.since(*since));
-        waiting.max(self.lag).unwrap_or_default()
+        let behind = self.behind_since().map(|since| now.since(since));
+        behind.max(self.took).unwrap_or_default()
     }
 }

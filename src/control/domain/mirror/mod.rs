@@ -17,7 +17,6 @@ mod outflow;
 pub mod totals;
 pub mod view;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +44,6 @@ use crate::control::domain::mirror::totals::Totals;
 use crate::control::domain::mirror::view::View;
 use crate::control::domain::stream::Streams;
 use crate::control::domain::stream::subject::Handlers;
-use crate::control::domain::stream::subject::Happening;
 use crate::control::domain::stream::subject::Sender;
 use crate::control::figures::Figures;
 use crate::control::memory::Copies;
@@ -69,13 +67,6 @@ const STATE_LOOKS: u64 = 5;
 /// What comes from other servers and waits for the mirror.
 const COMING_MOST: usize = 4096;
 
-/// What has come.
-enum Coming {
-    Message(Sender, Vec<u8>),
-    Up(Sender),
-    Down(Sender),
-}
-
 /// What it works on.
 pub struct Setup {
     pub shared: Arc<Shared>,
@@ -89,15 +80,15 @@ pub struct Setup {
 pub struct Mirror {
     setup: Setup,
     view: Arc<View>,
-    coming: mpsc::Receiver<Coming>,
-    /// The streams there are.
-    reached: BTreeMap<NodeId, Sender>,
+    coming: mpsc::Receiver<(Sender, Vec<u8>)>,
     follower: Follower,
     inflow: Inflow,
     /// The last message whose sessions are in `inflow` or further.
     taken: Option<(u64, u64)>,
     outflow: Outflow,
     totals: Totals,
+    /// What of them all who follow have been told.
+    told: Totals,
     /// When workers were asked last for what they had learned.
     looked: Instant,
     looks: u64,
@@ -106,20 +97,11 @@ pub struct Mirror {
 }
 
 /// Where streams put in what is for the mirror.
-fn entrance(handlers: &mut Handlers) -> mpsc::Receiver<Coming> {
+fn entrance(handlers: &mut Handlers) -> mpsc::Receiver<(Sender, Vec<u8>)> {
     let (put, coming) = mpsc::channel(COMING_MOST);
-    let heard = put.clone();
     // What finds no room is missed: its sequence is.
     handlers.on_tell(Subject::Mirror, move |sender, body| {
-        let _ = heard.try_send(Coming::Message(sender, body));
-    });
-    handlers.on_happening(move |happening| {
-        let coming = match happening {
-            Happening::Up(sender) => Coming::Up(*sender),
-            Happening::Down(sender) => Coming::Down(*sender),
-            Happening::Crashed { .. } => return,
-        };
-        let _ = put.try_send(coming);
+        let _ = put.try_send((sender, body));
     });
     coming
 }
@@ -144,13 +126,13 @@ impl Mirror {
         Mirror {
             // Numbers of two processes do not meet.
             follower: Follower::new(setup.streams.boot() >> 1),
-            inflow: Inflow::new(workers),
+            inflow: Inflow::new(workers, setup.copies.room),
             view: Arc::clone(&setup.domain.mirror),
             coming: coming.expect("the entrance was made"),
-            reached: BTreeMap::new(),
             taken: None,
             outflow: Outflow::default(),
             totals: Totals::default(),
+            told: Totals::default(),
             looked: clock::read().now,
             looks: 0,
             state: Value::Null,
@@ -158,117 +140,109 @@ impl Mirror {
         }
     }
 
-    /// For as long as control runs.
+    /// For as long as control runs. Nothing in it waits for a disk or for another server: what is learned meanwhile would
+    /// wait, too.
     pub async fn run(mut self) {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 coming = self.coming.recv() => match coming {
-                    Some(coming) => self.on(coming).await,
+                    Some((from, body)) => self.on(from, &body),
                     None => return, // the streams have gone
                 },
-                _ = ticks.tick() => self.look().await,
+                _ = ticks.tick() => self.look(),
             }
             self.pass_on();
         }
     }
 
-    async fn on(&mut self, coming: Coming) {
-        let (from, body) = match coming {
-            Coming::Up(sender) => {
-                self.reached.insert(sender.node, sender);
-                return;
-            }
-            Coming::Down(sender) => {
-                if self.reached.get(&sender.node) == Some(&sender) {
-                    self.reached.remove(&sender.node);
-                    self.outflow.forget(sender.node);
-                }
-                return;
-            }
-            Coming::Message(from, body) => (from, body),
-        };
+    fn on(&mut self, from: Sender, body: &[u8]) {
         // Of another release: what it says is not missed, or its sequence is.
-        let Ok(message) = Message::decode(&body) else {
+        let Ok(message) = Message::decode(body) else {
             return;
         };
         match &message.what {
-            What::Follow(known) => self.on_follow(from, message.number, known).await,
-            What::Have => {
-                let now = clock::read().now;
-                self.outflow.on_have(from, &message, now);
-            }
-            _ => self.on_leader(from, message).await,
+            What::Follow(known) => self.on_follow(from, message.number, known),
+            What::Have => self.outflow.on_have(from, &message, clock::read().now),
+            _ => self.on_leader(from, message),
         }
     }
 
-    async fn on_follow(&mut self, from: Sender, number: u64, known: &Value) {
+    fn on_follow(&mut self, from: Sender, number: u64, known: &Value) {
         if !self.is_active() {
             return; // it asks again
         }
         self.totals.merge(&Totals::decode(&known["totals"]));
-        let ordered = orders::decode(&known["orders"]);
-        self.setup.orders.merge(&ordered, false).await;
-        self.outflow.follow(from, number);
-        self.state = Value::Null; // so that it is told at once
+        self.merge_orders(&known["orders"], false);
+        self.outflow.follow(from, number, clock::read().now);
+        // So that all of it is told at once.
+        self.state = Value::Null;
+        self.told = Totals::default();
     }
 
     /// The active says something.
-    async fn on_leader(&mut self, from: Sender, message: Message) {
+    fn on_leader(&mut self, from: Sender, message: Message) {
         let now = clock::read().now;
         match self.follower.on_message(from, &message, now) {
             Heard::Pass => return,
-            Heard::Again => return self.follow().await,
+            Heard::Again => return self.follow(),
             Heard::Take => {}
         }
         let (number, sequence) = (message.number, message.sequence);
         match message.what {
             What::Learned(entries) | What::Known(entries) => {
-                let count = entries.len() as u64;
-                self.view.change(|seen| seen.heard += count);
                 if !self.inflow.add(&entries) {
                     self.follower.on_leader(None, now);
                 }
             }
-            What::State(state) => self.take_state(&state).await,
+            What::State(state) => self.take_state(&state),
             What::Whole | What::Alive | What::Follow(_) | What::Have => {}
         }
         self.taken = Some((number, sequence));
     }
 
-    async fn take_state(&mut self, state: &Value) {
-        let ordered = orders::decode(&state["orders"]);
-        self.setup.orders.merge(&ordered, true).await;
+    fn take_state(&mut self, state: &Value) {
+        self.merge_orders(&state["orders"], true);
         self.totals.merge(&Totals::decode(&state["totals"]));
         let health = decode_health(&state["health"]);
         let shared = &self.setup.shared;
-        for (output, health) in &health {
+        let plan = &shared.current().plan;
+        let is_there = |(output, _): &&(OutputId, Health)| plan.at(output.index()).is_some();
+        for (output, health) in health.iter().filter(is_there) {
             // Until its own first probe is over, the active knows better.
-            if shared.plane.health(*output) == Health::Checking {
+            let is_checking = shared.plane.health(*output) == Health::Checking;
+            if is_checking || shared.probes.get(*output).last.is_none() {
                 let wake = |worker| shared.hub.wake(worker);
                 shared.plane.set_health(*output, *health, wake);
             }
         }
-        self.view.change(|seen| seen.health = health);
         self.show_base();
     }
 
+    /// What another server has ordered, or, `is_active`, has heard of.
+    fn merge_orders(&self, value: &Value, is_active: bool) {
+        let orders = &self.setup.orders;
+        if orders.merge(&orders::decode(value), is_active) {
+            drop(orders.save_meanwhile());
+        }
+    }
+
     /// Everything that comes round by itself.
-    async fn look(&mut self) {
+    fn look(&mut self) {
         let now = clock::read().now;
         let standing = self.setup.domain.pair.standing();
         let learned = self.take_learned();
         self.looks += 1;
         if is_active(standing.as_ref()) {
             self.follower.on_leader(None, now);
-            self.lead(&learned, now).await;
+            self.lead(&learned, now);
         } else {
             self.outflow.forget_all();
             let leader = standing.as_ref().and_then(active_peer);
-            let sender = leader.and_then(|node| self.reached.get(&node).copied());
+            let sender = leader.and_then(|node| self.setup.streams.sender(node));
             if self.follower.on_leader(sender, now) || self.follower.on_tick(now) {
-                self.follow().await;
+                self.follow();
             }
             // Where nobody serves, nobody knows more.
             let is_whole = leader.is_none() || self.follower.is_whole(now);
@@ -281,41 +255,50 @@ impl Mirror {
         self.show(now);
     }
 
-    async fn lead(&mut self, learned: &Learned, now: Instant) {
+    fn lead(&mut self, learned: &Learned, now: Instant) {
+        let streams = &self.setup.streams;
         self.setup.domain.readiness.mirrored(true);
+        // Whose stream has ended begins anew over another one.
+        self.outflow
+            .keep(|sender| streams.sender(sender.node) == Some(*sender));
+        // What was learned since the last look may be as old as that.
+        let since = self.looked;
         if !learned.is_whole {
             self.view.change(|seen| seen.dropped += 1);
-            self.outflow.lost();
+            self.outflow.lost(since);
         }
         if self.outflow.is_empty() {
             return;
         }
-        let streams = &self.setup.streams;
-        // What was learned since the last look may be as old as that.
-        self.outflow.learned(&learned.entries, self.looked, streams);
-        let told = learned.entries.len() as u64;
-        self.view.change(|seen| seen.told += told);
-        if self.outflow.awaits_copy()
-            && let Some(sessions) = self.setup.copies.desk.take()
-        {
-            self.outflow.copied(sessions.iter().map(known).collect());
-        }
-        if self.outflow.wants_copy() {
-            self.setup.copies.desk.ask(self.setup.copies.room);
-            self.setup.shared.hub.wake(0);
-        }
-        self.outflow.go_on(now, streams);
-        if self.looks.is_multiple_of(STATE_LOOKS) || self.state == Value::Null {
-            self.tell_state(now).await;
+        self.outflow.learned(&learned.entries, since, streams);
+        self.copy(now);
+        if self.looks.is_multiple_of(STATE_LOOKS) || self.state.is_null() {
+            self.tell_state(now);
         }
         if self.looks.is_multiple_of(ALIVE_LOOKS) {
             self.outflow.alive(now, &self.setup.streams);
         }
     }
 
-    async fn tell_state(&mut self, now: Instant) {
-        let is_due = self.looks.is_multiple_of(ALIVE_LOOKS);
-        let ordered = self.setup.orders.ordered().await;
+    /// What was learned before somebody followed.
+    fn copy(&mut self, now: Instant) {
+        let Copies { desk, room } = &self.setup.copies;
+        if self.outflow.awaits_copy()
+            && let Some(sessions) = desk.take()
+        {
+            self.outflow.copied(sessions.iter().map(known).collect());
+        }
+        // One that is under way for somebody who has begun anew since may lack what was learned before that.
+        if !desk.is_wanted() && self.outflow.wants_copy() {
+            desk.ask(*room);
+            self.setup.shared.hub.wake(0);
+        }
+        self.outflow.go_on(now, &self.setup.streams);
+    }
+
+    fn tell_state(&mut self, now: Instant) {
+        let is_due = self.looks.is_multiple_of(ALIVE_LOOKS) || self.state.is_null();
+        let ordered = self.setup.orders.ordered();
         let health = encode_health(&self.setup.shared);
         let mut state = json!({"orders": orders::encode(&ordered), "health": health});
         if state == self.state && !is_due {
@@ -324,18 +307,19 @@ impl Mirror {
         self.state = state.clone();
         if is_due {
             self.count();
-            state["totals"] = self.totals.encode();
+            state["totals"] = self.totals.since(&self.told).encode();
+            self.told = self.totals.clone();
         }
         self.outflow.state(&state, now, &self.setup.streams);
     }
 
-    async fn follow(&mut self) {
+    fn follow(&mut self) {
         let Some(leader) = self.follower.leader() else {
             return;
         };
         self.count();
         self.taken = None;
-        let ordered = self.setup.orders.ordered().await;
+        let ordered = self.setup.orders.ordered();
         let known = json!({"orders": orders::encode(&ordered), "totals": self.totals.encode()});
         self.say(leader, self.follower.number(), 0, What::Follow(known));
     }
@@ -422,11 +406,11 @@ fn is_active(standing: Option<&Standing>) -> bool {
     standing.is_some_and(|standing| standing.own.state == State::Active)
 }
 
-/// The other server that serves, by the highest term.
+/// The other server that serves: of several the one whose claim holds.
 pub(super) fn active_peer(standing: &Standing) -> Option<NodeId> {
     let peers = standing.peers.iter().flatten();
     let active = peers.filter(|peer| peer.alive && peer.advert.state == State::Active);
-    let highest = active.max_by_key(|peer| peer.advert.term);
+    let highest = active.max_by_key(|peer| peer.advert.claim());
     highest.map(|peer| peer.advert.from)
 }
 

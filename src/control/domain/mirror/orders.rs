@@ -16,6 +16,16 @@ pub struct Stamp {
     pub sequence: u64,
 }
 
+/// More orders than anybody gives. What comes from elsewhere and is higher would leave no room for a later one.
+const SEQUENCE_MOST: u64 = u64::MAX >> 1;
+
+impl Stamp {
+    /// As another server or a file says it. `None`: that cannot be.
+    pub fn read(term: Term, sequence: u64) -> Option<Stamp> {
+        (sequence <= SEQUENCE_MOST).then_some(Stamp { term, sequence })
+    }
+}
+
 /// What holds for an output, and since which order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ordered {
@@ -24,7 +34,7 @@ pub struct Ordered {
     pub stamp: Stamp,
 }
 
-/// The stamps of what holds on this server. What nobody has ordered since the start has none.
+/// The stamps of what holds on this server. What nobody has ever ordered has none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stamps(BTreeMap<OutputId, Stamp>);
 
@@ -46,11 +56,18 @@ impl Stamps {
         self.0.insert(output, stamp);
     }
 
-    /// Whether an order that was given elsewhere holds from now on. Of equal ones, such as those from before a start,
-    /// that of the active does.
+    /// Whether an order that was given elsewhere holds from now on. Of equal ones, such as those of a release that kept
+    /// no stamps, that of the active does.
     pub fn yields_to(&self, other: &Ordered, is_active: bool) -> bool {
         let own = self.of(other.output);
         other.stamp > own || (is_active && other.stamp == own)
+    }
+}
+
+impl FromIterator<Ordered> for Stamps {
+    fn from_iter<I: IntoIterator<Item = Ordered>>(all: I) -> Stamps {
+        let stamp = |ordered: Ordered| (ordered.output, ordered.stamp);
+        Stamps(all.into_iter().map(stamp).collect())
     }
 }
 
@@ -84,16 +101,14 @@ pub fn decode(value: &Value) -> Vec<Ordered> {
             _ => return None,
         };
         let index = usize::try_from(value.get(0)?.as_u64()?).ok()?;
+        let term = Term {
+            number: value.get(2)?.as_u64()?,
+            main: value.get(3)?.as_bool()?,
+        };
         Some(Ordered {
             output: OutputId::from_index(index)?,
             switch,
-            stamp: Stamp {
-                term: Term {
-                    number: value.get(2)?.as_u64()?,
-                    main: value.get(3)?.as_bool()?,
-                },
-                sequence: value.get(4)?.as_u64()?,
-            },
+            stamp: Stamp::read(term, value.get(4)?.as_u64()?)?,
         })
     };
     let all = value.as_array().into_iter().flatten();

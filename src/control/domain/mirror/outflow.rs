@@ -44,17 +44,20 @@ enum Copy {
 
 impl Outflow {
     /// Somebody follows, from the beginning.
-    pub fn follow(&mut self, sender: Sender, number: u64) {
-        let (led, copy) = (Led::new(number), Copy::Wanted);
+    pub fn follow(&mut self, sender: Sender, number: u64, now: Instant) {
+        let before = self.followers.get(&sender.node);
+        let behind = before.and_then(|told| told.led.behind_since());
+        let (led, copy) = (Led::new(number, behind.unwrap_or(now)), Copy::Wanted);
         self.followers
             .insert(sender.node, Told { sender, led, copy });
     }
 
-    /// Its stream has ended, or this server is not the active any more.
-    pub fn forget(&mut self, node: NodeId) {
-        self.followers.remove(&node);
+    /// Only those who are still there as they were.
+    pub fn keep(&mut self, is_there: impl Fn(&Sender) -> bool) {
+        self.followers.retain(|_, told| is_there(&told.sender));
     }
 
+    /// This server is not the active any more.
     pub fn forget_all(&mut self) {
         self.followers.clear();
     }
@@ -63,19 +66,17 @@ impl Outflow {
         self.followers.is_empty()
     }
 
-    /// Something was lost before it could be told: everybody has to ask anew.
-    pub fn lost(&mut self) {
+    /// Something learned `since` then was lost before it could be told: everybody has to ask anew.
+    pub fn lost(&mut self, since: Instant) {
         self.followers
             .values_mut()
-            .for_each(|told| told.led.broke());
+            .for_each(|told| told.led.broke(since));
     }
 
-    /// Gives how long each message took to arrive.
-    pub fn on_have(&mut self, from: Sender, message: &Message, now: Instant) -> Vec<Duration> {
-        let told = self.followers.get_mut(&from.node);
-        told.map_or(Vec::new(), |told| {
-            told.led.on_have(message.number, message.sequence, now)
-        })
+    pub fn on_have(&mut self, from: Sender, message: &Message, now: Instant) {
+        if let Some(told) = self.followers.get_mut(&from.node) {
+            told.led.on_have(message.number, message.sequence, now);
+        }
     }
 
     pub fn lags(&self, now: Instant) -> Vec<(NodeId, Duration)> {
@@ -137,31 +138,36 @@ impl Outflow {
         }
     }
 
-    /// The next pieces of copies.
+    /// The next pieces of copies, to each only as fast as its stream takes them away.
     pub fn go_on(&mut self, now: Instant, streams: &Streams) {
         for told in self.followers.values_mut() {
-            for _ in 0..PIECES {
-                let Copy::Sending(entries, at) = &told.copy else {
-                    break;
-                };
-                let until = (at + PIECE).min(entries.len());
-                let piece = entries[*at..until].to_vec();
-                let is_last = until == entries.len();
-                let entries = Arc::clone(entries);
-                told.copy = match is_last {
-                    true => Copy::Done,
-                    false => Copy::Sending(entries, until),
-                };
-                told.tell(What::Known(piece), now, streams);
-                if is_last {
-                    told.tell(What::Whole, now, streams);
-                }
+            let mut pieces = PIECES;
+            while pieces > 0 && streams.has_room(told.sender.node) && told.copies(now, streams) {
+                pieces -= 1;
             }
         }
     }
 }
 
 impl Told {
+    /// The next piece. `false`: there is none.
+    fn copies(&mut self, now: Instant, streams: &Streams) -> bool {
+        let Copy::Sending(entries, at) = &mut self.copy else {
+            return false;
+        };
+        let until = (*at + PIECE).min(entries.len());
+        let piece = entries[*at..until].to_vec();
+        *at = until;
+        let is_last = until == entries.len();
+        self.tell(What::Known(piece), now, streams);
+        if is_last {
+            self.copy = Copy::Done;
+            self.tell(What::Whole, now, streams);
+            self.led.copied();
+        }
+        true
+    }
+
     fn tell(&mut self, what: What, since: Instant, streams: &Streams) {
         if !self.led.is_broken() {
             self.tell_even_if_broken(what, since, streams);
@@ -176,7 +182,7 @@ impl Told {
         };
         let told = streams.tell(self.sender.node, Subject::Mirror, &message.encode());
         if told.is_err() {
-            self.led.broke();
+            self.led.broke(since);
         }
     }
 }

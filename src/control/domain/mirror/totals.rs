@@ -15,6 +15,10 @@ use crate::pair::node::NodeId;
 /// counted least is forgotten, which mostly is one that never served.
 const PROCESSES_MOST: usize = 32;
 
+/// More than there are, with 64 outputs: nobody fills our memory.
+const NAMES_MOST: usize = 2048;
+const NAME_MOST_BYTES: usize = 128;
+
 /// Who has counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Process {
@@ -34,8 +38,14 @@ impl Totals {
     pub fn note(&mut self, process: Process, counted: &Counted) {
         let known = self.0.entry(process).or_default();
         for (name, count) in counted {
-            let kept = known.entry(name.clone()).or_default();
-            *kept = (*kept).max(*count);
+            let has_room = known.len() < NAMES_MOST && name.len() <= NAME_MOST_BYTES;
+            match known.get_mut(name) {
+                Some(kept) => *kept = (*kept).max(*count),
+                None if has_room => {
+                    known.insert(name.clone(), *count);
+                }
+                None => {}
+            }
         }
         if self.0.len() > PROCESSES_MOST {
             let sum = |(_, counted): &(&Process, &Counted)| counted.values().copied().max();
@@ -50,6 +60,17 @@ impl Totals {
         for (process, counted) in &other.0 {
             self.note(*process, counted);
         }
+    }
+
+    /// What is not as in `told`: all of it is long, and seldom much of it changes.
+    pub fn since(&self, told: &Totals) -> Totals {
+        let is_new =
+            |(process, counted): &(&Process, &Counted)| told.0.get(process) != Some(counted);
+        let new = self.0.iter().filter(is_new);
+        Totals(
+            new.map(|(process, counted)| (*process, counted.clone()))
+                .collect(),
+        )
     }
 
     /// What all but `process` have counted, added up.

@@ -6,8 +6,6 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::control::domain::mirror::totals::Counted;
-use crate::model::output::OutputId;
-use crate::model::standing::Health;
 use crate::pair::node::NodeId;
 
 /// Written by the mirror alone.
@@ -26,11 +24,6 @@ pub struct Seen {
     pub resyncs: u64,
     /// How often workers learned more than control took away in time.
     pub dropped: u64,
-    /// Sessions that were told, and that were heard.
-    pub told: u64,
-    pub heard: u64,
-    /// Health as the active sees it, on a standby.
-    pub health: Vec<(OutputId, Health)>,
     /// What all other processes of the domain have counted.
     pub base: Counted,
 }
@@ -38,11 +31,6 @@ pub struct Seen {
 impl View {
     pub fn seen(&self) -> Seen {
         self.lock().clone()
-    }
-
-    /// How far the one who is furthest behind is behind.
-    pub fn lag(&self) -> Option<Duration> {
-        self.lock().followers.iter().map(|(_, lag)| *lag).max()
     }
 
     /// What all other processes of the domain have counted.

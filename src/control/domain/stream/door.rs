@@ -36,6 +36,9 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 const MEMBERS_MOST: usize = 32;
 /// … and from all others, which may be the same servers behind something that changes addresses.
 const STRANGERS_MOST: usize = 4;
+/// Whose handshake has failed keeps its place for so long: a handshake that somebody recorded costs as much as a true
+/// one until it fails, and so nobody makes this thread do more than some dozen a second.
+const REST: Duration = Duration::from_millis(250);
 /// After it was not possible to listen or to accept.
 const PAUSE: Duration = Duration::from_secs(1);
 const BACKLOG: i32 = 64;
@@ -78,12 +81,16 @@ async fn accept(streams: &Arc<Streams>, listener: &TcpListener) {
         };
         let streams = Arc::clone(streams);
         tokio::spawn(async move {
-            let greeted = timeout(HANDSHAKE_TIMEOUT, greet(&streams, socket, from)).await;
-            drop(place);
-            match greeted {
-                Ok(Ok(Some(seated))) => seated.stay(&streams).await,
+            match timeout(HANDSHAKE_TIMEOUT, greet(&streams, socket, from)).await {
+                Ok(Ok(Some(seated))) => {
+                    drop(place);
+                    seated.stay(&streams).await;
+                }
                 Ok(Ok(None)) => {}
-                Ok(Err(fault)) => say(&streams, from, &fault),
+                Ok(Err(fault)) => {
+                    say(&streams, from, &fault);
+                    sleep(REST).await;
+                }
                 Err(_) => streams.counts.slow.add(1),
             }
         });
@@ -130,14 +137,11 @@ async fn greet(
     };
     let dialled_by = theirs.node();
     let (stream, outgoing) = made(streams, &theirs, protocol, from, dialled_by);
-    // Before our hello: whoever has it may ask.
+    // Seated before it goes: whoever has it may ask. And nothing is waited for from there on to the stream's work.
+    stream.begin(&Frame::plain(Kind::Hello, streams.hello.encode()));
     if !streams.seat(&stream) {
         send(&mut halves, Kind::Farewell, Vec::new()).await?;
         return Ok(None);
-    }
-    if let Err(error) = send(&mut halves, Kind::Hello, streams.hello.encode()).await {
-        streams.unseat(&stream, super::seat::End::Lost);
-        return Err(error);
     }
     Ok(Some(Seated {
         stream,

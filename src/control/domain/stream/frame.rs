@@ -15,6 +15,9 @@ pub const HEAD_BYTES: usize = 10;
 /// No body is longer: a domain file with everything about it has room, and nobody fills our memory.
 pub const BODY_MOST: usize = 4 << 20;
 
+/// Long bodies are rare: the room that one has taken is given back.
+const KEPT_MOST: usize = 256 << 10;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// The first frame of each side, and only that.
@@ -108,6 +111,9 @@ impl Assembler {
     pub fn room(&mut self) -> &mut Vec<u8> {
         self.bytes.drain(..self.taken);
         self.taken = 0;
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_MOST {
+            self.bytes = Vec::new();
+        }
         &mut self.bytes
     }
 

@@ -7,6 +7,7 @@
 //! | 8 | its boot id |
 //! | 1 | bit 0: it knows that the stream there was is no good any more |
 //! | 1, … | length of its name, its name |
+//! | 1, … | the same of the server that it has dialled; of length 0 from the one who was dialled |
 //!
 //! What a later release appends is passed over.
 
@@ -47,6 +48,8 @@ pub struct Hello {
     /// It knows that the stream there was is no good any more.
     pub replaces: bool,
     pub name: String,
+    /// Whom it has dialled: who is found at an address may be another one.
+    pub wanted: Option<String>,
 }
 
 /// Why bytes are no hello.
@@ -65,16 +68,22 @@ impl Hello {
         bytes.extend_from_slice(&self.release.to_be_bytes());
         bytes.extend_from_slice(&self.boot.to_be_bytes());
         bytes.push(if self.replaces { REPLACES } else { 0 });
-        let name = &self.name.as_bytes()[..self.name.len().min(u8::MAX.into())];
-        bytes.push(name.len() as u8);
-        bytes.extend_from_slice(name);
+        for name in [
+            self.name.as_str(),
+            self.wanted.as_deref().unwrap_or_default(),
+        ] {
+            let name = &name.as_bytes()[..name.len().min(u8::MAX.into())];
+            bytes.push(name.len() as u8);
+            bytes.extend_from_slice(name);
+        }
         bytes
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Hello, Unreadable> {
-        let (fixed, rest) = bytes.split_first_chunk::<18>().ok_or(Unreadable)?;
-        let [o0, o1, n0, n1, r0, r1, r2, r3, boot @ .., flags, length] = *fixed;
-        let name = rest.get(..usize::from(length)).ok_or(Unreadable)?;
+        let (fixed, rest) = bytes.split_first_chunk::<17>().ok_or(Unreadable)?;
+        let [o0, o1, n0, n1, r0, r1, r2, r3, boot @ .., flags] = *fixed;
+        let (name, rest) = name(rest)?;
+        let (wanted, _later) = self::name(rest)?;
         Ok(Hello {
             protocols: Protocols {
                 oldest: u16::from_be_bytes([o0, o1]),
@@ -83,9 +92,17 @@ impl Hello {
             release: u32::from_be_bytes([r0, r1, r2, r3]),
             boot: u64::from_be_bytes(boot),
             replaces: flags & REPLACES != 0,
-            name: String::from_utf8(name.to_vec()).map_err(|_| Unreadable)?,
+            name,
+            wanted: (!wanted.is_empty()).then_some(wanted),
         })
     }
+}
+
+fn name(bytes: &[u8]) -> Result<(String, &[u8]), Unreadable> {
+    let (length, rest) = bytes.split_first().ok_or(Unreadable)?;
+    let (name, rest) = rest.split_at_checked((*length).into()).ok_or(Unreadable)?;
+    let name = str::from_utf8(name).map_err(|_| Unreadable)?;
+    Ok((name.to_owned(), rest))
 }
 
 /// Why two servers do not talk.
@@ -104,6 +121,12 @@ pub enum Refused {
     Namesake(String),
     /// Somebody else is at the address of the one who was dialled.
     Other { wanted: String, name: String },
+    /// This server is at the address of another one that was dialled.
+    Elsewhere {
+        name: String,
+        wanted: String,
+        here: String,
+    },
 }
 
 impl fmt::Display for Refused {
@@ -140,6 +163,9 @@ impl fmt::Display for Refused {
             Refused::Other { wanted, name } => {
                 write!(f, "{name} answers at an address of {wanted}")
             }
+            Refused::Elsewhere { name, wanted, here } => {
+                write!(f, "{name} has dialled {wanted} and found {here}")
+            }
         }
     }
 }
@@ -158,6 +184,14 @@ pub fn meet(
     if let Some(wanted) = wanted.filter(|wanted| *wanted != theirs.name) {
         let wanted = wanted.to_owned();
         return Err(Refused::Other { wanted, name });
+    }
+    if let Some(wanted) = theirs
+        .wanted
+        .as_ref()
+        .filter(|wanted| **wanted != ours.name)
+    {
+        let (wanted, here) = (wanted.clone(), ours.name.clone());
+        return Err(Refused::Elsewhere { name, wanted, here });
     }
     if !is_member {
         return Err(Refused::Stranger(name));

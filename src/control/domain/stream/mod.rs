@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -47,7 +48,6 @@ use crate::control::domain::stream::hello::Hello;
 pub use crate::control::domain::stream::hello::PROTOCOLS;
 pub use crate::control::domain::stream::hello::Protocols;
 use crate::control::domain::stream::seat::End;
-use crate::control::domain::stream::seat::SILENT;
 use crate::control::domain::stream::seat::is_crash;
 use crate::control::domain::stream::seat::takes_over;
 use crate::control::domain::stream::stream::Stream;
@@ -152,6 +152,7 @@ impl Streams {
                 boot: setup.boot,
                 replaces: false,
                 name: setup.name,
+                wanted: None,
             },
             key: setup.key,
             handlers: RwLock::new(setup.handlers),
@@ -235,14 +236,11 @@ impl Streams {
             return Err(Unreachable::TooMuch);
         }
         let stream = self.stream(node).ok_or(Unreachable::NoStream)?;
-        let (number, answer) = stream.ask(subject as u8, body)?;
-        match timeout(patience, answer).await {
+        let mut question = stream.ask(subject as u8, body)?;
+        match timeout(patience, &mut question.answer).await {
             Ok(Ok(answer)) => answer.map_err(Unreachable::Refused),
             Ok(Err(_)) => Err(Unreachable::Lost),
-            Err(_) => {
-                stream.forget(number);
-                Err(Unreachable::Silent)
-            }
+            Err(_) => Err(Unreachable::Silent),
         }
     }
 
@@ -257,18 +255,28 @@ impl Streams {
         told
     }
 
+    /// Whether what `node` is told goes away as fast as it comes, or nearly.
+    pub fn has_room(&self, node: NodeId) -> bool {
+        self.stream(node).is_some_and(|stream| stream.has_room())
+    }
+
+    /// The other end of the stream to `node`, if there is one at this moment.
+    pub fn sender(&self, node: NodeId) -> Option<Sender> {
+        self.stream(node).map(|stream| stream.sender())
+    }
+
     /// Those that are there at this moment.
     pub fn peers(&self) -> Vec<PeerStream> {
         let state = self.state();
         let streams = state.peers.values().filter_map(|peer| peer.stream.as_ref());
         let shown = streams.map(|stream| PeerStream {
-            node: stream.node,
-            name: stream.name.clone(),
-            boot: stream.claim.boot,
-            release: stream.release,
-            protocol: stream.protocol,
+            node: stream.facts.node,
+            name: stream.facts.name.clone(),
+            boot: stream.facts.claim.boot,
+            release: stream.facts.release,
+            protocol: stream.facts.protocol,
             since_unix_ms: stream.since_unix_ms,
-            address: stream.address,
+            address: stream.facts.address,
         });
         shown.collect()
     }
@@ -276,8 +284,8 @@ impl Streams {
     /// Servers that were reached and yet do not talk with this one, and why: a sentence.
     pub fn refusals(&self) -> Vec<(String, String)> {
         let state = self.state();
-        let refused = state.peers.values();
-        refused
+        let silent = state.peers.values().filter(|peer| peer.stream.is_none());
+        silent
             .filter_map(|peer| Some((peer.name.clone(), peer.refused.clone()?)))
             .collect()
     }
@@ -367,12 +375,12 @@ impl Streams {
         if state.stopping {
             return false;
         }
-        let Some(peer) = state.peers.get_mut(&stream.node) else {
+        let Some(peer) = state.peers.get_mut(&stream.facts.node) else {
             return false;
         };
         let now = clock::read().now;
         if let Some(old) = &peer.stream {
-            if !takes_over(stream.claim, old.claim, old.times(), now) {
+            if !takes_over(stream.facts.claim, old.facts.claim, old.times(), now) {
                 return false;
             }
             old.say_farewell("another stream takes its place");
@@ -384,7 +392,7 @@ impl Streams {
             self.gone(&old, End::Ours);
         }
         self.counts.ups.add(1);
-        let (name, address) = (&stream.name, &stream.address);
+        let (name, address) = (&stream.facts.name, &stream.facts.address);
         log::event("stream_up", &[("server", name), ("address", address)]);
         self.happened(&Happening::Up(stream.sender()));
         true
@@ -396,10 +404,10 @@ impl Streams {
             self.counts.garbled.add(1);
         }
         let mut state = self.state();
-        let peer = state.peers.get_mut(&stream.node);
+        let peer = state.peers.get_mut(&stream.facts.node);
         let held = peer.filter(|peer| {
-            let number = peer.stream.as_ref().map(|held| held.number);
-            number == Some(stream.number)
+            let number = peer.stream.as_ref().map(|held| held.facts.number);
+            number == Some(stream.facts.number)
         });
         if let Some(peer) = held {
             peer.stream = None;
@@ -412,16 +420,16 @@ impl Streams {
 
     fn gone(&self, stream: &Arc<Stream>, end: End) {
         stream.forget_all();
-        let crashed = is_crash(end, stream.times().heard, clock::read().now);
-        let name = &stream.name;
+        let crashed = is_crash(end, stream.times(), clock::read().now);
+        let name = &stream.facts.name;
         log::event(
             "stream_down",
             &[("server", name), ("cause", &end.sentence())],
         );
+        self.counts.crashes.add(u64::from(crashed));
         self.happened(&Happening::Down(stream.sender()));
         if crashed {
-            self.counts.crashes.add(1);
-            let (node, boot) = (stream.node, stream.claim.boot);
+            let (node, boot) = (stream.facts.node, stream.facts.claim.boot);
             self.happened(&Happening::Crashed { node, boot });
         }
     }
@@ -453,6 +461,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A planned switch ends within `switch_grace`, which people may make long; and who has asked for one waits no longer.
 const ORDER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What others have told of one subject, and is being heard.
+const HEARD_MOST: usize = 64;
 
 fn patience(subject: Subject) -> Duration {
     match subject {
@@ -495,10 +506,18 @@ impl Peers for Streams {
             async move { Ok(answers.answer(sender.node, body).await) }
         });
         let told = Arc::clone(&answers);
+        let places = Arc::new(Semaphore::new(HEARD_MOST));
         handlers.on_tell(subject, move |sender, body| {
+            // Nothing may rest on what is told so.
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                return;
+            };
             let answers = Arc::clone(&told);
             // Handlers are called where the streams run.
-            tokio::spawn(async move { drop(answers.answer(sender.node, body).await) });
+            tokio::spawn(async move {
+                drop(answers.answer(sender.node, body).await);
+                drop(place);
+            });
         });
         handlers.on_happening(move |happening| match happening {
             Happening::Up(sender) => answers.linked(sender.node, true),
@@ -534,7 +553,7 @@ impl Peer {
         let now = clock::read().now;
         match &self.stream {
             None => Wants::First,
-            Some(stream) if now.since(stream.times().heard) >= SILENT => Wants::Another,
+            Some(stream) if stream.times().is_silent(now) => Wants::Another,
             Some(_) => Wants::Nothing,
         }
     }
@@ -549,4 +568,4 @@ enum Wants {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -41,7 +41,14 @@ pub async fn run(
     tokio::pin!(reading);
     tokio::pin!(writing);
     tokio::select! {
-        end = &mut reading => end,
+        end = &mut reading => {
+            if end == End::Garbled {
+                // Who heard nothing of it would take this end for a crash.
+                stream.say_farewell("it brought what may not come");
+                let _ = timeout(FAREWELL_TIMEOUT, writing).await;
+            }
+            end
+        }
         () = overdue(stream) => End::Ours,
         sent = &mut writing => {
             // What the other side has said before it closed is still there to be read.

@@ -33,17 +33,12 @@ const ASKED_MOST_BYTES: usize = 16 << 20;
 const ANSWERING_MOST: usize = 32;
 
 pub struct Stream {
-    pub number: u64,
-    pub node: NodeId,
-    pub name: String,
-    pub claim: Claim,
-    pub release: u32,
-    pub protocol: u16,
-    pub address: SocketAddr,
+    pub facts: Facts,
     pub since: Instant,
     pub since_unix_ms: u64,
     /// Our last word is said or about to be.
     pub ended: Notify,
+    /// 0: never.
     heard: AtomicU64,
     outgoing: UnboundedSender<Outgoing>,
     /// Bytes in `outgoing`: of what is told, and of questions and answers.
@@ -53,8 +48,21 @@ pub struct Stream {
     next_number: AtomicU32,
 }
 
+/// A question under way. When it is dropped nobody waits for its answer any more: also because whoever asked has gone.
+pub struct Question<'s> {
+    stream: &'s Stream,
+    number: u32,
+    pub answer: oneshot::Receiver<Answer>,
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.stream.asked().remove(&self.number);
+    }
+}
+
 /// What came of a question; a sentence where it was refused.
-type Answer = Result<Vec<u8>, String>;
+pub type Answer = Result<Vec<u8>, String>;
 
 /// What the writer gets.
 pub enum Outgoing {
@@ -85,17 +93,11 @@ impl Stream {
     pub fn new(facts: Facts, outgoing: UnboundedSender<Outgoing>) -> Stream {
         let now = clock::read().now;
         Stream {
-            number: facts.number,
-            node: facts.node,
-            name: facts.name,
-            claim: facts.claim,
-            release: facts.release,
-            protocol: facts.protocol,
-            address: facts.address,
+            facts,
             since: now,
             since_unix_ms: clock::unix_ms(),
             ended: Notify::new(),
-            heard: AtomicU64::new(now.as_nanos()),
+            heard: AtomicU64::new(0),
             outgoing,
             waiting: [AtomicUsize::new(0), AtomicUsize::new(0)],
             answering: AtomicUsize::new(0),
@@ -106,16 +108,17 @@ impl Stream {
 
     pub fn sender(&self) -> Sender {
         Sender {
-            node: self.node,
-            boot: self.claim.boot,
-            stream: self.number,
+            node: self.facts.node,
+            boot: self.facts.claim.boot,
+            stream: self.facts.number,
         }
     }
 
     pub fn times(&self) -> Times {
+        let heard = self.heard.load(Ordering::Relaxed);
         Times {
             since: self.since,
-            heard: Instant::from_nanos(self.heard.load(Ordering::Relaxed)),
+            heard: (heard > 0).then(|| Instant::from_nanos(heard)),
         }
     }
 
@@ -134,31 +137,36 @@ impl Stream {
         self.put(&frame, Lane::Told).map_err(|()| NotTold::Full)
     }
 
-    /// Puts a question. The answer comes out of what this gives.
-    pub fn ask(
-        &self,
-        subject: u8,
-        body: Vec<u8>,
-    ) -> Result<(u32, oneshot::Receiver<Answer>), Unreachable> {
-        let (answer, answered) = oneshot::channel();
+    /// Less than half of what may wait does.
+    pub fn has_room(&self) -> bool {
+        self.waiting[Lane::Told as usize].load(Ordering::Relaxed) < TOLD_MOST_BYTES / 2
+    }
+
+    /// The first word, before anybody else knows of the stream.
+    pub fn begin(&self, frame: &Frame) {
+        // Nothing waits yet.
+        let _ = self.put(frame, Lane::Asked);
+    }
+
+    /// Puts a question.
+    pub fn ask(&self, subject: u8, body: Vec<u8>) -> Result<Question<'_>, Unreachable> {
+        let (put, answer) = oneshot::channel();
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        self.asked().insert(number, answer);
+        self.asked().insert(number, put);
+        let question = Question {
+            stream: self,
+            number,
+            answer,
+        };
         let frame = Frame {
             kind: Kind::Ask,
             subject,
             number,
             body,
         };
-        if self.put(&frame, Lane::Asked).is_err() {
-            self.forget(number);
-            return Err(Unreachable::TooMuch);
-        }
-        Ok((number, answered))
-    }
-
-    /// Nobody waits for that answer any more.
-    pub fn forget(&self, number: u32) {
-        self.asked().remove(&number);
+        self.put(&frame, Lane::Asked)
+            .map_err(|()| Unreachable::TooMuch)?;
+        Ok(question)
     }
 
     /// An answer has come.
@@ -233,6 +241,12 @@ impl Stream {
             self.sent(lane, length);
         }
         sent.then_some(()).ok_or(())
+    }
+
+    /// Those without an answer yet.
+    #[cfg(test)]
+    pub fn questions(&self) -> usize {
+        self.asked().len()
     }
 
     fn asked(&self) -> MutexGuard<'_, BTreeMap<u32, oneshot::Sender<Answer>>> {

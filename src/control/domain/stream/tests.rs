@@ -1,4 +1,4 @@
 mod parts;
-mod rig;
+pub mod rig;
 mod strangers;
 mod talk;

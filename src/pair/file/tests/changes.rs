@@ -160,6 +160,40 @@ fn who_cannot_take_what_it_missed_says_so_and_tries_again() {
     assert_eq!(world.all_words(), ["better", "better"]);
 }
 
+/// Both changed it, and who is to take the other's text cannot: a correction of that text reaches it all the same.
+#[test]
+fn what_is_to_be_taken_and_cannot_be_is_corrected_where_it_came_from() {
+    let mut world = World::new(2);
+    world.serve(0, 1);
+    world.settle();
+    world.cut(0, 1);
+    world.want(0, "!1");
+    world.want(1, "own");
+    world.settle();
+    world.heal();
+    world.pass(WHILE);
+    assert_eq!(world.all_words(), ["!1", "own"], "it cannot, and says so");
+    assert!(matches!(world.servers[1].notes[0], Note::Unfit { .. }));
+    world.want(0, "better");
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.all_words(), ["better", "better"]);
+    assert_eq!(taken_by(world.servers[0].reports.last().unwrap()), [0, 1]);
+    assert_eq!(world.kept(1), [text("own")]);
+    // A change of the one whose text is not to be taken is refused as before.
+    let refused =
+        |report: &Report| matches!(report, Report::Refused(why) if why[0].1 == Refusal::Stale);
+    world.cut(0, 1);
+    world.want(0, "!1 again");
+    world.want(1, "own again");
+    world.settle();
+    world.heal();
+    world.pass(WHILE);
+    world.want(1, "and again");
+    world.pass(WHILE);
+    assert!(refused(world.servers[1].reports.last().unwrap()));
+    assert_eq!(world.all_words(), ["!1 again", "own again"]);
+}
+
 #[test]
 fn of_two_that_went_separate_ways_the_one_that_was_served_later_is_taken_and_the_other_kept() {
     for (terms, winner) in [([2, 1], "left"), ([1, 2], "right")] {
@@ -216,6 +250,20 @@ fn two_changes_at_once_leave_one_and_the_other_is_told() {
         [Report::Taken { .. }]
     ));
     assert_eq!(world.servers[2].reports, [Report::Late]);
+}
+
+/// Also one that gives way while a later one waits.
+#[test]
+fn every_wish_is_answered() {
+    let mut world = World::new(2);
+    world.settle();
+    world.want(1, "one");
+    world.act(1); // checks
+    world.want(1, "later");
+    world.want(0, "zero");
+    world.pass(WHILE);
+    assert_eq!(world.all_words(), ["zero", "zero"]);
+    assert_eq!(world.servers[1].reports, [Report::Late, Report::Late]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
-//! Everything at once, for many seeds: messages are lost, doubled and overtake each other, links come and go, servers
-//! crash at every step and come back, several people change the file. In the end all have the same, and nothing that
-//! was accepted is gone.
+//! Keepers alone, in orders of events that no network and no disk would think of: any message is the next one, lost or
+//! doubled, what was ordered is done at any time, and the clock goes on between any two. Whole servers, with disks that are
+//! written step by step and terms from the machine, are in `tests/pair`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::pair::file::head::Head;
+use crate::pair::file::keeper::Keeper;
+use crate::pair::file::tests::world::Server;
 use crate::pair::file::tests::world::World;
 use crate::pair::file::words::Event;
 
@@ -124,6 +126,19 @@ impl Storm {
         self.world.pass(Duration::from_secs(120));
     }
 
+    fn all_have_the_same(&self, seed: u64) {
+        let words = self.world.all_words();
+        let is_same = words.iter().all(|one| *one == words[0]);
+        assert!(is_same, "seed {seed}: {words:?}");
+        let servers = &self.world.servers;
+        let heads = servers.iter().map(|server| server.disk.0.version);
+        let heads: Vec<_> = heads.collect();
+        let is_same = heads.iter().all(|head| *head == heads[0]);
+        assert!(is_same, "seed {seed}: {heads:?}");
+        let is_idle = |server: &Server| server.keeper.as_ref().is_some_and(Keeper::is_idle);
+        assert!(servers.iter().all(is_idle), "seed {seed}");
+    }
+
     /// A text that was accepted is there now or kept, or something that was made from it is.
     fn nothing_is_lost(&self, seed: u64) {
         let servers = &self.world.servers;
@@ -144,48 +159,20 @@ impl Storm {
 #[test]
 fn in_the_end_all_have_the_same_and_nothing_is_lost() {
     let (mut accepted, mut conflicts) = (0, 0);
-    for seed in 0..2000 {
-        let mut storm = Storm::new(seed, false);
-        (0..400).for_each(|_| storm.step());
+    for seed in 0..600 {
+        let picky = seed % 3 == 0;
+        let mut storm = Storm::new(seed, picky);
+        (0..400).for_each(|_| storm.step()); // the world itself sees to it that nobody takes what it refuses
         storm.calm_down();
-        let words = storm.world.all_words();
-        assert!(
-            words.iter().all(|one| *one == words[0]),
-            "seed {seed}: {words:?}"
-        );
-        let servers = &storm.world.servers;
-        let heads: Vec<_> = servers
-            .iter()
-            .map(|server| &server.disk.0.version)
-            .collect();
-        assert!(
-            heads.iter().all(|head| *head == heads[0]),
-            "seed {seed}: {heads:?}"
-        );
-        assert!(
-            servers
-                .iter()
-                .all(|server| server.keeper.as_ref().unwrap().is_idle()),
-            "seed {seed}"
-        );
+        if !picky {
+            storm.all_have_the_same(seed);
+        }
         storm.nothing_is_lost(seed);
+        let servers = storm.world.servers.iter();
         accepted += storm.world.accepted.len();
-        conflicts += servers
-            .iter()
-            .map(|server| server.conflicts.len())
-            .sum::<usize>();
+        conflicts += servers.map(|server| server.conflicts.len()).sum::<usize>();
     }
     // Not a storm in which nothing happens.
-    assert!(accepted > 2000, "{accepted}");
-    assert!(conflicts > 500, "{conflicts}");
-}
-
-#[test]
-fn nobody_takes_what_it_refuses_and_nothing_is_lost() {
-    for seed in 10_000..11_000 {
-        let mut storm = Storm::new(seed, true);
-        (0..400).for_each(|_| storm.step()); // the world itself sees to the first half of the name
-        storm.calm_down();
-        storm.nothing_is_lost(seed);
-    }
+    assert!(accepted > 600, "{accepted}");
+    assert!(conflicts > 150, "{conflicts}");
 }

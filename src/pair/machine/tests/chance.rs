@@ -63,6 +63,7 @@ fn chance() -> impl Strategy<Value = Chance> {
         Event::Warden(FromWarden::Carrier(true)),
         Event::Warden(FromWarden::Carrier(false)),
         Event::Warden(FromWarden::Lost),
+        Event::Warden(FromWarden::Ended),
         Event::Plane(Plane::Serves),
         Event::Plane(Plane::Broken),
         Event::Plane(Plane::Drained),

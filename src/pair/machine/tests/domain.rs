@@ -3,6 +3,7 @@
 use super::rig::*;
 use crate::pair::action::Why;
 use crate::pair::event::Event;
+use crate::pair::node::NodeId;
 use crate::pair::state::State;
 
 #[test]
@@ -109,6 +110,55 @@ fn main_and_backup_change_their_roles_and_nothing_happens() {
         "",
         "no failback: main is only where the service goes first"
     );
+}
+
+/// While they cannot reach each other, the file of each comes to name it main, and both claim by the same number: the one
+/// whose name ranks higher stays. Both find that out from the first word they hear.
+#[test]
+fn of_two_that_claimed_by_the_same_term_one_stays_whoever_hears_first() {
+    let both = ["lb1", "lb2"];
+    let serve = |me: &str, other: &str| {
+        let mut domain = domain(me, &both);
+        (domain.main, domain.backup) = (NodeId::of(me), Some(NodeId::of(other)));
+        let mut rig = Rig::new(domain, Some(Default::default()));
+        rig.pass(2500);
+        assert_eq!(rig.machine.advert().term, term(1, true), "{me}");
+        rig.forget();
+        rig
+    };
+    let stays = both.map(|me| {
+        let other = if me == "lb1" { "lb2" } else { "lb1" };
+        let mut rig = serve(me, other);
+        let advert = serve(other, me).machine.advert();
+        rig.on(Event::Heard { link: 0, advert });
+        match rig.machine.state() {
+            State::Active => assert_eq!(rig.done(), "announce", "{me}"),
+            state => assert_eq!(
+                (state, rig.done().as_str()),
+                (State::Standby, "let-go cut serve")
+            ),
+        }
+        rig.machine.state() == State::Active
+    });
+    let higher = both.map(|me| both.iter().all(|other| NodeId::of(me) >= NodeId::of(other)));
+    assert_eq!(stays, higher);
+}
+
+/// A third server that hears both follows the same one of them, in whatever order it knows them.
+#[test]
+fn who_hears_two_actives_by_the_same_term_follows_the_one_that_stays() {
+    for known in [["lb1", "lb2", "lb3"], ["lb2", "lb1", "lb3"]] {
+        let mut third = domain("lb3", &known);
+        third.hot_standby = false;
+        let mut rig = Rig::new(third, Some(Default::default()));
+        for name in ["lb1", "lb2", "lb1"] {
+            let advert = says_active(name, term(4, true));
+            rig.on(Event::Heard { link: 0, advert });
+        }
+        let stays = NodeId::of("lb1").max(NodeId::of("lb2"));
+        let followed = rig.machine.peers.active(rig.now).map(|advert| advert.from);
+        assert_eq!(followed, Some(stays));
+    }
 }
 
 #[test]

@@ -11,7 +11,6 @@ use crate::pair::action::Why;
 use crate::pair::advert::Advert;
 use crate::pair::advert::FileVersion;
 use crate::pair::advert::PROTOCOL;
-use crate::pair::advert::Wish;
 use crate::pair::event::Domain;
 use crate::pair::event::Event;
 use crate::pair::event::FromWarden;
@@ -22,7 +21,6 @@ use crate::pair::event::Reply;
 use crate::pair::machine::Machine;
 use crate::pair::machine::Setup;
 use crate::pair::node::NodeId;
-use crate::pair::state::Conditions;
 use crate::pair::state::State;
 use crate::pair::term::Ballot;
 use crate::pair::term::Term;
@@ -56,6 +54,7 @@ pub fn domain(me: &str, servers: &[&str]) -> Domain {
         has_ping: true,
         activate_backup_on_local_failure: true,
         switch_grace: Duration::from_secs(5),
+        lease: Duration::from_secs(1),
     }
 }
 
@@ -65,22 +64,12 @@ pub fn says(name: &str) -> Advert {
         from: NodeId::of(name),
         boot: 1,
         protocol: PROTOCOL,
-        release: 0,
-        term: term(0, false),
         state: State::Standby,
-        conditions: Conditions::default(),
-        holds: false,
-        released: None,
         reaches_ping: true,
         able: true,
         ready: true,
-        starting: false,
-        wish: Wish::None,
-        handing: None,
-        vote: None,
-        stamp: 0,
-        heeds: None,
         file: FILE,
+        ..Advert::default()
     }
 }
 

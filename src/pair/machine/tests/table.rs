@@ -1,5 +1,7 @@
 //! The truth table: from each state, what happens, what it becomes, and what is done for it.
 
+use std::time::Duration;
+
 use super::rig::*;
 use crate::pair::action::Why;
 use crate::pair::advert::Advert;
@@ -216,9 +218,9 @@ fn an_active_hands_over_by_plan() {
         (Rig::active, "a standby with another file wishes it", Active, "",
             |rig| { rig.other("lb2").wish = Wish::Switch;
                 rig.other("lb2").file = FileVersion { generation: 8, ..FILE }; rig.pass(500); }),
-        (Rig::active, "… and something stays under way: cut", Standby, "drain | cut let-go drain serve note:2",
+        (Rig::active, "… and something stays under way: cut", Standby, "drain | cut let-go note:2 serve",
             |rig| { rig.drains = false; rig.other("lb2").wish = Wish::Switch; rig.pass(4990);
-                rig.done.push("|".into()); rig.pass(300); takes(rig); }),
+                rig.done.push("|".into()); rig.pass(300); takes(rig); rig.pass(100); }),
         (Rig::active, "… and something stays under way: called off", Active, "drain serve",
             |rig| { rig.drains = false; rig.other("lb2").wish = Wish::SwitchWithoutCut; rig.pass(6000); }),
         (Rig::active, "… and the standby dies meanwhile", Active, "drain serve",
@@ -277,6 +279,14 @@ fn an_active_hands_over_at_a_fault() {
             |rig| { rig.pinged = false; rig.pass(510); takes(rig); rig.pass(300); }),
         (Rig::active, "pings are silent, at the standby, too", Active, "",
             |rig| { rig.pinged = false; rig.other("lb2").reaches_ping = false; rig.pass(3000); }),
+        (Rig::active, "pings fall silent while it drains: nobody is waited for", Standby, "drain let-go cut note:2 serve",
+            |rig| { rig.drains = false; rig.other("lb2").wish = Wish::Switch; rig.pass(100);
+                rig.pinged = false; rig.pass(510); takes(rig); rig.pass(300);
+                assert!(!rig.machine.advert().ready); }),
+        (Rig::active, "the carrier is lost soon after a switch was called off", Standby, "drain serve let-go cut serve note:2",
+            |rig| { rig.drains = false; rig.other("lb2").wish = Wish::SwitchWithoutCut; rig.pass(5100);
+                rig.other("lb2").wish = Wish::None; rig.pass(100); rig.drains = true;
+                rig.on(Event::Warden(FromWarden::Carrier(false))); takes(rig); rig.pass(300); }),
         (Rig::active, "the warden dies, and another one is there", Active, "",
             |rig| { rig.on(Event::Warden(FromWarden::Lost)); rig.on(Event::Warden(FromWarden::Holds(true)));
                 rig.pass(3000); }),
@@ -327,6 +337,51 @@ fn an_active_that_is_not_sure_lets_go() {
     ]);
 }
 
+/// Warden and keeper have died: nobody renews the addresses, and nobody takes them away but the kernel.
+fn is_forsaken(rig: &mut Rig) {
+    rig.warden = false;
+    rig.on(Event::Warden(FromWarden::Ended));
+}
+
+#[test]
+#[rustfmt::skip] // a table
+fn who_can_hold_nothing_again_serves_until_the_kernel_has_the_addresses_no_more() {
+    use State::*;
+    let gone = Event::Warden(FromWarden::Holds(false));
+    check(&[
+        (Rig::active, "the kernel may still have them", Active, "let-go",
+            |rig| { is_forsaken(rig); rig.pass(1900); }),
+        (Rig::active, "… also when nobody else is heard: nobody asks the ping addresses", Active, "let-go",
+            |rig| { is_forsaken(rig); rig.goes("lb2"); rig.pinged = false; rig.pass(1900); }),
+        (Rig::active, "they are seen to be gone", Standby, "let-go cut serve",
+            |rig| { is_forsaken(rig); rig.pass(900); rig.on(Event::Warden(FromWarden::Holds(false))); rig.pass(300); }),
+        (Rig::active, "nobody sees that, and the longest lifetime is over", Standby, "let-go cut serve",
+            |rig| { is_forsaken(rig); rig.pass(2300); }),
+        (Rig::active, "somebody else is active by a higher term", Standby, "let-go note:2 cut serve",
+            |rig| { is_forsaken(rig); *rig.other("lb2") = says_active("lb2", term(2, false)); rig.pass(300); }),
+        (Rig::active, "an operator wants to switch: the kernel is not asked to let go", Active, "let-go",
+            |rig| { is_forsaken(rig); rig.other("lb2").wish = Wish::Switch; rig.pass(1000); }),
+        (Rig::active, "in the middle of a switch, which goes on", Standby, "drain let-go serve",
+            |rig| { rig.drains = false; rig.other("lb2").wish = Wish::Switch; rig.pass(60); is_forsaken(rig); rig.pass(500);
+                rig.on(Event::Plane(Plane::Drained)); rig.on(Event::Warden(FromWarden::Holds(false))); }),
+        (Rig::standby, "a standby takes nothing over any more", Standby, "",
+            |rig| { is_forsaken(rig); rig.goes("lb2"); rig.pass(3000); }),
+    ]);
+    for (seen, released) in [(true, Some(term(1, true))), (false, None)] {
+        let mut rig = Rig::active();
+        is_forsaken(&mut rig);
+        rig.order(Order::Leave);
+        rig.pass(900);
+        assert!(rig.machine.advert().holds);
+        assert_eq!(rig.done(), "let-go", "not before they are gone");
+        if seen { rig.on(gone); } else { rig.pass(1200); }
+        let advert = rig.machine.advert();
+        assert!(!advert.holds && !advert.able);
+        assert_eq!(advert.released, released, "who has not seen it has it asked");
+        assert_eq!(rig.done(), "let-go cut leave serve");
+    }
+}
+
 #[test]
 fn an_active_that_hands_over_because_of_its_network_is_not_ready_for_30_s() {
     let mut rig = Rig::active();
@@ -353,6 +408,23 @@ fn an_active_that_hands_over_because_of_its_network_is_not_ready_for_30_s() {
     rig.on(Event::Warden(FromWarden::Carrier(true)));
     rig.pass(31_000);
     assert!(rig.machine.advert().ready);
+}
+
+/// What a warden that died has left stays for the lease that the file says, and a moment longer.
+#[test]
+fn what_a_dead_warden_held_is_not_called_gone_before_its_lease_is_over() {
+    let mut domain = domain("lb1", &["lb1", "lb2"]);
+    domain.lease = Duration::from_secs(10);
+    domain.activate_backup_on_local_failure = false;
+    let mut rig = Rig::active_in(domain);
+    rig.warden = false;
+    rig.on(Event::Warden(FromWarden::Lost));
+    // As where the keeper has died, too: nobody can hold anything here any more.
+    rig.on(Event::Plane(Plane::Broken));
+    rig.pass(10_900);
+    assert!(rig.machine.advert().holds);
+    rig.pass(200);
+    assert!(!rig.machine.advert().holds);
 }
 
 #[test]

@@ -14,7 +14,6 @@ fn term(number: u64) -> Term {
 /// A sentence speaks; the name of a variant does not.
 #[test]
 fn each_reason_has_a_sentence() {
-    let state = State::Inactive;
     let (theirs, ours) = (2, 1);
     let all = [
         Why::Started,
@@ -44,6 +43,8 @@ fn each_reason_has_a_sentence() {
         Why::PeerBack,
         Why::WardenLost,
         Why::WardenLetGo,
+        Why::WardenEnded,
+        Why::Expired,
         Why::ServesAgain,
         Why::SwitchOrdered,
         Why::Released,
@@ -64,7 +65,20 @@ fn each_reason_has_a_sentence() {
         Why::NeighbourProtocol { theirs, ours },
         Why::NoCommonProtocol { theirs, ours },
         Why::OtherRelease { theirs: 2, ours: 1 },
-        Why::NotStandby { state },
+    ];
+    for why in all.into_iter().chain(refusals()) {
+        let sentence = why.sentence("lb1", Some("lb2")).to_string();
+        assert!(sentence.split(' ').count() >= 3, "{sentence}");
+        assert!(!sentence.contains(&format!("{why:?}")), "{sentence}");
+    }
+}
+
+/// Why an order is not carried out.
+fn refusals() -> [Why; 13] {
+    [
+        Why::NotStandby {
+            state: State::Inactive,
+        },
         Why::NobodyToTakeFrom,
         Why::FileDiffers,
         Why::MirrorBehind,
@@ -77,12 +91,7 @@ fn each_reason_has_a_sentence() {
         Why::CalledOff { grace_ms: 5000 },
         Why::SwitchOverdue,
         Why::EndsItself,
-    ];
-    for why in all {
-        let sentence = why.sentence("lb1", Some("lb2")).to_string();
-        assert!(sentence.split(' ').count() >= 3, "{sentence}");
-        assert!(!sentence.contains(&format!("{why:?}")), "{sentence}");
-    }
+    ]
 }
 
 /// Of two servers that lose a gateway the other one may have had its last answer 200 ms earlier, and hands over after

@@ -49,6 +49,54 @@ fn what_was_not_taken_is_kept_beside_it() {
     assert!(place.replace(&what(false)).unwrap().is_empty());
 }
 
+/// Nobody says that it is taken before.
+#[test]
+fn what_is_there_already_goes_to_the_disk() {
+    let scratch = Scratch::new();
+    let place = place(&scratch, IS);
+    assert!(
+        place
+            .replace_on(&mut Dying::after(0), &what(false))
+            .is_err()
+    );
+    let kept = place.replace_on(&mut Dying::after(1), &what(false));
+    assert!(kept.unwrap().is_empty());
+}
+
+#[test]
+fn what_is_kept_is_not_written_over() {
+    let scratch = Scratch::new();
+    let name = "halb.toml.conflict-lb1-8";
+    for (text, expected) in [
+        (&b"first"[..], name.to_owned()),
+        (b"second", format!("{name}-2")),
+        (b"third", format!("{name}-3")),
+        (b"second", format!("{name}-2")),
+    ] {
+        let place = place(&scratch, text);
+        assert_eq!(place.replace(&what(false)).unwrap(), [expected.as_str()]);
+        assert_eq!(scratch.text(&expected).as_bytes(), text);
+    }
+}
+
+/// It could not be kept.
+#[test]
+fn what_cannot_be_read_is_not_replaced() {
+    let scratch = Scratch::new();
+    let long = vec![b'#'; TEXT_BYTES_MAX + 1];
+    let at = place(&scratch, &long);
+    let refused = at.replace(&what(false)).unwrap_err().to_string();
+    assert!(refused.contains("512 KiB"), "{refused}");
+    assert_eq!(fs::read(at.path()).unwrap(), long);
+    fs::remove_file(at.path()).unwrap();
+    fs::create_dir(at.path()).unwrap();
+    assert!(at.replace(&what(false)).is_err());
+    assert!(at.path().is_dir());
+    fs::remove_dir(at.path()).unwrap();
+    assert!(at.replace(&what(false)).unwrap().is_empty());
+    assert_eq!(at.read().unwrap(), IS);
+}
+
 #[test]
 fn a_link_leads_to_the_file() {
     let scratch = Scratch::new();

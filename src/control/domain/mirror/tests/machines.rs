@@ -92,24 +92,48 @@ fn a_following_goes_through_its_states() {
 #[test]
 fn the_active_knows_how_far_each_is_behind() {
     let ms = Duration::from_millis;
-    let mut led = Led::new(7);
-    assert_eq!(led.lag(NOW), Duration::ZERO);
-    assert_eq!([led.stamp(NOW), led.stamp(NOW + ms(20))], [0, 1]);
-    assert_eq!(
-        led.lag(NOW + ms(30)),
-        ms(30),
-        "of the oldest that is on its way"
-    );
-    assert_eq!(led.on_have(6, 1, NOW + ms(30)), [], "of another following");
-    assert_eq!(led.on_have(7, 0, NOW + ms(30)), [ms(30)]);
-    assert_eq!(led.on_have(7, 1, NOW + ms(32)), [ms(12)]);
+    let mut led = Led::new(7, NOW);
+    assert_eq!([led.stamp(NOW + ms(5)), led.stamp(NOW + ms(20))], [0, 1]);
+    led.copied();
+    assert_eq!(led.lag(NOW + ms(30)), ms(30), "it has nothing yet");
+    led.on_have(6, 1, NOW + ms(30)); // of another following
+    led.on_have(7, 0, NOW + ms(30));
+    assert_eq!(led.lag(NOW + ms(31)), ms(31), "the copy is not whole");
+    led.on_have(7, 1, NOW + ms(32));
     assert_eq!(led.lag(NOW + ms(900)), ms(12), "nothing is on its way");
-    led.broke();
+    assert_eq!(led.stamp(NOW + ms(900)), 2);
+    assert_eq!(led.lag(NOW + ms(940)), ms(40), "of the oldest on its way");
+    led.on_have(7, 2, NOW + ms(941));
+    led.broke(NOW + ms(950));
     assert_eq!(
         [led.stamp(NOW), led.stamp(NOW)],
-        [3, 3],
-        "2 is missed, for as long as it takes"
+        [4, 4],
+        "3 is missed, for as long as it takes"
     );
+    assert_eq!(led.lag(NOW + ms(1000)), ms(50), "since something was lost");
+    // Who follows anew is as far behind as before.
+    assert_eq!(led.behind_since(), Some(NOW + ms(950)));
+}
+
+#[test]
+fn a_follower_lacks_something_until_it_has_the_last_of_the_copy() {
+    let ms = Duration::from_millis;
+    let mut led = Led::new(1, NOW);
+    let learned = led.stamp(NOW + ms(1));
+    led.on_have(1, learned, NOW + ms(2));
+    assert_eq!(led.lag(NOW + ms(70)), ms(70), "the copy is not on its way");
+    let last = led.stamp(NOW + ms(70));
+    led.copied();
+    led.stamp(NOW + ms(71));
+    led.on_have(1, last, NOW + ms(80));
+    assert_eq!(led.behind_since(), Some(NOW + ms(71)));
+    // What was lost before the end of the copy was said is no end of it.
+    let mut led = Led::new(2, NOW);
+    led.broke(NOW + ms(3));
+    led.stamp(NOW + ms(4));
+    led.copied();
+    led.on_have(2, 9, NOW + ms(5));
+    assert_eq!(led.behind_since(), Some(NOW));
 }
 
 #[derive(Clone, Debug)]
@@ -202,7 +226,7 @@ impl Pair {
                 self.table.insert(*key);
                 if let Some(led) = self.led.as_mut().filter(|led| !led.is_broken()) {
                     led.stamp(NOW);
-                    led.broke();
+                    led.broke(NOW);
                 }
             }
             Step::Deliver | Step::Double | Step::Drop if self.way.is_empty() => {}
@@ -217,7 +241,7 @@ impl Pair {
             }
             Step::Follow if self.asks => {
                 self.asks = false;
-                self.led = Some(Led::new(self.follower.number()));
+                self.led = Some(Led::new(self.follower.number(), NOW));
                 let known = Pair::entries(self.table.clone());
                 self.tell(What::Known(known), false);
                 self.tell(What::Whole, false);
@@ -354,9 +378,44 @@ fn counters_of_a_domain_count_each_session_once() {
     let mut at_again = Totals::default();
     at_again.merge(&Totals::decode(&at_two.encode()));
     assert_eq!(at_again.besides(again), sessions(180));
+    // Only what is news is told.
+    let told = at_again.clone();
+    at_again.note(again, &sessions(4));
+    let mut heard = told.clone();
+    heard.merge(&at_again.since(&told));
+    assert_eq!(heard, at_again);
+    assert_eq!(at_again.since(&heard), Totals::default());
     // What is older does not count.
     at_again.note(two, &sessions(5));
     assert_eq!(at_again.besides(again), sessions(180));
+}
+
+/// Whoever has the key may be broken; it must not fill our memory.
+#[test]
+fn what_a_broken_server_has_counted_has_its_bounds() {
+    let mut totals = Totals::default();
+    for number in 0..10_000_u64 {
+        let counted = Counted::from([(format!("out{number}"), 1), ("x".repeat(5000), 1)]);
+        totals.note(process(1, number % 100), &counted);
+    }
+    let text = totals.encode().to_string();
+    assert!(text.len() < 2 << 20, "{} bytes", text.len());
+    let mut totals = Totals::default();
+    for number in 0..10_000_u64 {
+        let counted = Counted::from([(format!("out{number}"), 1)]);
+        totals.note(process(1, 0), &counted);
+    }
+    let all = totals.besides(process(2, 0));
+    assert!(all.contains_key("out1000") && !all.contains_key("out9999"));
+}
+
+#[test]
+fn an_order_that_leaves_no_room_for_later_ones_is_none() {
+    let ordered = |sequence: u64| orders::decode(&serde_json::json!([[0, 2, 1, true, sequence]]));
+    assert_eq!(ordered(u64::MAX), []);
+    let highest = ordered(u64::MAX >> 1);
+    let stamps: Stamps = highest.iter().copied().collect();
+    assert!(stamps.next(Term::default()) > highest[0].stamp);
 }
 
 #[test]

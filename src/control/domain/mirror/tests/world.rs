@@ -1,14 +1,9 @@
 //! Two servers with real streams and real exchanges, and workers played by the test.
 
 use std::future::pending;
-use std::net::Ipv4Addr;
 use std::net::SocketAddr;
-use std::process;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -17,6 +12,7 @@ use crate::balance::hash::SessionKey;
 use crate::balance::table::LearnedSession;
 use crate::balance::table::Trust;
 use crate::control::ctl::answer::Answer;
+use crate::control::ctl::orders;
 use crate::control::ctl::orders::Orders;
 use crate::control::ctl::query::Target;
 use crate::control::domain::Domain;
@@ -30,11 +26,17 @@ use crate::control::domain::stream::Members;
 use crate::control::domain::stream::PROTOCOLS;
 use crate::control::domain::stream::Streams;
 use crate::control::domain::stream::subject::Handlers;
+use crate::control::domain::stream::tests::rig::PATIENCE;
+use crate::control::domain::stream::tests::rig::address;
+use crate::control::domain::stream::tests::rig::wait_until;
 use crate::control::figures::Figures;
 use crate::control::memory::Copies;
+use crate::control::probed::Probed;
 use crate::control::serve::Served;
 use crate::control::shared::Shared;
 use crate::control::shared::tests::shared_of;
+use crate::control::state::Folder;
+use crate::control::state::tests::Scratch;
 use crate::model::output::OutputId;
 use crate::model::standing::Health;
 use crate::model::standing::Standing as _;
@@ -43,22 +45,17 @@ use crate::pair::LINKS_MAX;
 use crate::pair::SERVERS_MAX;
 use crate::pair::action::Outcome;
 use crate::pair::advert::Advert;
-use crate::pair::advert::FileVersion;
-use crate::pair::advert::Wish;
 use crate::pair::event::Event;
 use crate::pair::event::Order;
 use crate::pair::event::Readiness;
 use crate::pair::node::NodeId;
 use crate::pair::standing::Peer;
 use crate::pair::standing::Standing;
-use crate::pair::state::Conditions;
 use crate::pair::state::State;
 use crate::pair::term::Term;
 use crate::plane::exchange::CAPACITY;
 use crate::plane::inbox::Entry;
-use crate::ring::clock;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const NAMES: [&str; 2] = ["lb1", "lb2"];
 
 /// A pair thread that says what the test wants.
@@ -105,33 +102,24 @@ fn advert(name: &str, state: State, number: u64) -> Advert {
             main: false,
         },
         state,
-        conditions: Conditions::default(),
         holds: state == State::Active,
-        released: None,
         reaches_ping: true,
         able: true,
         ready: true,
-        starting: false,
-        wish: Wish::None,
-        handing: None,
-        vote: None,
-        stamp: 0,
-        heeds: None,
-        file: FileVersion::default(),
+        ..Advert::default()
     }
 }
 
 /// Both servers, of which the first one serves, at addresses that nobody else has.
 fn world() -> [Server; 2] {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [_, _, high, low] = process::id().to_be_bytes();
-    let address = || {
-        let last = NEXT.fetch_add(1, Ordering::Relaxed);
-        SocketAddr::new(Ipv4Addr::new(127, high | 0x80, low, last).into(), 7400)
-    };
+    world_in([None, None], [State::Active, State::Standby])
+}
+
+/// The same with what they keep from one start to the next.
+fn world_in(folders: [Option<Arc<Folder>>; 2], states: [State; 2]) -> [Server; 2] {
     let addresses = [address(), address()];
-    let servers = [0, 1].map(|index| Server::start(index, addresses));
-    roles(&servers, [State::Active, State::Standby], true);
+    let servers = [0, 1].map(|index| Server::start(index, addresses, folders[index].clone()));
+    roles(&servers, states, true);
     servers
 }
 
@@ -155,14 +143,23 @@ fn roles(servers: &[Server; 2], states: [State; 2], alive: bool) {
 }
 
 impl Server {
-    fn start(index: usize, addresses: [SocketAddr; 2]) -> Server {
+    fn start(index: usize, addresses: [SocketAddr; 2], folder: Option<Arc<Folder>>) -> Server {
         let shared = shared_of("out1 = '10.0.0.1'\nout2 = '10.0.0.2'");
         shared.plane.open_exchange();
+        let plan = Arc::clone(&shared.current().plan);
+        let known: Vec<_> = folder
+            .iter()
+            .flat_map(|folder| orders::read(folder, &plan))
+            .collect();
+        for ordered in &known {
+            let (output, to) = (ordered.output, ordered.switch);
+            shared.plane.set_switch(output, to, |_| {});
+        }
         let said = Arc::new(Said::default());
         let pair: Arc<dyn Pair> = Arc::clone(&said) as _;
         let domain = Arc::new(Domain::new(NAMES[index], pair));
         let _ = shared.domain.set(Arc::clone(&domain));
-        let orders = Arc::new(Orders::new(Arc::clone(&shared), None));
+        let orders = Arc::new(Orders::new(Arc::clone(&shared), folder, &known));
         // One dials, so that there never is a second stream.
         let other = Member {
             name: NAMES[1 - index].to_owned(),
@@ -264,15 +261,6 @@ fn session(entry: &Entry) -> LearnedSession {
     }
 }
 
-fn wait_until(mut done: impl FnMut() -> bool) {
-    let begun = clock::read().now;
-    while !done() {
-        let waited = clock::read().now.since(begun);
-        assert!(waited < PATIENCE, "what is waited for comes true");
-        thread::yield_now();
-    }
-}
-
 /// Both workers' turns, until the standby has everything.
 fn until_mirrored(servers: &[Server; 2], known: &[Entry], heard: &mut Vec<Entry>) {
     wait_until(|| {
@@ -303,19 +291,19 @@ fn what_was_known_and_what_is_learned_reaches_the_standby() {
         }
         wait_until(|| {
             servers[1].turn(&[], &mut heard);
-            servers[0].mirror.seen().told >= (piece as u64 + 1) * 100
+            heard.len() >= 1300 + piece * 100
         });
     }
     wait_until(|| {
         servers[1].turn(&[], &mut heard);
-        heard.len() >= 11_200
+        keys(&heard).len() >= 11_200
     });
     assert_eq!(keys(&heard), (0..11_200).collect::<Vec<u128>>());
     let by_key = |entry: &Entry| entry.output == out(entry.key as usize % 2);
     assert!(heard.iter().all(by_key));
     assert_eq!(servers[1].mirror.seen().resyncs, 0);
     assert_eq!(servers[0].mirror.seen().dropped, 0);
-    assert!(servers[0].mirror.lag().is_some());
+    assert_eq!(servers[0].mirror.seen().followers.len(), 1);
 }
 
 #[test]
@@ -336,6 +324,27 @@ fn what_control_could_not_take_is_copied_again() {
         let seen = servers[1].mirror.seen();
         seen.resyncs > 0 && seen.is_whole && keys(&heard).len() == known.len()
     });
+}
+
+/// What was learned between the beginning of a copy and the question for another one may be in neither.
+#[test]
+fn who_asks_anew_gets_a_copy_that_was_begun_after_it_asked() {
+    let servers = world();
+    let old: Vec<Entry> = (0..5).map(entry).collect();
+    let new: Vec<Entry> = (0..9).map(entry).collect();
+    let desk = &servers[0].copies;
+    wait_until(|| desk.is_wanted());
+    // The standby hears of no active for a moment, and then asks anew.
+    roles(&servers, [State::Standby, State::Standby], true);
+    wait_until(|| servers[0].mirror.seen().followers.is_empty());
+    wait_until(|| servers[1].mirror.seen().following.is_none());
+    roles(&servers, [State::Active, State::Standby], true);
+    wait_until(|| servers[0].mirror.seen().followers.len() == 1);
+    wait_until(|| servers[1].mirror.seen().following.is_some());
+    let mut heard = Vec::new();
+    servers[0].turn(&old, &mut Vec::new());
+    until_mirrored(&servers, &new, &mut heard);
+    assert_eq!(keys(&heard), (0..9).collect::<Vec<u128>>());
 }
 
 #[test]
@@ -421,6 +430,32 @@ fn after_a_cut_the_order_of_the_higher_term_holds_on_both() {
 }
 
 #[test]
+fn after_a_restart_of_both_the_later_order_holds_on_both() {
+    let scratches = [Scratch::new(), Scratch::new()];
+    let folders = scratches
+        .each_ref()
+        .map(|scratch| Some(Arc::new(Folder::open(&scratch.0).unwrap())));
+    let servers = world_in(folders.clone(), [State::Active, State::Standby]);
+    roles(&servers, [State::Active, State::Standby], false);
+    let done = Ok(Answer::done());
+    assert_eq!(servers[1].order("out1", Switch::Draining), done);
+    assert_eq!(servers[0].order("out1", Switch::Disabled), done);
+    // An order to enable is an order, too.
+    assert_eq!(servers[1].order("out2", Switch::Disabled), done);
+    assert_eq!(servers[0].order("out2", Switch::Disabled), done);
+    assert_eq!(servers[0].order("out2", Switch::Enabled), done);
+    drop(servers);
+    // Now the one serves whose orders are older.
+    let servers = world_in(folders, [State::Standby, State::Active]);
+    let switches = |at: usize| [servers[at].switch(0), servers[at].switch(1)];
+    let expected = [Switch::Disabled, Switch::Enabled];
+    wait_until(|| {
+        servers[1].turn(&[], &mut Vec::new());
+        switches(0) == expected && switches(1) == expected
+    });
+}
+
+#[test]
 fn health_of_the_active_serves_until_the_own_is_known_and_counters_never_go_back() {
     let servers = world();
     for output in [0, 1] {
@@ -429,10 +464,19 @@ fn health_of_the_active_serves_until_the_own_is_known_and_counters_never_go_back
             .plane
             .set_health(out(output), Health::Checking, |_| {});
     }
+    // Of the second one it has an answer of its own.
     servers[1]
         .shared
         .plane
         .set_health(out(1), Health::Up, |_| {});
+    servers[1].shared.probes.change(out(1), |state| {
+        state.last = Some(Probed {
+            unix_ms: 1,
+            ok: true,
+            text: String::new(),
+            took: Duration::ZERO,
+        });
+    });
     servers[0]
         .shared
         .plane
@@ -461,6 +505,15 @@ fn health_of_the_active_serves_until_the_own_is_known_and_counters_never_go_back
         Health::Up,
         "its own"
     );
+    // The first one is still being probed here: what is found there goes on to count.
+    servers[0]
+        .shared
+        .plane
+        .set_health(out(0), Health::Down, |_| {});
+    wait_until(|| {
+        servers[0].turn(&[], &mut Vec::new());
+        servers[1].shared.plane.health(out(0)) == Health::Down
+    });
     // The other one serves from now on: what both have counted is counted once, on both.
     roles(&servers, [State::Standby, State::Active], true);
     count(&servers[1], 5);

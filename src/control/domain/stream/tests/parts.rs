@@ -1,9 +1,11 @@
 //! The parts that know no socket.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::control::domain::stream::dial::in_order;
 use crate::control::domain::stream::frame::Assembler;
 use crate::control::domain::stream::frame::BODY_MOST;
 use crate::control::domain::stream::frame::Frame;
@@ -63,6 +65,10 @@ fn what_is_sealed_is_opened_in_order_and_only_there() {
     assert_eq!(open.open(messages[0], &mut opened), Err(Broken::Foreign));
     let (_, (_, mut other)) = ends(&[7; 32]);
     assert_eq!(other.open(messages[0], &mut opened), Err(Broken::Foreign));
+    for length in 0..20 {
+        let short = open.open(&messages[0][..length], &mut opened);
+        assert_eq!(short, Err(Broken::Foreign), "{length} bytes");
+    }
     assert_eq!(opened.len(), 5 + long.len(), "nothing of it is left");
 }
 
@@ -148,7 +154,7 @@ proptest! {
         let (low, high) = (NodeId::from_bits(1), NodeId::from_bits(2));
         let claim = |dialled_by| Claim { boot: 5, dialled_by, replaces: false };
         let now = Instant::from_nanos(1_000_000_000_000);
-        let times = Times { since: now, heard: now };
+        let times = Times { since: now, heard: Some(now) };
         // Each server sees both come into being, in an order of its own.
         let kept = |first, second| {
             let takes = takes_over(claim(second), claim(first), times, now);
@@ -170,6 +176,32 @@ fn a_frame_that_announces_too_much_takes_no_memory() {
     assert!(assembler.room().capacity() < 1000);
 }
 
+#[test]
+fn the_room_of_a_long_body_is_given_back() {
+    let mut assembler = Assembler::default();
+    let long = Frame::plain(Kind::Tell, vec![5; BODY_MOST]);
+    assembler.room().extend_from_slice(&long.encode());
+    assert_eq!(assembler.take(), Ok(Some(long)));
+    assert!(assembler.room().capacity() < BODY_MOST);
+    let next = Frame::plain(Kind::Alive, Vec::new());
+    assembler.room().extend_from_slice(&next.encode());
+    assert_eq!(assembler.take(), Ok(Some(next)));
+}
+
+#[test]
+fn the_path_of_a_silent_stream_is_tried_last() {
+    let path = |last: u8| (None, SocketAddr::from(([10, 0, 0, last], 7400)));
+    let all = || [1, 2, 3].map(path).to_vec();
+    for (there_is, order) in [
+        (None, [1, 2, 3]),
+        (Some(1), [2, 3, 1]),
+        (Some(9), [1, 2, 3]),
+    ] {
+        let there_is = there_is.map(|last| path(last).1.ip());
+        assert_eq!(in_order(all(), there_is), order.map(path), "{there_is:?}");
+    }
+}
+
 fn hello(name: &str, oldest: u16, newest: u16) -> Hello {
     Hello {
         protocols: Protocols { oldest, newest },
@@ -177,14 +209,16 @@ fn hello(name: &str, oldest: u16, newest: u16) -> Hello {
         boot: 9,
         replaces: false,
         name: name.to_owned(),
+        wanted: None,
     }
 }
 
 #[test]
 fn a_hello_is_read_as_written_and_its_end_may_grow() {
-    for replaces in [false, true] {
+    for (replaces, wanted) in [(false, None), (true, Some("lb2".to_owned()))] {
         let said = Hello {
             replaces,
+            wanted,
             ..hello("lb1", 1, 2)
         };
         let mut bytes = said.encode();
@@ -238,6 +272,17 @@ fn whoever_is_not_who_was_meant_is_refused() {
     let (wanted, name) = (named("lb2"), named("lb3"));
     let other = Refused::Other { wanted, name };
     assert_eq!(met("lb3", Some("lb2"), true), Err(other));
+    for (wanted, protocol) in [("lb1", Ok(1)), ("lb2", Err(()))] {
+        let dialler = Hello {
+            wanted: Some(named(wanted)),
+            ..hello("lb3", 1, 1)
+        };
+        let met = meet(&ours, &dialler, None, true);
+        assert_eq!(met.clone().map_err(|_| ()), protocol, "{wanted}");
+        if let Err(elsewhere) = met {
+            assert_eq!(elsewhere.to_string(), "lb3 has dialled lb2 and found lb1");
+        }
+    }
 }
 
 #[test]
@@ -263,23 +308,24 @@ fn which_stream_stays_and_which_end_is_a_crash() {
     for (new, old, since, heard, takes) in table {
         let times = Times {
             since: before(since),
-            heard: before(heard),
+            heard: Some(before(heard)),
         };
         let taken = takes_over(new, claim(1, old, false), times, now);
         assert_eq!(taken, takes, "{new:?} {old} {since:?} {heard:?}");
     }
     for (end, heard, crash) in [
-        (End::Cut, short, true),
-        (End::Cut, LIVELY, false),
-        (End::Farewell, short, false),
-        (End::Lost, short, false),
-        (End::Garbled, short, false),
-        (End::Ours, short, false),
+        (End::Cut, Some(short), true),
+        (End::Cut, Some(LIVELY), false),
+        (End::Cut, None, false),
+        (End::Farewell, Some(short), false),
+        (End::Lost, Some(short), false),
+        (End::Garbled, Some(short), false),
+        (End::Ours, Some(short), false),
     ] {
-        assert_eq!(
-            is_crash(end, before(heard), now),
-            crash,
-            "{end:?} {heard:?}"
-        );
+        let times = Times {
+            since: before(SILENT),
+            heard: heard.map(before),
+        };
+        assert_eq!(is_crash(end, times, now), crash, "{end:?} {heard:?}");
     }
 }

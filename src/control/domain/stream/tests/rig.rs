@@ -27,7 +27,7 @@ use crate::control::serve::Served;
 use crate::pair::node::NodeId;
 
 /// Only so that a broken test fails instead of hanging.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 pub const KEY: [u8; 32] = [42; 32];
 
 /// An address that nobody else has.

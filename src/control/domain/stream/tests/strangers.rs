@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use super::rig::Node;
 use super::rig::PATIENCE;
 use super::rig::Plan;
 use super::rig::address;
@@ -72,7 +73,25 @@ fn foreign_bytes_and_silence_end_soon_and_block_nobody() {
     for stream in &silent {
         assert_eq!(rest(stream), b"");
     }
-    wait_until(|| one.streams.figures().slow == 4);
+    // Two of the places were still warm from those before.
+    wait_until(|| {
+        let figures = one.streams.figures();
+        figures.slow > 0 && figures.slow + figures.crowded == 20
+    });
+    assert!(one.streams.figures().slow <= 4);
+}
+
+/// Each costs a handshake until it fails: who tries again and again is not answered each time.
+#[test]
+fn whose_handshake_fails_keeps_its_place_for_a_moment() {
+    let at_one = address();
+    let one = Plan::new("lb1", at_one, Vec::new()).start();
+    wait_until(|| {
+        let random = connected(at_one);
+        let _closed_before = (&random).write_all(&[&[0, 48][..], &[9; 48]].concat());
+        rest(&random);
+        one.streams.figures().crowded > 0
+    });
 }
 
 /// Takes one connection at `at` and passes it on to `to`. What comes from there is told to `spoil`, which may
@@ -106,6 +125,32 @@ fn between(
     })
 }
 
+/// Two servers with a relay between them, over which the first one dials. It gives what was sent over it.
+struct Relayed {
+    one: Node,
+    two: Node,
+    at: [SocketAddr; 2],
+    relay: thread::JoinHandle<Vec<u8>>,
+}
+
+impl Relayed {
+    fn start(spoil: impl FnMut(Vec<u8>) -> Vec<u8> + Send + 'static) -> Relayed {
+        let (at_one, middle, at_two) = (address(), address(), address());
+        let mut nowhere = member("lb1", at_one);
+        nowhere.addresses.clear();
+        let two = Plan::new("lb2", at_two, vec![nowhere]).start();
+        let relay = between(middle, at_two, spoil);
+        let one = Plan::new("lb1", at_one, vec![member("lb2", middle)]).start();
+        one.wait_for("lb2");
+        Relayed {
+            one,
+            two,
+            at: [at_one, at_two],
+            relay,
+        }
+    }
+}
+
 /// The next one with its length.
 fn message(mut from: &TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 2];
@@ -117,13 +162,12 @@ fn message(mut from: &TcpStream) -> Option<Vec<u8>> {
 
 #[test]
 fn recorded_bytes_open_nothing() {
-    let (at_one, middle, at_two) = (address(), address(), address());
-    let mut nowhere = member("lb1", at_one);
-    nowhere.addresses.clear();
-    let two = Plan::new("lb2", at_two, vec![nowhere]).start();
-    let relay = between(middle, at_two, |message| message);
-    let one = Plan::new("lb1", at_one, vec![member("lb2", middle)]).start();
-    one.wait_for("lb2");
+    let Relayed {
+        one,
+        two,
+        at: [_, at_two],
+        relay,
+    } = Relayed::start(|message| message);
     let ordered = one.ask("lb2", Subject::Remote, b"an order");
     assert_eq!(ordered, Ok(b"redro na".to_vec()));
     let node = crate::pair::node::NodeId::of("lb2");
@@ -146,26 +190,22 @@ fn recorded_bytes_open_nothing() {
 
 #[test]
 fn whoever_moves_messages_ends_the_stream_and_nobody_has_crashed() {
-    let (at_one, middle, at_two) = (address(), address(), address());
-    let mut nowhere = member("lb1", at_one);
-    nowhere.addresses.clear();
-    let two = Plan::new("lb2", at_two, vec![nowhere]).start();
     let mut kept: Option<Vec<u8>> = None;
     let mut count = 0;
-    // The fifth message goes behind the sixth.
-    let relay = between(middle, at_two, move |message| {
+    // One goes behind the next one.
+    let Relayed {
+        one, two, relay, ..
+    } = Relayed::start(move |message| {
         count += 1;
         match count {
-            5 => {
+            9 => {
                 kept = Some(message);
                 Vec::new()
             }
-            6 => [message, kept.take().unwrap()].concat(),
+            10 => [message, kept.take().unwrap()].concat(),
             _ => message,
         }
     });
-    let one = Plan::new("lb1", at_one, vec![member("lb2", middle)]).start();
-    one.wait_for("lb2");
     let node = crate::pair::node::NodeId::of("lb2");
     while two.streams.figures().garbled == 0 {
         let _ = one.streams.tell(node, Subject::Mirror, b"x");
@@ -173,7 +213,10 @@ fn whoever_moves_messages_ends_the_stream_and_nobody_has_crashed() {
     }
     assert!(matches!(two.next(), Happening::Up(_)));
     assert!(matches!(two.next(), Happening::Down(_)));
-    assert_eq!(two.streams.figures().crashes, 0);
+    assert!(matches!(one.next(), Happening::Up(_)));
+    assert!(matches!(one.next(), Happening::Down(_)), "it is told why");
+    let crashes = [&one, &two].map(|node| node.streams.figures().crashes);
+    assert_eq!(crashes, [0, 0]);
     drop(one);
     drop(two);
     relay.join().unwrap();
@@ -182,18 +225,17 @@ fn whoever_moves_messages_ends_the_stream_and_nobody_has_crashed() {
 /// A path that takes everything and passes nothing on: the stream goes over another one, and nobody has crashed.
 #[test]
 fn a_path_that_falls_silent_is_left_and_tells_nothing_of_the_server() {
-    let (at_one, middle, at_two) = (address(), address(), address());
-    let mut nowhere = member("lb1", at_one);
-    nowhere.addresses.clear();
-    let two = Plan::new("lb2", at_two, vec![nowhere]).start();
     let silent = Arc::new(AtomicBool::new(false));
     let is_silent = Arc::clone(&silent);
-    let relay = between(middle, at_two, move |message| {
+    let Relayed {
+        one,
+        two,
+        at: [at_one, at_two],
+        relay,
+    } = Relayed::start(move |message| {
         let passes = !is_silent.load(Ordering::Relaxed);
         if passes { message } else { Vec::new() }
     });
-    let one = Plan::new("lb1", at_one, vec![member("lb2", middle)]).start();
-    one.wait_for("lb2");
     silent.store(true, Ordering::Relaxed);
     two.streams.set_members(Members {
         addresses: vec![at_two],

@@ -1,5 +1,6 @@
 //! Servers that may talk with each other.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use super::rig::Node;
@@ -105,7 +106,11 @@ fn what_is_told_comes_in_order_or_is_known_not_to() {
     let big = vec![0; 300_000];
     let full = (0..100).find_map(|_| one.streams.tell(node, Subject::Mirror, &big).err());
     assert_eq!(full, Some(NotTold::Full));
-    assert_eq!(one.streams.figures().dropped, 1);
+    wait_until(|| one.streams.has_room(node));
+    let is_full =
+        |_| one.streams.tell(node, Subject::Mirror, &big).is_ok() && !one.streams.has_room(node);
+    assert!((0..1000).any(is_full), "half of it shows");
+    assert!(one.streams.figures().dropped > 0);
     assert_eq!(
         one.streams.tell(NodeId::of("lb3"), Subject::Mirror, b""),
         Err(NotTold::NoStream)
@@ -217,4 +222,52 @@ fn the_next_path_is_taken_and_who_leaves_the_domain_is_bidden_farewell() {
         matches!(seen[..], [Happening::Up(_), Happening::Down(_)]),
         "{seen:?}"
     );
+}
+
+/// At the first address of the one who is dialled there is somebody else, who has nothing to do with it.
+#[test]
+fn who_is_at_the_wrong_address_is_left_alone_and_has_not_crashed() {
+    let [at_one, at_two, at_three] = [(); 3].map(|()| address());
+    let mut nowhere = member("lb1", at_one);
+    nowhere.addresses.clear();
+    let two = Plan::new("lb2", at_two, vec![nowhere.clone()]).start();
+    let three = Plan::new("lb3", at_three, vec![nowhere]).start();
+    wait_until(|| TcpStream::connect(at_three).is_ok());
+    let mut to_two = member("lb2", at_three);
+    to_two.addresses.push(at_two);
+    let one = Plan::new("lb1", at_one, vec![to_two]).start();
+    settled(&one, &two);
+    assert!(three.streams.figures().refused > 0);
+    assert!(three.happened.try_recv().is_err(), "it never had a stream");
+    assert_eq!(one.streams.peers()[0].name, "lb2");
+}
+
+/// Two servers with one name, each with a stream until the other takes it.
+#[test]
+fn two_of_one_name_do_not_dial_as_fast_as_they_can() {
+    let [at_one, at_two, at_other] = [(); 3].map(|()| address());
+    let one = Plan::new("lb1", at_one, vec![member("lb2", at_two)]).start();
+    let namesakes = [(at_two, 7), (at_other, 8)].map(|(at, boot)| {
+        let mut plan = Plan::new("lb2", at, vec![member("lb1", at_one)]);
+        plan.boot = boot;
+        plan.start()
+    });
+    wait_until(|| one.streams.figures().ups > 4);
+    while one.happened.try_recv().is_ok() {}
+    // Sooner or later nothing happens for a moment.
+    let quiet = Duration::from_millis(50);
+    let rests = (0..200).any(|_| one.happened.recv_timeout(quiet).is_err());
+    assert!(rests, "streams come and go without end");
+    drop(namesakes);
+}
+
+#[test]
+fn who_waits_no_longer_is_forgotten() {
+    let (one, two) = two();
+    settled(&one, &two);
+    let stream = one.streams.stream(NodeId::of("lb2")).unwrap();
+    let question = stream.ask(Subject::File as u8, Vec::new()).unwrap();
+    assert_eq!(stream.questions(), 1);
+    drop(question);
+    assert_eq!(stream.questions(), 0);
 }
