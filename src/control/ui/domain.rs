@@ -42,7 +42,7 @@ pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
     let kept = match kept.is_empty() {
         true => String::new(),
         false => format!(
-            "<p class=\"probe\">kept beside the domain file: {}</p>\n",
+            "<p class=\"probe\">kept beside the domain file, until ack: {}</p>\n",
             escaped(&kept.join(", "))
         ),
     };

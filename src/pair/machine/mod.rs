@@ -191,7 +191,7 @@ impl Machine {
         if hold != self.told.hold {
             self.told.hold = hold;
             self.told.hold_at = self.now;
-            self.own.order(hold, self.now);
+            self.own.order(hold, self.domain.lease, self.now);
             self.queue.push(Action::Hold(hold));
         }
         if self.state == State::Active {
@@ -213,7 +213,7 @@ impl Machine {
         } else if !self.has_rivals() || self.question.is_silent(self.now) {
             self.told.hold_at = self.now;
             self.own.bereft = false;
-            self.own.order(true, self.now);
+            self.own.order(true, self.domain.lease, self.now);
             self.question.close();
             self.queue.push(Action::Hold(false));
             self.queue.push(Action::Hold(true));

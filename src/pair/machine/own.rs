@@ -78,9 +78,9 @@ impl Own {
     }
 
     /// The warden is told whether to hold the addresses. What it was told before it may be doing at this moment.
-    pub(super) fn order(&mut self, hold: bool, now: Instant) {
+    pub(super) fn order(&mut self, hold: bool, lease: Duration, now: Instant) {
         if !hold && self.awaited {
-            self.left_until = Some(now + limits::WARDEN_LEASE);
+            self.left_until = Some(now + lease + limits::LEASE_LATE);
         }
         self.awaited = hold;
     }
