@@ -306,7 +306,13 @@ impl World {
             .filter(|index| self.hosts[*index].holds(self.now))
             .collect();
         let one = active.len() == 1 && active == holding;
-        let sound = one && (!self.profile.files || self.roles_fit());
+        let has_role = |index: &usize| {
+            let node = node(*index);
+            node == self.file.main || self.file.backup == Some(node)
+        };
+        // A switch that was called off because roles changed is tried again after 5 s.
+        let fit = active.iter().all(has_role) && (!self.profile.files || self.roles_fit());
+        let sound = one && fit;
         let in_time = self.now < healed + ALIVE_WITHIN && self.judge.settled.is_none();
         if in_time {
             let since = *self.judge.sound.get_or_insert(self.now);
@@ -332,12 +338,6 @@ impl World {
         });
         let settled = *self.judge.settled_at.get_or_insert(self.now);
         self.judge.over |= self.now > settled + self.profile.watched;
-        let roles = active.iter().all(|index| {
-            let node = node(*index);
-            node == self.file.main || self.file.backup == Some(node)
-        });
-        self.judge
-            .check(roles, || "a server without a role is active".into());
     }
 
     /// Everything has healed, and all have the same file.
