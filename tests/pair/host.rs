@@ -44,6 +44,8 @@ pub struct Host {
     pub warden: Option<Warden>,
     /// Whether somebody starts another one.
     pub keeper: bool,
+    /// When the last word of a warden about the addresses arrives.
+    pub said_at: u64,
     /// Of processes and wardens alike.
     pub lives: u64,
     /// How long the next warden takes to start after the death of one.

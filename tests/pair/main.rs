@@ -56,7 +56,7 @@ const SEEDS_OF_LONG: u64 = 100;
 const SEEDS_OF_LONGEST: u64 = 60;
 
 /// Seeds beyond those that show a fault which the machine once had, or the judge.
-const ONCE_FAILED: [(Family, u64); 10] = [
+const ONCE_FAILED: [(Family, u64); 11] = [
     (Family::Suspends, 3), // after its warden had let go, the active took the addresses again without asking
     (Family::Votes, 109),  // a warden kept the addresses for 125 ms after a thaw
     (Family::Votes, 185),  // the same
@@ -66,6 +66,7 @@ const ONCE_FAILED: [(Family, u64); 10] = [
     (Family::Clocks, 1732), // stopped before it heard that the addresses had been added, it said that they were gone
     (Family::Files, 2725), // two that were main by their own files split the votes of four for ever
     (Family::Votes, 3398), // who had lost its role was judged before it could hand over a second time
+    (Family::Stalls, 2717), // words of a warden overtook each other, which those in a pipe do not
     (Family::Votes, 351), // after a thaw the active took the addresses again by what a majority had confirmed before
 ];
 

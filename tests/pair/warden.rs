@@ -155,9 +155,15 @@ impl World {
         self.say(index, FromWarden::Holds(deed == Do::Add));
     }
 
-    /// To the pair thread of this host, if there is one.
+    /// To the pair thread of this host, if there is one. What is said of the addresses keeps its order, as in a pipe.
     pub fn say(&mut self, index: usize, said: FromWarden) {
-        let at = self.now + self.random.between(20, 200) * MICROSECOND;
+        let takes = self.random.between(20, 200) * MICROSECOND;
+        let host = &mut self.hosts[index];
+        let mut at = self.now + takes;
+        if matches!(said, FromWarden::Holds(_)) {
+            at = at.max(host.said_at + 1);
+            host.said_at = at;
+        }
         if let Some(process) = &self.hosts[index].process {
             let (host, life) = (index, process.life);
             self.queue.push(at, What::Said { host, life, said });

@@ -83,6 +83,7 @@ impl World {
                 process: None,
                 warden: None,
                 keeper: false,
+                said_at: 0,
                 generation: 1,
                 lives: 0,
                 warden_delay: 5 * MILLISECOND,
