@@ -52,7 +52,7 @@ pub struct Host {
     pub warden_delay: u64,
 }
 
-/// Monotonic clocks that start anywhere. The one stops while the host is suspended, the other does not.
+/// Clocks that start anywhere. The monotonic one stops while the host is suspended, the other does not.
 #[derive(Clone, Copy)]
 pub struct Clocks {
     pub offset: u64,
@@ -66,20 +66,29 @@ impl Clocks {
         Instant::from_nanos(self.offset + self.shown(now - self.lost))
     }
 
+    pub fn boot(&self, now: u64) -> Instant {
+        Instant::from_nanos(self.offset + self.shown(now))
+    }
+
     /// When the monotonic clock will show that.
     pub fn when(&self, shown: Instant) -> u64 {
+        self.when_boot(shown) + self.lost
+    }
+
+    /// When the other one will.
+    pub fn when_boot(&self, shown: Instant) -> u64 {
         let run = shown.as_nanos().saturating_sub(self.offset);
         if self.drift == 0 {
-            return run + self.lost;
+            return run;
         }
         let pace = 1_000_000 + i128::from(self.drift);
-        (i128::from(run) * 1_000_000 / pace) as u64 + self.lost
+        (i128::from(run) * 1_000_000 / pace) as u64
     }
 
     pub fn both(&self, now: u64) -> Both {
         Both {
             now: self.monotonic(now),
-            boot: Instant::from_nanos(self.offset + self.shown(now)),
+            boot: self.boot(now),
         }
     }
 

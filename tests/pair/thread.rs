@@ -57,7 +57,7 @@ impl World {
     }
 
     fn open(&mut self, to: usize, link: usize, envelope: &Envelope) {
-        let shown = self.hosts[to].clocks.monotonic(self.now);
+        let shown = self.hosts[to].clocks.boot(self.now);
         let Some(process) = &mut self.hosts[to].process else {
             return;
         };
@@ -107,7 +107,7 @@ impl World {
 
     fn look_at_clock(&mut self, index: usize) {
         let now = self.now;
-        let shown = self.hosts[index].clocks.monotonic(now);
+        let shown = self.hosts[index].clocks.boot(now);
         let Some(process) = &self.hosts[index].process else {
             return;
         };
@@ -141,7 +141,7 @@ impl World {
 
     /// The machine is told, and what it says is done.
     pub fn feed(&mut self, index: usize, event: Event) {
-        let shown = self.hosts[index].clocks.monotonic(self.now);
+        let shown = self.hosts[index].clocks.boot(self.now);
         let Some(process) = &mut self.hosts[index].process else {
             return;
         };
@@ -285,7 +285,7 @@ impl World {
     }
 
     fn advertise(&mut self, index: usize) {
-        let shown = self.hosts[index].clocks.monotonic(self.now);
+        let shown = self.hosts[index].clocks.boot(self.now);
         let Some(process) = &mut self.hosts[index].process else {
             return;
         };
@@ -298,7 +298,7 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: usize, advert: Advert) {
-        let shown = self.hosts[from].clocks.monotonic(self.now);
+        let shown = self.hosts[from].clocks.boot(self.now);
         let Some(process) = &self.hosts[from].process else {
             return;
         };
@@ -334,7 +334,7 @@ impl World {
         if process.stalled.is_some() {
             return;
         }
-        let next = process.machine.next().map(|next| clocks.when(next));
+        let next = process.machine.next().map(|next| clocks.when_boot(next));
         let at = next
             .unwrap_or(u64::MAX)
             .min(process.next_beat)

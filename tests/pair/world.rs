@@ -250,7 +250,7 @@ impl World {
             domain: host.domain,
             boot,
             ballot,
-            now: host.clocks.monotonic(now),
+            now: host.clocks.boot(now),
         };
         let machine = (self.maker.machine)(birth);
         host.process = Some(Process {

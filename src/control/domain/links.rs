@@ -33,7 +33,7 @@ pub async fn watch(shared: Arc<Shared>, domain: Arc<Domain>) {
             let peers = standing.peers.iter().flatten();
             let alive = peers.filter(|peer| peer.alive);
             let peers = alive.map(|peer| (peer.advert.from, peer.heard));
-            for sentence in links.look(peers, config, own, clock::read().now) {
+            for sentence in links.look(peers, config, own, clock::boot()) {
                 shared.journal.note("pair", None, sentence);
             }
         }

@@ -26,7 +26,7 @@ pub fn report(shared: &Shared) -> Option<Value> {
     let current = shared.current();
     let config = current.config.domain.as_ref()?;
     let standing = domain.pair.standing();
-    let now = clock::read().now;
+    let now = clock::boot(); // as the pair thread reads it
     let servers = config.servers.keys();
     let servers = servers.map(|name| server(domain, config, standing.as_ref(), name, now));
     let own = standing.as_ref().map(|standing| &standing.own);

@@ -96,7 +96,7 @@ pub fn start(setup: Setup, inside: Inside) -> io::Result<JoinHandle<()>> {
         let _ = block_signals();
         // Where that is not allowed a host that is busy enough is replaced although it serves.
         let _ = go_first();
-        Pair::new(setup, inside, clock::read().now).run();
+        Pair::new(setup, inside, clock::boot()).run();
     })
 }
 
@@ -116,6 +116,8 @@ struct Pair {
     /// The data plane, as the machine knows it.
     plane: PlaneWord,
     beat: Instant,
+    /// When this turn began by `CLOCK_MONOTONIC`, which the warden compares with its own.
+    ran: Instant,
     orders: Vec<(Order, u32)>,
     following: Vec<Event>,
     /// Who has crashed, and when the machine hears of it.
@@ -143,6 +145,7 @@ impl Pair {
             hold: false,
             plane: PlaneWord::Serves,
             beat: now,
+            ran: clock::read().now,
             orders: Vec::with_capacity(ORDERS_MOST),
             following: Vec::with_capacity(FOLLOWING_MOST),
             crashes: Vec::with_capacity(SERVERS_MAX),
@@ -150,7 +153,7 @@ impl Pair {
     }
 
     fn run(mut self) {
-        let now = clock::read().now;
+        let now = self.time();
         self.open_links(now);
         self.carry_out(now);
         while self.turn() {}
@@ -158,8 +161,8 @@ impl Pair {
 
     /// Wait, read everything, then the time; only then the warden hears what is wanted. `false`: the thread is to end.
     fn turn(&mut self) -> bool {
-        let ready = self.wait(self.due(), clock::read().now);
-        let now = clock::read().now;
+        let ready = self.wait(self.due(), clock::boot());
+        let now = self.time();
         if ready.is_over() {
             return false;
         }
@@ -176,6 +179,13 @@ impl Pair {
         self.open_links(now);
         self.show(now);
         true
+    }
+
+    /// The time of this turn: by the clock that runs on while the host is suspended. What a majority has confirmed before
+    /// that, or the network has answered, must not hold after it.
+    fn time(&mut self) -> Instant {
+        self.ran = clock::read().now;
+        clock::boot()
     }
 
     /// When there is something to do, if nothing happens before.
@@ -382,7 +392,7 @@ impl Pair {
         let Some(post) = &mut self.post else {
             return;
         };
-        post.beat(hold, now);
+        post.beat(hold, self.ran);
         if post.replace(hold, now) {
             let sentence = "the warden owes a word and has said nothing for 500 ms: it is killed, and \
                             another one is started";

@@ -315,7 +315,7 @@ impl Beside {
         let port = port();
         let begun = (0..2).map(|index| {
             let (handle, inside, setup, ballot) = parts(index, port);
-            (handle, Pair::new(setup, inside, clock::read().now), ballot)
+            (handle, Pair::new(setup, inside, clock::boot()), ballot)
         });
         let mut both = Beside(begun.collect());
         both.until(|both| {
