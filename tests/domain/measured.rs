@@ -45,7 +45,7 @@ fn all_say(world: &World, active: &Server, standby: &Server) -> u64 {
         server.measures(&SOUND);
         let own = [
             format!("halb_domain_term {term}"),
-            format!("halb_domain_holds {}", u8::from(serves)),
+            format!("halb_domain_holds{{domain=\"shop\"}} {}", u8::from(serves)),
         ];
         server.measures(&own.each_ref().map(String::as_str));
         // Who serves is followed by the other one, and by nobody else.
@@ -107,7 +107,7 @@ fn both_measure_the_same_domain_before_and_after_a_switch() {
         world.lb1.serves();
         let one = &world.lb1;
         one.measures(&[
-            "halb_domain_holds 1",
+            "halb_domain_holds{domain=\"shop\"} 1",
             "halb_domain_state{node=\"lb1\",state=\"active\"} 1",
             "halb_domain_state{node=\"lb2\",state=\"active\"} 0",
             "halb_domain_state{node=\"lb2\",state=\"standby\"} 0",
@@ -123,7 +123,7 @@ fn both_measure_the_same_domain_before_and_after_a_switch() {
         let words: Vec<&str> = line.unwrap().split_whitespace().collect();
         assert_eq!(
             words[..7],
-            ["lb2", "backup", "not", "heard", "-", "?", "0/2"]
+            ["lb2", "backup", "not", "heard", "-", "no", "0/2"]
         );
     });
 }

@@ -15,7 +15,7 @@ use crate::world::World;
 use crate::world::server::Server;
 use crate::world::world;
 
-const ONE_DOOR: &str = "in = \"10.0.0.100:80\"";
+const ONE_DOOR: &str = "in = [\"10.0.0.100:80\"]";
 const TWO_DOORS: &str = "in = [\"10.0.0.100:80\", \"10.0.0.100:8443\"]";
 const SECOND_DOOR: &str = "10.0.0.100:8443";
 
@@ -96,6 +96,7 @@ fn what_one_server_cannot_take_is_taken_by_none() {
         let occupied = two.space.within(occupied);
         let before = two.text();
         let mark = two.log.mark();
+        assert!(before.contains(ONE_DOOR), "{before}");
         let _open = one.begins_to_write(&before.replace(ONE_DOOR, TWO_DOORS));
         let said = one.refused(&["reload"]);
         let refusal = "refused, nothing is changed on any server";

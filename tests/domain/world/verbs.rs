@@ -32,7 +32,8 @@ impl Server {
     pub fn refused(&self, arguments: &[&str]) -> String {
         let output = self.halb(arguments);
         let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let done = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {done}{said}");
         said
     }
 
