@@ -25,6 +25,21 @@ use crate::control::ui::switch;
 /// Where orders go.
 pub const PATH: &str = "/domain";
 
+/// What a button says: the order of `ctl` that it is, and what goes with it.
+const ORDERS: [(&str, &str, &str); 7] = [
+    ("activate", "activate", ""),
+    ("ack", "ack", ""),
+    ("maintenance-on", "maintenance", "set=on&"),
+    ("maintenance-off", "maintenance", "set=off&"),
+    (
+        "report-failure",
+        "report-failure",
+        "text=reported%20on%20the%20page&",
+    ),
+    ("apply", "apply", ""),
+    ("apply-anyway", "apply", "yes=1&"),
+];
+
 /// The panel; empty where there is no domain. With a token it has orders.
 pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
     let Some(domain) = domain else {
@@ -46,13 +61,14 @@ pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
             escaped(&kept.join(", "))
         ),
     };
+    let apply = order_token.map_or_else(String::new, |token| apply(domain, token));
     format!(
         "<section aria-labelledby=\"domain\" id=\"pair\">\n<h2 id=\"domain\">Domain {name}</h2>\n\
          <p class=\"verdict\" data-verdict=\"{}\">{}</p>\n<p class=\"since\">{}</p>\n\
          <div class=\"scroll\">\n<table role=\"table\" aria-labelledby=\"domain\">\n<thead><tr>\
          <th scope=\"col\">Server</th><th scope=\"col\">State</th><th scope=\"col\">Addresses</th>\
          <th scope=\"col\">Ready</th><th scope=\"col\">Links</th><th scope=\"col\">File</th></tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p>Domain file: {file}</p>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p class=\"standing\">Domain file: {file} {apply}</p>\n\
          <p>Mirror: <span data-f=\"domain.mirror.text\">{mirror}</span></p>\n{kept}</section>\n",
         verdict(domain),
         escaped(&sentence(domain)),
@@ -127,7 +143,10 @@ fn row(server: &Value, order_token: Option<&str>) -> String {
     };
     let yes = |value: &Value| if is(value) { "yes" } else { "no" };
     let held = if is(&server["holds"]) { "held" } else { "–" };
-    let orders = order_token.map_or_else(String::new, |token| orders(&name, state, token));
+    let orders = order_token.map_or_else(String::new, |token| {
+        let failing = list(&server["conditions"]).any(|condition| condition == "failing");
+        orders(word(&server["name"]), state, failing, token)
+    });
     format!(
         "<tr><th scope=\"row\"><b>{name}</b> <span class=\"address\">{}</span></th><td class=\"standing\">{said} {orders}</td><td data-head=\"Addresses\">{held}</td>\
          <td data-head=\"Ready\">{}</td><td data-head=\"Links\">{links}</td><td data-head=\"File\">{}</td></tr>\n",
@@ -138,21 +157,47 @@ fn row(server: &Value, order_token: Option<&str>) -> String {
 }
 
 /// Those that make sense in that state.
-fn orders(name: &str, state: &str, token: &str) -> String {
-    let maintained = state == "maintenance";
-    let (to, label) = match maintained {
-        true => ("off", "end maintenance"),
-        false => ("on", "maintenance"),
-    };
-    let activate = match state {
-        "standby" => "<button name=\"to\" value=\"activate\">activate</button>",
-        _ => "",
-    };
+fn orders(name: &str, state: &str, failing: bool, token: &str) -> String {
+    let mut shown = Vec::new();
+    if state == "standby" {
+        shown.push(("activate", "activate"));
+    }
+    shown.push(match state {
+        "maintenance" => ("maintenance-off", "end maintenance"),
+        _ => ("maintenance-on", "maintenance"),
+    });
+    if ["active", "standby"].contains(&state) && !failing {
+        shown.push(("report-failure", "report a failure"));
+    }
+    shown.push(("ack", "ack"));
+    form(name, &shown, token)
+}
+
+/// For what is in the file of this server and not in force: where it waits, somebody has to want it all the same.
+fn apply(domain: &Value, token: &str) -> String {
+    let file = &domain["file"];
+    let waits = list(&file["waiting"]).count() > 0;
+    match (waits, &file["in_sync"]) {
+        (true, _) => form(
+            word(&domain["node"]),
+            &[("apply-anyway", "apply anyway")],
+            token,
+        ),
+        (false, Value::Bool(false)) => form(word(&domain["node"]), &[("apply", "apply")], token),
+        (false, _) => String::new(),
+    }
+}
+
+/// One that has these buttons, each with its order and what stands on it, for one server.
+fn form(name: &str, shown: &[(&str, &str)], token: &str) -> String {
+    let buttons: String = shown
+        .iter()
+        .map(|(to, label)| format!("<button name=\"to\" value=\"{to}\">{label}</button>"))
+        .collect();
     format!(
         "<form method=\"post\" action=\"{PATH}\" class=\"choice\"><input type=\"hidden\" name=\"token\" value=\"{token}\">\
-         <input type=\"hidden\" name=\"output\" value=\"{name}\">{activate}\
-         <button name=\"to\" value=\"maintenance-{to}\">{label}</button>\
-         <button name=\"to\" value=\"ack\">ack</button></form>"
+         <input type=\"hidden\" name=\"output\" value=\"{}\">{buttons}</form>",
+        escaped(name)
     )
 }
 
@@ -173,17 +218,12 @@ pub async fn carry_out(
             format!("{:?} is no order", form.to),
         )
     };
-    let (path, query) = match form.to.as_str() {
-        "activate" => ("activate", String::new()),
-        "ack" => ("ack", String::new()),
-        "maintenance-on" => ("maintenance", "set=on&".to_owned()),
-        "maintenance-off" => ("maintenance", "set=off&".to_owned()),
-        _ => return Err(unknown()),
-    };
+    let order = ORDERS.iter().find(|(to, ..)| *to == form.to);
+    let (_, path, query) = order.ok_or_else(unknown)?;
     let node =
         percent_encoding::utf8_percent_encode(&form.output, percent_encoding::NON_ALPHANUMERIC);
     // Whom a change of the file is about need not be there; all else is done by that server.
-    let name = if path == "maintenance" { "of" } else { "node" };
+    let name = if *path == "maintenance" { "of" } else { "node" };
     let query = format!("{query}{name}={node}");
     let asked = Asked::read(path, &query)
         .and_then(Result::ok)
@@ -307,6 +347,40 @@ mod tests {
             "of the standby"
         );
         assert_eq!(text.matches("value=\"maintenance-on\"").count(), 2);
-        assert!(orders("lb2", "maintenance", "t").contains("maintenance-off"));
+        assert_eq!(text.matches("value=\"report-failure\"").count(), 2);
+        assert!(
+            !orders("lb1", "active", true, "t").contains("report-failure"),
+            "known already"
+        );
+        assert!(!text.contains("value=\"apply"), "nothing waits");
+        assert!(orders("lb2", "maintenance", false, "t").contains("maintenance-off"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_in_force_can_be_applied() {
+        for (waiting, in_sync, button) in [
+            (json!([]), json!(false), "value=\"apply\">apply<"),
+            (
+                json!(["it has no [domain]"]),
+                json!(false),
+                "value=\"apply-anyway\">apply anyway<",
+            ),
+        ] {
+            let mut domain = domain();
+            domain["file"]["waiting"] = waiting;
+            domain["file"]["in_sync"] = in_sync;
+            let text = panel(Some(&domain), Some("secret"));
+            assert!(text.contains(button), "{text}");
+            assert!(!panel(Some(&domain), None).contains("<button"));
+        }
+    }
+
+    #[test]
+    fn each_button_is_an_order_of_ctl() {
+        for (to, path, query) in ORDERS {
+            let asked = Asked::read(path, &format!("{query}node=lb2"));
+            let asked = asked.and_then(Result::ok);
+            assert!(asked.is_some_and(|asked| asked.changes()), "{to}");
+        }
     }
 }
