@@ -63,13 +63,14 @@ pub fn panel(domain: Option<&Value>, order_token: Option<&str>) -> String {
     };
     let apply = order_token.map_or_else(String::new, |token| apply(domain, token));
     format!(
-        "<section aria-labelledby=\"domain\" id=\"pair\">\n<h2 id=\"domain\">Domain {name}</h2>\n\
+        "<section aria-labelledby=\"domain\" id=\"pair\" data-domain=\"{}\">\n<h2 id=\"domain\">Domain {name}</h2>\n\
          <p class=\"verdict\" data-verdict=\"{}\">{}</p>\n<p class=\"since\">{}</p>\n\
          <div class=\"scroll\">\n<table role=\"table\" aria-labelledby=\"domain\">\n<thead><tr>\
          <th scope=\"col\">Server</th><th scope=\"col\">State</th><th scope=\"col\">Addresses</th>\
          <th scope=\"col\">Ready</th><th scope=\"col\">Links</th><th scope=\"col\">File</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n</div>\n<p class=\"standing\">Domain file: {file} {apply}</p>\n\
          <p>Mirror: <span data-f=\"domain.mirror.text\">{mirror}</span></p>\n{kept}</section>\n",
+        escaped(&domain.to_string()),
         verdict(domain),
         escaped(&sentence(domain)),
         whose(domain),
@@ -289,6 +290,7 @@ mod tests {
         let text = panel(Some(&domain()), None);
         for part in [
             "data-verdict=\"some\">lb1 serves, in term 3; lb2 could take over.",
+            "data-domain=\"{&quot;active&quot;:&quot;lb1&quot;,",
             "This is the page of lb2, which is standby.",
             "<b>active</b>, &lt;failing&gt;",
             "1 of 2",

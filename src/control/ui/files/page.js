@@ -25,6 +25,7 @@ let uptime = 0;
 let lastEvent = -1;
 let statuses = null;
 let pair = null;
+let isDrawing = false;
 
 function follow() {
   source = new EventSource("/events");
@@ -98,16 +99,28 @@ function showVerdict({ node, outputs }) {
   statuses = new Map(outputs.map(output => [output.name, output.status]));
 }
 
-// HALB draws this part itself; it is fetched when something in it is another than before, but for what only passes.
+// HALB draws this part itself; it is fetched when something in it is another than what is drawn, but for what only passes.
+// What is drawn may be another than what was told a moment before, so it says itself what it shows.
 async function showDomain(domain) {
-  const next = domain && JSON.stringify(domain, (name, value) => PASSING.includes(name) ? undefined : value);
-  if (next === pair || !domain) return;
-  pair = next;
-  const response = await fetch(`${location.origin}/pair`);
-  if (!response.ok) return;
-  const drawn = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("pair");
+  if (!domain || isDrawing || lasting(domain) === pair) return;
+  isDrawing = true;
+  try {
+    const response = await fetch(`${location.origin}/pair`);
+    if (response.ok) draw(await response.text());
+  } catch {
+    // With the next overview again.
+  } finally {
+    isDrawing = false;
+  }
+}
+
+const lasting = domain => JSON.stringify(domain, (name, value) => PASSING.includes(name) ? undefined : value);
+
+function draw(text) {
+  const drawn = new DOMParser().parseFromString(text, "text/html").getElementById("pair");
   const place = document.getElementById("pair");
   if (!drawn || !place) return location.reload();
+  pair = lasting(JSON.parse(drawn.dataset.domain));
   place.replaceWith(drawn);
   drawn.addEventListener("submit", command);
 }
